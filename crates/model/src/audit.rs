@@ -1,0 +1,109 @@
+use std::fmt;
+
+use crate::{DeviceId, PolicyName, RegistrationId};
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The program itself: first start, background jobs.
+    System,
+    /// The holder of a shared access policy's key.
+    Policy(PolicyName),
+    /// The holder of an admin token, by the token's name.
+    Admin(String),
+    /// A device on its way through provisioning.
+    Registration(RegistrationId),
+    /// A device connected to its hub.
+    Device(DeviceId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::Policy(name) => write!(f, "policy:{name}"),
+            Self::Admin(name) => write!(f, "admin:{name}"),
+            Self::Registration(id) => write!(f, "registration:{id}"),
+            Self::Device(id) => write!(f, "device:{id}"),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A thing was made.
+    Create,
+    /// A thing was changed.
+    Update,
+    /// A thing was removed.
+    Delete,
+    /// A device ran through provisioning.
+    Register,
+    /// A CA certificate's possession was proven.
+    Verify,
+    /// A secret was shown to a caller.
+    Reveal,
+}
+
+impl Action {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Register => "register",
+            Self::Verify => "verify",
+            Self::Reveal => "reveal",
+        }
+    }
+}
+
+/// What it was done to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
+    /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`.
+    pub kind: &'static str,
+    /// The instance or hub it belongs to.
+    pub scope: String,
+    /// Its name there.
+    pub key: String,
+}
+
+/// One durable fact: who did what to which thing. Written in the transaction of the change itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// To which thing.
+    pub subject: Subject,
+    /// A short remark in words, without secrets: `disabled`, `assigned to hub`.
+    pub detail: String,
+}
+
+impl AuditEvent {
+    /// An event without a remark.
+    pub fn new(actor: Actor, action: Action, kind: &'static str, scope: &str, key: &str) -> Self {
+        let subject = Subject {
+            kind,
+            scope: scope.to_owned(),
+            key: key.to_owned(),
+        };
+        Self {
+            actor,
+            action,
+            subject,
+            detail: String::new(),
+        }
+    }
+
+    /// The same event with a remark.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+}

@@ -1,0 +1,33 @@
+use crate::{DeviceId, HubName};
+
+/// Something others must act on after the commit (DESIGN 3.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A hub device's record, status or credential changed or went away: its live session must
+    /// prove itself again or close.
+    Device {
+        /// The hub.
+        hub: HubName,
+        /// The device.
+        device_id: DeviceId,
+    },
+    /// A twin's desired properties changed.
+    Desired {
+        /// The hub.
+        hub: HubName,
+        /// The device.
+        device_id: DeviceId,
+    },
+    /// Shared access policies, hubs, instances, links or CA certificates changed: cached copies are
+    /// stale.
+    Configuration,
+}
+
+/// A change with its place in the order of commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberedChange {
+    /// Grows with every commit; may skip numbers.
+    pub number: i64,
+    /// What changed.
+    pub change: Change,
+}

@@ -1,0 +1,53 @@
+//! The nouns of Provost and the pure rules about them.
+//!
+//! Records, identifiers, states and decisions that are true without a clock, a database or a
+//! socket. What the JSON of a record looks like is the business of `provost-wire`; how it is
+//! stored, of `provost-store`.
+//!
+//! Ambient time and randomness enter the program through [`ambient`] and nowhere else; everything
+//! here takes an instant ([`Timestamp`]) or a source ([`Random`]) as an argument.
+
+pub mod allocation;
+pub mod ambient;
+mod audit;
+mod authority;
+mod change;
+mod device;
+mod enrollment;
+mod error_kind;
+mod etag;
+mod id;
+mod instance;
+mod mechanism;
+mod page;
+mod random;
+mod registration;
+mod rights;
+mod secret;
+mod telemetry;
+mod time;
+pub mod twin;
+
+pub use audit::{Action, Actor, AuditEvent, Subject};
+pub use authority::{AuthorityOwner, CertificateAuthority};
+pub use change::{Change, NumberedChange};
+pub use device::{DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_STATUS_REASON};
+pub use enrollment::{
+    AllocationPolicy, CustomAllocation, EnrollmentGroup, EnrollmentKind, EnrollmentSettings,
+    IndividualEnrollment, InitialTwin, ProvisioningStatus, ReprovisionPolicy,
+};
+pub use error_kind::ErrorKind;
+pub use etag::{Etag, IfMatch};
+pub use id::{
+    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, OperationId,
+    PolicyName, RegistrationId,
+};
+pub use instance::{DpsInstance, Hub, LinkedHub};
+pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
+pub use page::{MAX_PAGE_SIZE, PageSize};
+pub use random::Random;
+pub use registration::{RegistrationFailure, RegistrationRecord, RegistrationState, Substatus};
+pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
+pub use secret::{KeyError, Secret, SymmetricKey};
+pub use telemetry::{Retention, StoredTelemetry, Telemetry};
+pub use time::{Clock, Timestamp};
