@@ -1,0 +1,3 @@
+//! Sockets: everything between the network and the services.
+
+pub mod mqtt;
