@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Unit and flow tests of the workspace.
+#
+#   scripts/rust-tests.sh sqlite       the embedded engine
+#   scripts/rust-tests.sh postgresql   the engine named by PROVOST_TEST_POSTGRES (a libpq address)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case "${1:-}" in
+    sqlite) unset PROVOST_TEST_POSTGRES ;;
+    postgresql)
+        if [ -z "${PROVOST_TEST_POSTGRES:-}" ]; then
+            echo "PROVOST_TEST_POSTGRES is not set; use scripts/postgres.sh with-postgres" >&2
+            exit 2
+        fi
+        ;;
+    *)
+        echo "usage: $0 sqlite|postgresql" >&2
+        exit 2
+        ;;
+esac
+
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --locked
+    # The nextest runner leaves documentation examples out.
+    cargo test --workspace --locked --quiet --doc
+else
+    cargo test --workspace --locked
+fi

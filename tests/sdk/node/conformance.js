@@ -1,0 +1,150 @@
+'use strict';
+// What the Node.js checks share: the stage they play on, device helpers, and `prove`.
+//
+// A check states each fact through `prove`, which both tests it and prints it. The runner counts the printed lines
+// against the number the check file declares, so a fact cannot disappear unnoticed.
+
+const assert = require('assert');
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+
+const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
+const { Http } = require('azure-iot-provisioning-device-http');
+const { Mqtt } = require('azure-iot-provisioning-device-mqtt');
+const { ProvisioningServiceClient } = require('azure-iot-provisioning-service');
+const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
+const { X509Security } = require('azure-iot-security-x509');
+
+const HOST = process.env.PROVOST_HOST;
+const ID_SCOPE = process.env.PROVOST_ID_SCOPE;
+const HUB_CONNECTION_STRING = process.env.PROVOST_HUB_CONNECTION_STRING;
+const DEADLINE_MS = 15000;
+
+/** The DPS service client under test. */
+const service = ProvisioningServiceClient.fromConnectionString(process.env.PROVOST_DPS_CONNECTION_STRING);
+
+/** Fails with what was seen unless the condition holds; prints the fact if it does. */
+function prove(condition, fact, seen) {
+  assert.ok(condition, `not proved: ${fact}; seen: ${JSON.stringify(seen)}`);
+  console.log(`proved: ${fact}`);
+}
+
+/** Proves that two values are equal in depth. */
+function proveEqual(seen, expected, fact) {
+  assert.deepStrictEqual(seen, expected, `not proved: ${fact}; seen: ${JSON.stringify(seen)}`);
+  console.log(`proved: ${fact}`);
+}
+
+/** Proves that the promise fails with the SDK's error class of that name; returns the error. */
+async function proveFails(promise, name, fact) {
+  let error;
+  try {
+    await promise;
+  } catch (caught) {
+    error = caught;
+  }
+  assert.ok(error, `not proved: ${fact}; it succeeded`);
+  assert.strictEqual(error.name, name, `not proved: ${fact}; seen: ${error.name}: ${error.message}`);
+  console.log(`proved: ${fact}`);
+  return error;
+}
+
+/** Resolves with the first truthy result of an asynchronous condition, or fails at the deadline. */
+async function waitFor(what, condition) {
+  const end = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const result = await condition();
+    if (result) {
+      return result;
+    }
+    assert.ok(Date.now() < end, `waited ${DEADLINE_MS} ms in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Resolves with the promise's value, or fails at the deadline. */
+function inTime(what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${DEADLINE_MS} ms in vain for: ${what}`)), DEADLINE_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** The text of a file that tests/sdk/certificates.sh made. */
+function pem(name) {
+  return fs.readFileSync(path.join(process.env.PROVOST_CERTIFICATES, name), 'ascii');
+}
+
+/** SHA-256 thumbprint, upper case, of the first certificate in a file. */
+function thumbprint(name) {
+  return new crypto.X509Certificate(pem(name)).fingerprint256.replaceAll(':', '');
+}
+
+/** The key of one device of a symmetric enrollment group. */
+function derivedKey(groupKey, registrationId) {
+  return crypto.createHmac('sha256', Buffer.from(groupKey, 'base64')).update(registrationId).digest('base64');
+}
+
+/** Registers a device; the security client says who it is, the transport is `Http` or `Mqtt`. */
+function register(security, Transport) {
+  return ProvisioningDeviceClient.create(HOST, ID_SCOPE, new Transport(), security).register();
+}
+
+/** A security client with a certificate (and the chain it sends) and key made by certificates.sh. */
+function x509(registrationId, certificate, key) {
+  return new X509Security(registrationId, { cert: pem(certificate), key: pem(key) });
+}
+
+/** A security client with a base64 key. */
+function symmetricKey(registrationId, key) {
+  return new SymmetricKeySecurityClient(registrationId, key);
+}
+
+/** Bulk operations: the SDK answers only through a callback here. */
+function bulk(mode, enrollments) {
+  return inTime(
+    'the bulk operation',
+    new Promise((resolve, reject) => {
+      service.runBulkEnrollmentOperation({ mode, enrollments }, (error, result) =>
+        error ? reject(error) : resolve(result)
+      );
+    })
+  );
+}
+
+/** Runs a check: prints what went wrong and ends the process either way. */
+function run(check) {
+  check().then(
+    () => process.exit(0),
+    (error) => {
+      console.log(error.stack);
+      if (error.responseBody) {
+        console.log(`the service answered: ${error.responseBody}`);
+      }
+      process.exit(1);
+    }
+  );
+}
+
+module.exports = {
+  HOST,
+  HUB_CONNECTION_STRING,
+  Http,
+  Mqtt,
+  bulk,
+  derivedKey,
+  inTime,
+  pem,
+  prove,
+  proveEqual,
+  proveFails,
+  register,
+  run,
+  service,
+  symmetricKey,
+  thumbprint,
+  waitFor,
+  x509,
+};
