@@ -1,0 +1,60 @@
+use rustls_pki_types::SignatureVerificationAlgorithm;
+use webpki::aws_lc_rs as algorithm;
+
+use crate::Certificate;
+use crate::frame::Spki;
+
+/// Why a signature was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The algorithm is not one of ours (SHA-1 among them), or does not fit the key.
+    #[error("signature algorithm is not supported for this key")]
+    UnsupportedAlgorithm,
+    /// The signature was not made with this key over these bytes.
+    #[error("signature does not match")]
+    BadSignature,
+}
+
+/// Verifies that `issuer`'s key signed `child`. Names, dates and usages are not looked at.
+///
+/// ECDSA P-256, P-384, P-521; RSA 2048 to 8192 bits, PKCS #1 1.5 and PSS; Ed25519; SHA-256,
+/// SHA-384 and SHA-512. SHA-1 is refused.
+pub fn verify_signature(child: &Certificate, issuer: &Certificate) -> Result<(), SignatureError> {
+    let spki = issuer.spki();
+    let wanted = child.signature_algorithm();
+    let algorithm = CERTIFICATE_ALGORITHMS
+        .iter()
+        .find(|known| known.signature_alg_id().as_ref() == wanted && fits(spki, **known))
+        .ok_or(SignatureError::UnsupportedAlgorithm)?;
+    algorithm
+        .verify_signature(spki.key, child.tbs(), child.signature())
+        .map_err(|_| SignatureError::BadSignature)
+}
+
+/// Whether the algorithm is for keys of this kind.
+pub(crate) fn fits(spki: Spki<'_>, algorithm: &dyn SignatureVerificationAlgorithm) -> bool {
+    algorithm.public_key_alg_id().as_ref() == spki.algorithm
+}
+
+/// What a certificate may be signed with, the common ones first.
+static CERTIFICATE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    algorithm::ECDSA_P256_SHA256,
+    algorithm::RSA_PKCS1_2048_8192_SHA256,
+    algorithm::ECDSA_P384_SHA384,
+    algorithm::ED25519,
+    algorithm::ECDSA_P256_SHA384,
+    algorithm::ECDSA_P256_SHA512,
+    algorithm::ECDSA_P384_SHA256,
+    algorithm::ECDSA_P384_SHA512,
+    algorithm::ECDSA_P521_SHA256,
+    algorithm::ECDSA_P521_SHA384,
+    algorithm::ECDSA_P521_SHA512,
+    algorithm::RSA_PKCS1_2048_8192_SHA384,
+    algorithm::RSA_PKCS1_2048_8192_SHA512,
+    algorithm::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    algorithm::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    algorithm::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    algorithm::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    algorithm::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    algorithm::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+];
