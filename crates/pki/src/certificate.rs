@@ -8,7 +8,7 @@ use provost_model::Timestamp;
 
 use crate::extensions::{Extensions, raw_extensions};
 use crate::frame::{Frame, Spki};
-use crate::{CertificateError, PublicKeyInfo, Sha1Thumbprint, Sha256Thumbprint, name};
+use crate::{CertificateError, ChainError, PublicKeyInfo, Sha1Thumbprint, Sha256Thumbprint, name};
 
 /// The largest certificate read, in bytes of DER.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
@@ -122,6 +122,30 @@ impl Certificate {
     /// Last second of validity, itself included (RFC 5280 4.1.2.5).
     pub fn not_after(&self) -> Timestamp {
         self.0.not_after
+    }
+
+    /// Judges the dates alone.
+    ///
+    /// # Errors
+    /// [`ChainError::NotYetValid`] and [`ChainError::Expired`].
+    pub fn check_validity(&self, at: Timestamp) -> Result<(), ChainError> {
+        let (not_before, not_after) = (self.0.not_before, self.0.not_after);
+        // Both bounds are whole seconds and included (RFC 5280 4.1.2.5).
+        if at.unix_seconds() < not_before.unix_seconds() {
+            return Err(ChainError::NotYetValid {
+                certificate: self.clone(),
+                at,
+                bound: not_before,
+            });
+        }
+        if at.unix_seconds() > not_after.unix_seconds() {
+            return Err(ChainError::Expired {
+                certificate: self.clone(),
+                at,
+                bound: not_after,
+            });
+        }
+        Ok(())
     }
 
     /// The serial number in upper-case hex, two digits a byte, no leading zero byte.

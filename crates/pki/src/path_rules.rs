@@ -62,23 +62,8 @@ pub(crate) fn check_issuer(
 
 /// What leaf and issuer have in common: dates, key, critical extensions.
 fn check_any(certificate: &Certificate, at: Timestamp) -> Result<(), ChainError> {
-    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    certificate.check_validity(at)?;
     let owned = || certificate.clone();
-    // Both bounds are whole seconds and included (RFC 5280 4.1.2.5).
-    if at.unix_seconds() < not_before.unix_seconds() {
-        return Err(ChainError::NotYetValid {
-            certificate: owned(),
-            at,
-            bound: not_before,
-        });
-    }
-    if at.unix_seconds() > not_after.unix_seconds() {
-        return Err(ChainError::Expired {
-            certificate: owned(),
-            at,
-            bound: not_after,
-        });
-    }
     let key = certificate.public_key();
     if !key.is_acceptable() {
         return Err(ChainError::WeakKey {
