@@ -27,8 +27,10 @@ counters=(
     -Cllvm-args=-sanitizer-coverage-trace-compares
     -Ccodegen-units=1
 )
+# The fuzz targets are a workspace of their own but use the very versions of ours.
+cp Cargo.lock fuzz/Cargo.lock
 # With --target the flags stay away from build scripts and macros.
-RUSTFLAGS="${counters[*]}" cargo build --release --locked --manifest-path fuzz/Cargo.toml \
+RUSTFLAGS="${counters[*]}" cargo build --release --quiet --manifest-path fuzz/Cargo.toml \
     --target "$host" --target-dir "$build" --bins
 
 scripts/fuzz-seeds.sh "$build/seeds"

@@ -12,7 +12,7 @@ all_stages=(format dependencies clippy sqlite postgresql sdk rustdoc fuzz)
 
 run_stage() {
     case "$1" in
-        format) cargo fmt --all --check ;;
+        format) cargo fmt --all --check && rustfmt --check --edition 2024 fuzz/src/bin/*.rs ;;
         dependencies) python3 scripts/check-deps.py ;;
         clippy) cargo clippy --workspace --all-targets --locked -- -D warnings ;;
         sqlite) scripts/rust-tests.sh sqlite ;;
