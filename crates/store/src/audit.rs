@@ -1,0 +1,73 @@
+use provost_model::{AuditEvent, Timestamp};
+
+use crate::engine::Engine;
+use crate::sql::params;
+use crate::{ReadTx, StoreError};
+
+/// An audit event as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAuditEvent {
+    /// Its place in the order of commits.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who, e.g. `policy:provisioningserviceowner`.
+    pub actor: String,
+    /// What, e.g. `update`.
+    pub action: String,
+    /// The kind of thing, e.g. `enrollment`.
+    pub kind: String,
+    /// The instance or hub.
+    pub scope: String,
+    /// The thing.
+    pub key: String,
+    /// The remark.
+    pub detail: String,
+}
+
+pub(crate) fn insert(
+    engine: Engine<'_>,
+    number: i64,
+    now: Timestamp,
+    event: &AuditEvent,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO audit_event (number, at, actor, action, kind, scope, item, detail) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let actor = event.actor.to_string();
+    let subject = &event.subject;
+    let params = params![
+        number,
+        now.as_micros(),
+        &actor,
+        event.action.as_str(),
+        subject.kind,
+        &subject.scope,
+        &subject.key,
+        &event.detail,
+    ];
+    engine.execute(sql, params).map(|_| ())
+}
+
+impl ReadTx<'_> {
+    /// Audit events after the one numbered `after`, oldest first, at most `limit`.
+    pub fn audit_events_after(&self, after: i64, limit: usize) -> Result<Vec<StoredAuditEvent>, StoreError> {
+        let sql = "SELECT number, at, actor, action, kind, scope, item, detail FROM audit_event \
+                   WHERE number > ?1 ORDER BY number LIMIT ?2";
+        self.query(
+            sql,
+            params![after, i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| {
+                Ok(StoredAuditEvent {
+                    number: row.int(0)?,
+                    at: Timestamp::from_micros(row.int(1)?),
+                    actor: row.text(2)?,
+                    action: row.text(3)?,
+                    kind: row.text(4)?,
+                    scope: row.text(5)?,
+                    key: row.text(6)?,
+                    detail: row.text(7)?,
+                })
+            },
+        )
+    }
+}

@@ -1,0 +1,119 @@
+use provost_model::{
+    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Etag, Secret, Timestamp,
+};
+
+use crate::convert::Place;
+use crate::sql::{Row, params};
+use crate::{ReadTx, StoreError, WriteTx};
+
+const COLUMNS: &str = "name, certificate, is_verified, verification_code, etag, created_at, updated_at";
+
+/// What a certificate is found by: both SHA-256, computed where certificates are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateIndex {
+    /// Over the subject name's DER.
+    pub subject_hash: [u8; 32],
+    /// Over the whole certificate's DER.
+    pub thumbprint: [u8; 32],
+}
+
+fn owner_text(owner: &AuthorityOwner) -> String {
+    match owner {
+        AuthorityOwner::Dps(name) => format!("dps:{}", name.key()),
+        AuthorityOwner::Hub(name) => format!("hub:{}", name.key()),
+    }
+}
+
+impl ReadTx<'_> {
+    /// One CA certificate.
+    pub fn certificate_authority(
+        &self,
+        owner: &AuthorityOwner,
+        name: &CertificateName,
+    ) -> Result<Option<CertificateAuthority>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca_certificate WHERE owner = ?1 AND name_key = ?2");
+        self.find(&sql, params![&owner_text(owner), name.key()], authority)
+    }
+
+    /// Every CA certificate of an owner, by name.
+    pub fn certificate_authorities(
+        &self,
+        owner: &AuthorityOwner,
+    ) -> Result<Vec<CertificateAuthority>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca_certificate WHERE owner = ?1 ORDER BY name_key");
+        self.query(&sql, params![&owner_text(owner)], authority)
+    }
+
+    /// Every CA certificate of an owner whose subject has this hash, oldest first.
+    pub fn certificate_authorities_by_subject(
+        &self,
+        owner: &AuthorityOwner,
+        subject_hash: &[u8; 32],
+    ) -> Result<Vec<CertificateAuthority>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM ca_certificate WHERE owner = ?1 AND subject_hash = ?2 ORDER BY created_at, name_key"
+        );
+        self.query(&sql, params![&owner_text(owner), subject_hash], authority)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Stores a CA certificate, replacing one of the same name.
+    pub fn put_certificate_authority(
+        &self,
+        owner: &AuthorityOwner,
+        authority: &CertificateAuthority,
+        index: &CertificateIndex,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO ca_certificate (owner, name_key, name, certificate, subject_hash, thumbprint, \
+                   is_verified, verification_code, etag, created_at, updated_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                   ON CONFLICT (owner, name_key) DO UPDATE SET name = excluded.name, \
+                   certificate = excluded.certificate, subject_hash = excluded.subject_hash, \
+                   thumbprint = excluded.thumbprint, is_verified = excluded.is_verified, \
+                   verification_code = excluded.verification_code, etag = excluded.etag, \
+                   created_at = excluded.created_at, updated_at = excluded.updated_at";
+        let owner = owner_text(owner);
+        let params = params![
+            &owner,
+            authority.name.key(),
+            authority.name.as_str(),
+            authority.certificate.0.as_slice(),
+            &index.subject_hash,
+            &index.thumbprint,
+            authority.is_verified,
+            authority.verification_code.as_ref().map(Secret::expose),
+            authority.etag.as_str(),
+            authority.created_at.as_micros(),
+            authority.updated_at.as_micros(),
+        ];
+        self.execute(sql, params).map(|_| ())
+    }
+
+    /// Removes a CA certificate; `false` when there was none.
+    pub fn delete_certificate_authority(
+        &self,
+        owner: &AuthorityOwner,
+        name: &CertificateName,
+    ) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM ca_certificate WHERE owner = ?1 AND name_key = ?2";
+        Ok(self.execute(sql, params![&owner_text(owner), name.key()])? > 0)
+    }
+}
+
+fn authority(row: &Row<'_>) -> Result<CertificateAuthority, StoreError> {
+    let name = row.text(0)?;
+    let place = Place {
+        table: "ca_certificate",
+        key: &name,
+    };
+    Ok(CertificateAuthority {
+        name: place.id("name", CertificateName::parse(&name))?,
+        certificate: CertificateDer(row.blob(1)?),
+        is_verified: row.flag(2)?,
+        verification_code: row.opt_text(3)?.map(Secret::new),
+        etag: Etag::from_text(&row.text(4)?),
+        created_at: Timestamp::from_micros(row.int(5)?),
+        updated_at: Timestamp::from_micros(row.int(6)?),
+    })
+}

@@ -1,0 +1,45 @@
+//! The store: SQL, both engines, transactions, migrations and the change feed.
+//!
+//! Knows columns; knows neither JSON names of the wire nor rules. Reads and writes are synchronous
+//! closures over a transaction, run by [`Store::read`], [`Store::write`] and [`Store::append`]:
+//!
+//! - on SQLite reads run where they are asked for (a point read costs microseconds) and writes are
+//!   queued to one writer that commits many of them with one fsync;
+//! - on PostgreSQL the same closures run on blocking threads, with the same single writer per node,
+//!   which holds the number row, so that commits of all nodes are numbered in their order.
+//!
+//! A [`WriteTx`] can end only in [`WriteTx::record`], which writes the audit event, or in
+//! [`WriteTx::unchanged`], which rolls back: a commit without an audit event does not compile.
+
+mod admin;
+mod audit;
+mod authority;
+mod convert;
+mod device;
+mod engine;
+mod enrollment;
+mod enrollment_anchor;
+mod enrollment_row;
+mod error;
+mod feed;
+mod hub;
+mod instance;
+mod migrate;
+mod policy;
+mod registration;
+mod sql;
+mod store;
+mod telemetry;
+mod twin;
+mod tx;
+mod writer;
+
+pub use admin::AdminTokenRow;
+pub use audit::StoredAuditEvent;
+pub use authority::CertificateIndex;
+pub use enrollment_anchor::{AnchorIndex, GroupAnchor, Slot};
+pub use error::StoreError;
+pub use registration::RegistrationFilter;
+pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
+pub use telemetry::TelemetryCut;
+pub use tx::{AppendTx, Audited, ReadTx, WriteTx};

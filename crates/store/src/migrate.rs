@@ -1,0 +1,61 @@
+//! Brings the schema up to date: numbered, forward only, each step in its own transaction.
+
+use provost_model::Timestamp;
+
+use crate::StoreError;
+use crate::engine::Engine;
+use crate::sql::params;
+
+/// The steps; one that was released is never edited.
+const STEPS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+
+/// Applies what is missing.
+pub(crate) fn migrate(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let create =
+        "CREATE TABLE IF NOT EXISTS migration (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)";
+    engine.run_script(create)?;
+    engine.run_script(match engine {
+        Engine::Sqlite(_) => "BEGIN IMMEDIATE",
+        // Two nodes starting at once: the second waits here and then finds the work done.
+        Engine::Postgres(_) => "BEGIN; LOCK TABLE migration IN EXCLUSIVE MODE",
+    })?;
+    match apply_missing(engine, now) {
+        Ok(()) => engine.run_script("COMMIT"),
+        Err(error) => {
+            engine.run_script("ROLLBACK")?;
+            Err(error)
+        }
+    }
+}
+
+fn apply_missing(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let found = engine
+        .query("SELECT MAX(version) FROM migration", &[], |row| row.opt_int(0))?
+        .into_iter()
+        .next()
+        .flatten()
+        .unwrap_or(0);
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
+        engine.run_script(&in_dialect(engine, step))?;
+        let insert = "INSERT INTO migration (version, applied_at) VALUES (?1, ?2)";
+        engine.execute(insert, params![version, now.as_micros()])?;
+    }
+    Ok(())
+}
+
+/// The three words in which the engines differ. PostgreSQL compares text by locale unless told to
+/// compare bytes, which keyset paging needs; SQLite keeps an integer key inside its row tree only
+/// when it is spelled INTEGER.
+fn in_dialect(engine: Engine<'_>, sql: &str) -> String {
+    let (text, blob, serial) = match engine {
+        Engine::Sqlite(_) => ("TEXT", "BLOB", "INTEGER"),
+        Engine::Postgres(_) => ("TEXT COLLATE \"C\"", "BYTEA", "BIGINT"),
+    };
+    sql.replace("{text}", text)
+        .replace("{blob}", blob)
+        .replace("{serial}", serial)
+}

@@ -1,0 +1,212 @@
+use provost_model::{
+    DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, PageSize, RegistrationFailure,
+    RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
+};
+
+use crate::convert::Place;
+use crate::sql::{Row, params};
+use crate::{ReadTx, StoreError, WriteTx};
+
+const COLUMNS: &str = "registration_id, group_id, by_certificate, status, hub, device_id, substatus, \
+    error_code, error_message, operation, payload, etag, created_at, updated_at";
+
+/// Which records a listing gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistrationFilter {
+    /// Every record of the instance.
+    All,
+    /// Those that came in through this group, whether or not it still exists.
+    Group(EnrollmentGroupId),
+}
+
+impl ReadTx<'_> {
+    /// The record of a registration ID.
+    pub fn registration(
+        &self,
+        dps: &DpsName,
+        id: &RegistrationId,
+    ) -> Result<Option<RegistrationRecord>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND registration_key = ?2");
+        self.find(&sql, params![dps.key(), id.key()], record)
+    }
+
+    /// Records in order of their IDs, beginning after the lower-case ID `after`.
+    pub fn registrations(
+        &self,
+        dps: &DpsName,
+        filter: &RegistrationFilter,
+        after: Option<&str>,
+        page: PageSize,
+    ) -> Result<Vec<RegistrationRecord>, StoreError> {
+        let after = after.unwrap_or_default();
+        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
+        match filter {
+            RegistrationFilter::All => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND registration_key > ?2 \
+                     ORDER BY registration_key LIMIT ?3"
+                );
+                self.query(&sql, params![dps.key(), after, limit], record)
+            }
+            RegistrationFilter::Group(group) => {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND group_key = ?2 \
+                     AND registration_key > ?3 ORDER BY registration_key LIMIT ?4"
+                );
+                self.query(&sql, params![dps.key(), group.key(), after, limit], record)
+            }
+        }
+    }
+
+    /// How many records an instance has.
+    pub fn registration_count(&self, dps: &DpsName) -> Result<i64, StoreError> {
+        self.count(
+            "SELECT COUNT(*) FROM registration WHERE dps = ?1",
+            params![dps.key()],
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Stores a record, replacing the one of the same registration ID.
+    pub fn put_registration(&self, dps: &DpsName, record: &RegistrationRecord) -> Result<(), StoreError> {
+        let sql = "INSERT INTO registration (dps, registration_key, registration_id, group_key, group_id, \
+                   by_certificate, status, hub, device_id, substatus, error_code, error_message, operation, \
+                   payload, etag, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+                   ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (dps, registration_key) DO UPDATE SET \
+                   registration_id = excluded.registration_id, group_key = excluded.group_key, \
+                   group_id = excluded.group_id, by_certificate = excluded.by_certificate, \
+                   status = excluded.status, hub = excluded.hub, device_id = excluded.device_id, \
+                   substatus = excluded.substatus, error_code = excluded.error_code, \
+                   error_message = excluded.error_message, operation = excluded.operation, \
+                   payload = excluded.payload, etag = excluded.etag, created_at = excluded.created_at, \
+                   updated_at = excluded.updated_at";
+        let state = StateColumns::of(&record.state);
+        let payload = record.payload.as_ref().map(ToString::to_string);
+        let params = params![
+            dps.key(),
+            record.registration_id.key(),
+            record.registration_id.as_str(),
+            record.group.as_ref().map(EnrollmentGroupId::key),
+            record.group.as_ref().map(EnrollmentGroupId::as_str),
+            record.by_certificate,
+            state.status,
+            state.hub.map(HubName::key),
+            state.device_id.map(DeviceId::as_str),
+            state.substatus,
+            state.failure.map(|failure| i64::from(failure.code)),
+            state.failure.map(|failure| failure.message.as_str()),
+            record.operation.as_str(),
+            payload.as_deref(),
+            record.etag.as_str(),
+            record.created_at.as_micros(),
+            record.updated_at.as_micros(),
+        ];
+        self.execute(sql, params).map(|_| ())
+    }
+
+    /// Removes a record; `false` when there was none.
+    pub fn delete_registration(&self, dps: &DpsName, id: &RegistrationId) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM registration WHERE dps = ?1 AND registration_key = ?2";
+        Ok(self.execute(sql, params![dps.key(), id.key()])? > 0)
+    }
+}
+
+struct StateColumns<'a> {
+    status: &'static str,
+    hub: Option<&'a HubName>,
+    device_id: Option<&'a DeviceId>,
+    substatus: Option<&'static str>,
+    failure: Option<&'a RegistrationFailure>,
+}
+
+impl<'a> StateColumns<'a> {
+    fn of(state: &'a RegistrationState) -> Self {
+        let empty = |status| Self {
+            status,
+            hub: None,
+            device_id: None,
+            substatus: None,
+            failure: None,
+        };
+        match state {
+            RegistrationState::Assigned {
+                hub,
+                device_id,
+                substatus,
+            } => Self {
+                hub: Some(hub),
+                device_id: Some(device_id),
+                substatus: Some(substatus_word(*substatus)),
+                ..empty("assigned")
+            },
+            RegistrationState::Failed(failure) => Self {
+                failure: Some(failure),
+                ..empty("failed")
+            },
+            RegistrationState::Disabled => empty("disabled"),
+        }
+    }
+}
+
+fn substatus_word(substatus: Substatus) -> &'static str {
+    match substatus {
+        Substatus::InitialAssignment => "initialAssignment",
+        Substatus::DeviceDataMigrated => "deviceDataMigrated",
+        Substatus::DeviceDataReset => "deviceDataReset",
+        Substatus::ReprovisionedToInitialAssignment => "reprovisionedToInitialAssignment",
+    }
+}
+
+fn substatus(word: &str) -> Option<Substatus> {
+    match word {
+        "initialAssignment" => Some(Substatus::InitialAssignment),
+        "deviceDataMigrated" => Some(Substatus::DeviceDataMigrated),
+        "deviceDataReset" => Some(Substatus::DeviceDataReset),
+        "reprovisionedToInitialAssignment" => Some(Substatus::ReprovisionedToInitialAssignment),
+        _ => None,
+    }
+}
+
+fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
+    let id = row.text(0)?;
+    let place = Place {
+        table: "registration",
+        key: &id,
+    };
+    let group = row
+        .opt_text(1)?
+        .map(|text| place.id("group_id", EnrollmentGroupId::parse(&text)))
+        .transpose()?;
+    let payload = row
+        .opt_text(10)?
+        .map(|text| serde_json::from_str(&text).map_err(|_| place.inconsistent("payload")))
+        .transpose()?;
+    Ok(RegistrationRecord {
+        registration_id: place.id("registration_id", RegistrationId::parse(&id))?,
+        group,
+        by_certificate: row.flag(2)?,
+        state: state(row, place)?,
+        operation: place.id("operation", OperationId::parse(&row.text(9)?))?,
+        payload,
+        etag: Etag::from_text(&row.text(11)?),
+        created_at: Timestamp::from_micros(row.int(12)?),
+        updated_at: Timestamp::from_micros(row.int(13)?),
+    })
+}
+
+fn state(row: &Row<'_>, place: Place<'_>) -> Result<RegistrationState, StoreError> {
+    match row.text(3)?.as_str() {
+        "assigned" => Ok(RegistrationState::Assigned {
+            hub: place.id("hub", HubName::parse(&row.text(4)?))?,
+            device_id: place.id("device_id", DeviceId::parse(&row.text(5)?))?,
+            substatus: substatus(&row.text(6)?).ok_or_else(|| place.inconsistent("substatus"))?,
+        }),
+        "failed" => Ok(RegistrationState::Failed(RegistrationFailure {
+            code: u32::try_from(row.int(7)?).map_err(|_| place.inconsistent("error_code"))?,
+            message: row.text(8)?,
+        })),
+        "disabled" => Ok(RegistrationState::Disabled),
+        _ => Err(place.inconsistent("status")),
+    }
+}

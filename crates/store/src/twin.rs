@@ -1,0 +1,100 @@
+use provost_model::twin::{Twin, TwinSection};
+use provost_model::{DeviceId, DeviceIdentity, HubName};
+
+use crate::convert::{Place, json};
+use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
+use crate::sql::{Row, params};
+use crate::{ReadTx, StoreError, WriteTx};
+
+const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
+    desired_metadata, reported, reported_metadata";
+
+/// The documents of a twin as stored text.
+pub(crate) struct TwinColumns {
+    pub(crate) tags: String,
+    pub(crate) desired: String,
+    pub(crate) desired_metadata: String,
+    pub(crate) reported: String,
+    pub(crate) reported_metadata: String,
+}
+
+impl TwinColumns {
+    pub(crate) fn of(twin: &Twin) -> Self {
+        Self {
+            tags: json(&twin.tags),
+            desired: json(&twin.desired.value),
+            desired_metadata: json(&twin.desired.metadata),
+            reported: json(&twin.reported.value),
+            reported_metadata: json(&twin.reported.metadata),
+        }
+    }
+}
+
+impl ReadTx<'_> {
+    /// A device's twin.
+    pub fn twin(&self, hub: &HubName, id: &DeviceId) -> Result<Option<Twin>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
+        self.find(&sql, params![hub.key(), id.as_str()], |row| {
+            twin(row, 0, id.as_str())
+        })
+    }
+
+    /// A device's identity together with its twin.
+    pub fn device_with_twin(
+        &self,
+        hub: &HubName,
+        id: &DeviceId,
+    ) -> Result<Option<(DeviceIdentity, Twin)>, StoreError> {
+        let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
+        let first = DEVICE_COLUMNS.split(',').count();
+        self.find(&sql, params![hub.key(), id.as_str()], |row| {
+            Ok((identity(row)?, twin(row, first, id.as_str())?))
+        })
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes a device's twin; the identity stays. `false` when there is no such device.
+    pub fn update_twin(&self, hub: &HubName, id: &DeviceId, twin: &Twin) -> Result<bool, StoreError> {
+        let sql = "UPDATE device SET twin_version = ?3, twin_etag = ?4, model_id = ?5, desired_version = ?6, \
+                   reported_version = ?7, tags = ?8, desired = ?9, desired_metadata = ?10, reported = ?11, \
+                   reported_metadata = ?12 WHERE hub = ?1 AND device_id = ?2";
+        let columns = TwinColumns::of(twin);
+        let params = params![
+            hub.key(),
+            id.as_str(),
+            twin.version,
+            twin.etag_counter,
+            &twin.model_id,
+            twin.desired.version,
+            twin.reported.version,
+            &columns.tags,
+            &columns.desired,
+            &columns.desired_metadata,
+            &columns.reported,
+            &columns.reported_metadata,
+        ];
+        Ok(self.execute(sql, params)? > 0)
+    }
+}
+
+fn twin(row: &Row<'_>, first: usize, key: &str) -> Result<Twin, StoreError> {
+    let place = Place { table: "device", key };
+    let object = |column: usize, name| place.object(name, &row.text(first + column)?);
+    Ok(Twin {
+        version: row.int(first)?,
+        etag_counter: row.int(first + 1)?,
+        model_id: row.text(first + 2)?,
+        tags: object(5, "tags")?,
+        desired: TwinSection {
+            version: row.int(first + 3)?,
+            value: object(6, "desired")?,
+            metadata: object(7, "desired_metadata")?,
+        },
+        reported: TwinSection {
+            version: row.int(first + 4)?,
+            value: object(8, "reported")?,
+            metadata: object(9, "reported_metadata")?,
+        },
+    })
+}

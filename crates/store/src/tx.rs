@@ -1,0 +1,163 @@
+use std::cell::Cell;
+use std::ops::Deref;
+
+use provost_model::{AuditEvent, Change, Timestamp};
+
+use crate::engine::Engine;
+use crate::sql::{Param, Row, params};
+use crate::{StoreError, audit, feed};
+
+/// One consistent snapshot. The nouns' look-ups are methods of it, in their own files.
+pub struct ReadTx<'a> {
+    pub(crate) engine: Engine<'a>,
+}
+
+impl ReadTx<'_> {
+    pub(crate) fn query<T>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        convert: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.engine.query(sql, params, convert)
+    }
+
+    pub(crate) fn find<T>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        convert: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.engine.query(sql, params, convert)?.into_iter().next())
+    }
+
+    pub(crate) fn count(&self, sql: &str, params: &[Param<'_>]) -> Result<i64, StoreError> {
+        Ok(self.find(sql, params, |row| row.int(0))?.unwrap_or(0))
+    }
+}
+
+/// A write in progress: sees the latest committed state and everything written before it in its
+/// batch. Ends in [`Self::record`] or [`Self::unchanged`]; an error rolls it back.
+pub struct WriteTx<'a> {
+    read: ReadTx<'a>,
+    numbers: &'a Cell<i64>,
+    now: Timestamp,
+    has_changes: &'a Cell<bool>,
+}
+
+/// The end of a write: made only by the transaction itself.
+#[must_use]
+pub struct Audited<T> {
+    pub(crate) value: T,
+    pub(crate) keep: bool,
+}
+
+impl<'a> WriteTx<'a> {
+    pub(crate) fn new(
+        engine: Engine<'a>,
+        numbers: &'a Cell<i64>,
+        has_changes: &'a Cell<bool>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            read: ReadTx { engine },
+            numbers,
+            now,
+            has_changes,
+        }
+    }
+
+    /// The instant of this write, as the store's clock tells it.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Commits together with its audit event.
+    pub fn record<T>(self, event: &AuditEvent, value: T) -> Result<Audited<T>, StoreError> {
+        audit::insert(self.engine(), self.next_number(), self.now, event)?;
+        Ok(Audited { value, keep: true })
+    }
+
+    /// Ends without a trace: whatever was written in it is rolled back.
+    pub fn unchanged<T>(self, value: T) -> Audited<T> {
+        Audited { value, keep: false }
+    }
+
+    /// Announces a change to whoever must act on it after the commit.
+    pub fn announce(&self, change: &Change) -> Result<(), StoreError> {
+        self.has_changes.set(true);
+        feed::insert(self.engine(), self.next_number(), self.now, change)
+    }
+
+    pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.engine().execute(sql, params)
+    }
+
+    fn engine(&self) -> Engine<'a> {
+        self.read.engine
+    }
+
+    fn next_number(&self) -> i64 {
+        take_number(self.numbers)
+    }
+}
+
+impl<'a> Deref for WriteTx<'a> {
+    type Target = ReadTx<'a>;
+
+    fn deref(&self) -> &ReadTx<'a> {
+        &self.read
+    }
+}
+
+/// A transaction for what is itself a log or a trace and needs no audit event: telemetry, signs of
+/// life, retention. It can touch nothing else.
+pub struct AppendTx<'a> {
+    engine: Engine<'a>,
+    numbers: &'a Cell<i64>,
+}
+
+impl<'a> AppendTx<'a> {
+    pub(crate) fn new(engine: Engine<'a>, numbers: &'a Cell<i64>) -> Self {
+        Self { engine, numbers }
+    }
+
+    pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        self.engine.execute(sql, params)
+    }
+
+    pub(crate) fn read(&self) -> ReadTx<'a> {
+        ReadTx { engine: self.engine }
+    }
+
+    pub(crate) fn next_number(&self) -> i64 {
+        take_number(self.numbers)
+    }
+}
+
+fn take_number(numbers: &Cell<i64>) -> i64 {
+    let next = numbers.get() + 1;
+    numbers.set(next);
+    next
+}
+
+/// Reads the number row; on PostgreSQL this also takes the lock that puts writers in a line.
+pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<i64, StoreError> {
+    let sql = "UPDATE counter SET value = value WHERE name = 'number' RETURNING value";
+    let rows = engine.query(sql, &[], |row| row.int(0))?;
+    rows.into_iter().next().ok_or_else(|| StoreError::Inconsistent {
+        table: "counter",
+        column: "value",
+        key: "number".into(),
+    })
+}
+
+/// Stores the last number given out.
+pub(crate) fn save_numbers(engine: Engine<'_>, last: i64) -> Result<(), StoreError> {
+    engine
+        .execute(
+            "UPDATE counter SET value = ?1 WHERE name = 'number'",
+            params![last],
+        )
+        .map(|_| ())
+}

@@ -1,0 +1,178 @@
+//! The one writer of a node: takes queued writes, runs many in one transaction, each in its own
+//! savepoint, and answers all of them after the commit.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use provost_model::{Clock, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tracing::error;
+
+use crate::StoreError;
+use crate::engine::Engine;
+use crate::tx::{lock_numbers, save_numbers};
+
+/// Writes that share one commit at most.
+const MAX_BATCH: usize = 256;
+
+/// What a job sees.
+pub(crate) struct JobContext<'a> {
+    pub(crate) engine: Engine<'a>,
+    pub(crate) numbers: &'a Cell<i64>,
+    pub(crate) has_changes: &'a Cell<bool>,
+    pub(crate) now: Timestamp,
+}
+
+/// Answers the caller once the commit is known.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A queued write. Says whether its savepoint is kept, and how to answer.
+pub(crate) type Job = Box<dyn FnOnce(&JobContext<'_>) -> (bool, Answer) + Send>;
+
+/// Where a writer gets its connection from.
+pub(crate) trait Connect: Send + 'static {
+    /// The connection as an engine; opens or reopens it when needed.
+    fn engine(&mut self) -> Result<Engine<'_>, StoreError>;
+}
+
+/// Counts of what was committed, for benchmarks and metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    pub(crate) writes: AtomicU64,
+}
+
+/// The writer's surroundings.
+pub(crate) struct Writer<C> {
+    pub(crate) connect: C,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl<C: Connect> Writer<C> {
+    /// Runs until every sender is gone.
+    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < MAX_BATCH
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            self.run_batch(batch);
+        }
+    }
+
+    fn run_batch(&mut self, batch: Vec<Job>) {
+        let has_changes = Cell::new(false);
+        let now = self.clock.now();
+        let mut answers = Vec::with_capacity(batch.len());
+        let result = self
+            .connect
+            .engine()
+            .and_then(|engine| run_transaction(engine, batch, &has_changes, now, &mut answers));
+        match &result {
+            Ok(()) => {
+                self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.counters
+                    .writes
+                    .fetch_add(answers.len() as u64, Ordering::Relaxed);
+            }
+            Err(error) => error!(
+                error = error as &dyn std::error::Error,
+                "a batch of writes was not committed"
+            ),
+        }
+        for answer in answers {
+            answer(match &result {
+                Ok(()) => Ok(()),
+                Err(error) => Err(StoreError::NotCommitted(error.to_string())),
+            });
+        }
+        if result.is_ok() && has_changes.get() {
+            self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+}
+
+/// Runs the jobs and commits. Jobs not run because of an early failure are dropped, which closes
+/// their callers' channels: those read [`StoreError::Closed`].
+fn run_transaction(
+    engine: Engine<'_>,
+    batch: Vec<Job>,
+    has_changes: &Cell<bool>,
+    now: Timestamp,
+    answers: &mut Vec<Answer>,
+) -> Result<(), StoreError> {
+    engine.run_script(begin(engine))?;
+    let work = lock_numbers(engine).and_then(|last| {
+        let numbers = Cell::new(last);
+        let context = JobContext {
+            engine,
+            numbers: &numbers,
+            has_changes,
+            now,
+        };
+        for job in batch {
+            run_job(&context, job, answers)?;
+        }
+        if numbers.get() != last {
+            save_numbers(engine, numbers.get())?;
+        }
+        if has_changes.get()
+            && let Engine::Postgres(session) = engine
+        {
+            session.run_script("NOTIFY provost_change")?;
+        }
+        Ok(())
+    });
+    match work {
+        Ok(()) => engine.run_script("COMMIT").inspect_err(|_| roll_back(engine)),
+        Err(error) => {
+            roll_back(engine);
+            Err(error)
+        }
+    }
+}
+
+fn begin(engine: Engine<'_>) -> &'static str {
+    match engine {
+        Engine::Sqlite(_) => "BEGIN IMMEDIATE",
+        Engine::Postgres(_) => "BEGIN",
+    }
+}
+
+fn roll_back(engine: Engine<'_>) {
+    if engine.in_transaction()
+        && let Err(error) = engine.run_script("ROLLBACK")
+    {
+        error!(error = &error as &dyn std::error::Error, "could not roll back");
+    }
+}
+
+/// Runs one job in its savepoint. An error here means the whole transaction is lost.
+fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+    let engine = context.engine;
+    engine.execute("SAVEPOINT job", &[])?;
+    let keep = if let Ok((keep, answer)) = catch_unwind(AssertUnwindSafe(|| job(context))) {
+        answers.push(answer);
+        keep
+    } else {
+        // The caller's channel is dropped with the job and reads as stopped.
+        error!("a write panicked; it was rolled back");
+        false
+    };
+    if !engine.in_transaction() {
+        return Err(StoreError::NotCommitted(
+            "the engine gave the transaction up".into(),
+        ));
+    }
+    if !keep {
+        engine.execute("ROLLBACK TO SAVEPOINT job", &[])?;
+    }
+    engine.execute("RELEASE SAVEPOINT job", &[])?;
+    Ok(())
+}
