@@ -10,7 +10,10 @@ const MAX_REMAINING: usize = 4096;
 fuzz_target!(|data: &[u8]| {
     let mut rest = data;
     while let Ok(Some((_, consumed))) = codec::decode(rest, MAX_REMAINING) {
-        assert!(consumed > 0 && consumed <= rest.len(), "a packet takes up some of what is there");
+        assert!(
+            consumed > 0 && consumed <= rest.len(),
+            "a packet takes up some of what is there"
+        );
         rest = &rest[consumed..];
     }
 });
