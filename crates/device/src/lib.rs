@@ -1,0 +1,19 @@
+//! The device side of the protocols: what a device does to be provisioned and to talk to its hub.
+//!
+//! - [`tls`] says whom the device trusts and which certificate it shows.
+//! - [`mqtt`] and [`http`] are small clients over TLS, MQTT also over a WebSocket.
+//! - [`provisioning`] registers a device, [`hub`] is a session with the assigned hub.
+//!
+//! Made for simulators, load and tests: lean in memory, one owner per connection, no reconnecting
+//! behind the caller's back.
+
+mod connect;
+mod error;
+pub mod http;
+pub mod hub;
+pub mod mqtt;
+pub mod provisioning;
+pub mod tls;
+
+pub use self::connect::Target;
+pub use self::error::DeviceError;
