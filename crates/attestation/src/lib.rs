@@ -10,6 +10,8 @@
 //! - [`admin`]: bearer tokens of the house's own administration.
 
 pub mod admin;
+#[cfg(test)]
+mod fixture;
 mod percent;
 pub mod possession;
 pub mod sas;

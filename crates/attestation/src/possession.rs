@@ -52,3 +52,6 @@ pub fn verify(
     ca.check_validity(at)?;
     verify_signature(answer, ca).map_err(PossessionError::Signature)
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ fn pinned(leaf: &Certificate, index: Option<usize>, at: Timestamp) -> Result<Pin
         index,
     })
 }
+
+#[cfg(test)]
+mod tests;
