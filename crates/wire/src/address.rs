@@ -1,0 +1,214 @@
+//! Addresses: paths, queries and api-versions.
+
+use provost_model::{ErrorKind, IdError};
+
+use crate::percent;
+
+/// What a request line means to one of the services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routed<T> {
+    /// This operation.
+    To(T),
+    /// The path is known, the method is not: 405.
+    MethodNotAllowed,
+    /// Not one of this service's paths.
+    NotFound,
+    /// One of this service's paths with something wrong in it: 400.
+    Malformed(RouteError),
+}
+
+impl<T> Routed<T> {
+    /// The same with another operation type.
+    pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Routed<U> {
+        match self {
+            Self::To(operation) => Routed::To(into(operation)),
+            Self::MethodNotAllowed => Routed::MethodNotAllowed,
+            Self::NotFound => Routed::NotFound,
+            Self::Malformed(error) => Routed::Malformed(error),
+        }
+    }
+}
+
+impl<T> From<Result<T, RouteError>> for Routed<T> {
+    fn from(result: Result<T, RouteError>) -> Self {
+        match result {
+            Ok(operation) => Self::To(operation),
+            Err(error) => Self::Malformed(error),
+        }
+    }
+}
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// An identifier in the path is not valid.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// A part of the path or query is not percent-encoded UTF-8.
+    #[error("address is not percent-encoded UTF-8")]
+    Encoding,
+    /// `api-version` is missing (dps-service-api.md 0.2: 400000; iot-hub-service-api.md 1.4: 400001).
+    #[error("query parameter `api-version` is missing")]
+    ApiVersion {
+        /// The service's number for it.
+        code: u32,
+    },
+    /// A query parameter has a value that is not allowed.
+    #[error("query parameter `{0}` is not valid")]
+    Parameter(&'static str),
+}
+
+impl RouteError {
+    /// Always [`ErrorKind::Invalid`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+
+    /// Azure's number.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::ApiVersion { code } => *code,
+            Self::Id(_) | Self::Encoding | Self::Parameter(_) => 400_004,
+        }
+    }
+
+    /// What the caller may read.
+    pub fn public_message(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The api-version a client speaks; any text is accepted, an absent one is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApiVersion(String);
+
+impl ApiVersion {
+    const MAX: usize = 64;
+
+    /// Keeps up to 64 characters of the text.
+    pub fn new(text: &str) -> Self {
+        Self(text.chars().take(Self::MAX).collect())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the client named none.
+    pub fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this is the version of that date (`YYYY-MM-DD`) or a later one; previews count as
+    /// their date. An absent or odd version is older than everything.
+    pub fn is_since(&self, date: &str) -> bool {
+        let own = self.0.get(..10).unwrap_or_default();
+        own.bytes().filter(|byte| *byte == b'-').count() == 2 && own >= date
+    }
+}
+
+/// The non-empty segments of a path, still encoded. A path of more than [`MAX_SEGMENTS`] is empty.
+pub(crate) fn segments(path: &str) -> Vec<&str> {
+    let all: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .take(MAX_SEGMENTS + 1)
+        .collect();
+    if all.len() > MAX_SEGMENTS { Vec::new() } else { all }
+}
+
+/// More than any address we know.
+const MAX_SEGMENTS: usize = 16;
+
+/// Whether a segment is this word, without case.
+pub(crate) fn is(segment: &str, word: &str) -> bool {
+    segment.eq_ignore_ascii_case(word)
+}
+
+/// Decodes a segment and reads it as an identifier.
+pub(crate) fn id<T>(segment: &str, parse: impl FnOnce(&str) -> Result<T, IdError>) -> Result<T, RouteError> {
+    let text = percent::decode(segment).ok_or(RouteError::Encoding)?;
+    Ok(parse(&text)?)
+}
+
+/// A query string, still encoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    /// The text after `?`, without it.
+    pub fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The first parameter of this name (without case), decoded. `None` when absent or when its
+    /// value is not UTF-8.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.0.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let same = key.eq_ignore_ascii_case(name)
+                || percent::decode_form(key).is_some_and(|key| key.eq_ignore_ascii_case(name));
+            same.then(|| percent::decode_form(value)).flatten()
+        })
+    }
+
+    /// `api-version`; absent is empty.
+    pub fn api_version(&self) -> ApiVersion {
+        ApiVersion::new(&self.get("api-version").unwrap_or_default())
+    }
+
+    /// `api-version`, or the service's error number for its absence.
+    pub fn required_api_version(&self, code: u32) -> Result<ApiVersion, RouteError> {
+        let version = self.api_version();
+        if version.is_absent() {
+            Err(RouteError::ApiVersion { code })
+        } else {
+            Ok(version)
+        }
+    }
+
+    /// A number.
+    pub fn number(&self, name: &'static str) -> Result<Option<u64>, RouteError> {
+        self.get(name)
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse().map_err(|_| RouteError::Parameter(name)))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_date() {
+        for (version, since_2021, since_2019) in [
+            ("2019-03-31", false, true),
+            ("2021-06-01", true, true),
+            ("2021-11-01-preview", true, true),
+            ("", false, false),
+            ("zzzzzzzzzzzz", false, false),
+        ] {
+            let version = ApiVersion::new(version);
+            assert_eq!(version.is_since("2021-06-01"), since_2021, "{version:?}");
+            assert_eq!(version.is_since("2019-03-31"), since_2019, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn query_is_read_leniently() {
+        let query = Query::new("a=1&API-Version=2021-10-01&b&top=x");
+        assert_eq!(query.api_version().as_str(), "2021-10-01");
+        assert_eq!(query.get("b").as_deref(), Some(""));
+        assert_eq!(query.number("a"), Ok(Some(1)));
+        assert_eq!(query.number("top"), Err(RouteError::Parameter("top")));
+        assert_eq!(query.number("c"), Ok(None));
+    }
+
+    #[test]
+    fn too_many_segments_are_nobodys_path() {
+        assert!(segments(&"/a".repeat(17)).is_empty());
+        assert_eq!(segments("/a//b/"), ["a", "b"]);
+    }
+}

@@ -1,0 +1,10 @@
+//! The hub.
+
+pub mod device;
+pub mod error;
+pub mod service;
+
+/// Largest telemetry message in bytes, payload and properties (iot-hub-device-api.md 5).
+pub const MAX_MESSAGE: usize = 262_144;
+/// Largest method payload in bytes, each way (iot-hub-service-api.md 9).
+pub const MAX_METHOD_PAYLOAD: usize = 128 * 1024;

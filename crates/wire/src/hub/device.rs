@@ -1,0 +1,24 @@
+//! The hub's device side over MQTT: user names, topics, property bags, twin documents
+//! (iot-hub-device-api.md 2, 5 and 7).
+
+mod bag;
+mod server_topic;
+mod subscription;
+mod topic;
+mod twin;
+mod username;
+
+pub use bag::{BagError, MAX_PROPERTIES, PropertyBag, format_bag, parse_bag};
+pub use server_topic::{ServerTopic, parse_server_topic};
+pub use subscription::{Subscription, parse_filter};
+pub use topic::{
+    DeviceTopic, desired_topic, method_request_topic, method_response_topic, parse_topic, reported_topic,
+    telemetry_topic, twin_get_topic, twin_response_topic,
+};
+pub use twin::{desired_patch, parse_reported, twin_document};
+pub use username::{Username, UsernameError};
+
+/// The SAS audience of a device: `{host}/devices/{deviceId}` (iot-hub-device-api.md 3.1).
+pub fn sas_audience(host: &str, device_id: &str) -> String {
+    format!("{host}/devices/{device_id}")
+}

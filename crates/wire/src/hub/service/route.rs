@@ -1,0 +1,174 @@
+use provost_model::DeviceId;
+
+use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
+
+/// An operation of the hub's service API (iot-hub-service-api.md 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HubOperation {
+    /// `GET /devices/{id}`.
+    GetDevice(DeviceId),
+    /// `PUT /devices/{id}`.
+    PutDevice(DeviceId),
+    /// `DELETE /devices/{id}`.
+    DeleteDevice(DeviceId),
+    /// `GET /devices?top=`.
+    ListDevices {
+        /// Most devices to list, 1 to 1000.
+        top: Option<u64>,
+    },
+    /// `POST /devices`.
+    BulkDevices,
+    /// `GET /statistics/devices`.
+    DeviceStatistics,
+    /// `GET /statistics/service`.
+    ServiceStatistics,
+    /// `GET /twins/{id}`.
+    GetTwin(DeviceId),
+    /// `PUT /twins/{id}`.
+    ReplaceTwin(DeviceId),
+    /// `PATCH /twins/{id}`.
+    PatchTwin(DeviceId),
+    /// `POST /twins/{id}/methods`.
+    InvokeMethod(DeviceId),
+}
+
+/// A request of the hub's service API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubRoute {
+    /// What for.
+    pub operation: HubOperation,
+    /// Any date.
+    pub api_version: ApiVersion,
+}
+
+/// Reads a request line. Operations that do not exist here (query, jobs, modules, configurations)
+/// are [`Routed::NotFound`]; `/devices/query` is a known path, so another method there is 405 only
+/// once the operation exists.
+pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
+    let query = Query::new(query);
+    let operation = match operation(method, &segments(path), query) {
+        Routed::To(operation) => operation,
+        other => {
+            return other.map(|operation| HubRoute {
+                operation,
+                api_version: query.api_version(),
+            });
+        }
+    };
+    query
+        .required_api_version(400_001)
+        .map(|api_version| HubRoute {
+            operation,
+            api_version,
+        })
+        .into()
+}
+
+fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperation> {
+    match path {
+        [devices] if is(devices, "devices") => match method {
+            "GET" => top(query).map(|top| HubOperation::ListDevices { top }).into(),
+            "POST" => Routed::To(HubOperation::BulkDevices),
+            _ => Routed::MethodNotAllowed,
+        },
+        // A device named `query` cannot be posted to, so POST is free for the query operation.
+        [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
+            Routed::NotFound
+        }
+        [devices, device] if is(devices, "devices") => match method {
+            "GET" => with_id(device, HubOperation::GetDevice),
+            "PUT" => with_id(device, HubOperation::PutDevice),
+            "DELETE" => with_id(device, HubOperation::DeleteDevice),
+            _ => Routed::MethodNotAllowed,
+        },
+        [statistics, what] if is(statistics, "statistics") => {
+            match (is(what, "devices"), is(what, "service")) {
+                (false, false) => Routed::NotFound,
+                _ if method != "GET" => Routed::MethodNotAllowed,
+                (true, _) => Routed::To(HubOperation::DeviceStatistics),
+                (_, true) => Routed::To(HubOperation::ServiceStatistics),
+            }
+        }
+        [twins, device] if is(twins, "twins") => match method {
+            "GET" => with_id(device, HubOperation::GetTwin),
+            "PUT" => with_id(device, HubOperation::ReplaceTwin),
+            "PATCH" => with_id(device, HubOperation::PatchTwin),
+            _ => Routed::MethodNotAllowed,
+        },
+        [twins, device, methods] if is(twins, "twins") && is(methods, "methods") => match method {
+            "POST" => with_id(device, HubOperation::InvokeMethod),
+            _ => Routed::MethodNotAllowed,
+        },
+        _ => Routed::NotFound,
+    }
+}
+
+fn with_id(segment: &str, operation: fn(DeviceId) -> HubOperation) -> Routed<HubOperation> {
+    id(segment, DeviceId::parse).map(operation).into()
+}
+
+fn top(query: Query<'_>) -> Result<Option<u64>, RouteError> {
+    match query.number("top")? {
+        Some(0) => Err(RouteError::Parameter("top")),
+        other => Ok(other.map(|top| top.min(1000))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn route(method: &str, path: &str) -> Routed<HubOperation> {
+        parse_route(method, path, "api-version=2021-04-12").map(|route| route.operation)
+    }
+
+    #[test]
+    fn every_operation() {
+        use HubOperation as Op;
+        let dev = || DeviceId::parse("Dev#1").unwrap();
+        for (method, path, expected) in [
+            ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
+            ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
+            ("DELETE", "/Devices/Dev%231", Op::DeleteDevice(dev())),
+            ("GET", "/devices/", Op::ListDevices { top: None }),
+            ("POST", "/devices", Op::BulkDevices),
+            ("GET", "/statistics/devices", Op::DeviceStatistics),
+            ("GET", "/statistics/service", Op::ServiceStatistics),
+            ("GET", "/twins/Dev%231", Op::GetTwin(dev())),
+            ("PUT", "/twins/Dev%231", Op::ReplaceTwin(dev())),
+            ("PATCH", "/twins/Dev%231", Op::PatchTwin(dev())),
+            ("POST", "/twins/Dev%231/methods", Op::InvokeMethod(dev())),
+        ] {
+            assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn methods_paths_and_versions() {
+        assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
+        assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
+        assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
+        assert_eq!(route("GET", "/jobs/v2/j1"), Routed::NotFound);
+        let version = parse_route("GET", "/devices/a", "");
+        assert_eq!(
+            version,
+            Routed::Malformed(RouteError::ApiVersion { code: 400_001 })
+        );
+        let top = parse_route("GET", "/devices", "top=5000&api-version=1").map(|route| route.operation);
+        assert_eq!(top, Routed::To(HubOperation::ListDevices { top: Some(1000) }));
+        assert!(matches!(
+            parse_route("GET", "/devices", "top=0&api-version=1"),
+            Routed::Malformed(_)
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(method in "[A-Z]{0,7}", path in any::<String>(), query in any::<String>()) {
+            let _ = parse_route(&method, &path, &query);
+            let _ = parse_route("GET", &format!("/twins/{path}"), "api-version=1");
+        }
+    }
+}
