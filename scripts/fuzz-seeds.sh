@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{certificate,mqtt_packet}
+mkdir -p "$seeds"/{certificate,http_route,json_body,mqtt_packet,mqtt_text,sas}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -21,3 +21,33 @@ printf '\x10\x18\x00\x04MQTT\x04\xc0\x00\x3c\x00\x02d1\x00\x02u1\x00\x02p1\x00\x
 printf '\x82\x0b\x00\x01\x00\x06$dps/#\x01' >subscribe
 printf '\x32\x0d\x00\x05topic\x00\x02{"a":1}' >publish
 printf '\xc0\x00\xe0\x00\x40\x02\x00\x01' >pings
+
+cd ../mqtt_text
+printf '%s' '0ne00000001/registrations/d1/api-version=2019-03-31&ClientVersion=c%2F1' >dps-username
+printf '%s' 'hub.test/d1/?api-version=2021-04-12&DeviceClientType=c%2F1' >hub-username
+printf '%s' '$dps/registrations/PUT/iotdps-register/?$rid=1' >register
+printf '%s' '$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId=5.a.b' >status
+printf '%s' '$dps/registrations/res/202/?$rid=1&retry-after=3' >answer
+printf '%s' 'devices/d1/messages/events/a=1&%24.ct=application%2Fjson' >telemetry
+printf '%s' '$iothub/twin/PATCH/properties/reported/?$rid=3' >reported
+printf '%s' '$iothub/methods/res/200/?$rid=4' >method
+printf '%s' '$iothub/methods/POST/#' >filter
+
+cd ../http_route
+printf '%s' '1/0ne00000001/registrations/d1/register?api-version=2019-03-31' >register
+printf '%s' '0/0ne00000001/registrations/d1/operations/5.a.b?api-version=2019-03-31' >status
+printf '%s' '1/enrollments/d1?api-version=2021-10-01' >enrollment
+printf '%s' '2/enrollmentGroups/query?api-version=2021-10-01' >query
+printf '%s' '4/twins/d1?api-version=2021-04-12' >twin
+printf '%s' '2/twins/d1/methods?api-version=2021-04-12' >method
+printf '%s' '0/devices?top=10&api-version=2021-04-12' >devices
+
+cd ../json_body
+printf '%s' '{"registrationId":"d1","payload":{"a":[1,2.5,null]}}' >register
+printf '%s' '{"operationId":"5.a.b","status":"assigned","registrationState":{"registrationId":"d1","status":"assigned"}}' >status
+printf '%s' '{"a":{"b":{"c":null}},"$version":3}' >reported
+printf '%s' '{"registrationId":"d1","attestation":{"type":"symmetricKey","symmetricKey":{"primaryKey":"AAAA","secondaryKey":""}},"etag":"x"}' >enrollment
+
+cd ../sas
+printf '%s' 'SharedAccessSignature sr=hub.test%2Fdevices%2Fd1&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&se=1900000000' >device
+printf '%s' 'SharedAccessSignature sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&se=1900000000&skn=owner&sr=dps.test' >policy

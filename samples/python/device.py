@@ -144,7 +144,7 @@ def reason(error):
     """The error and what caused it, in one line."""
     texts = []
     while error is not None:
-        texts.append(f"{type(error).__name__}: {error}")
+        texts.append(f"{type(error).__name__}: {error}".rstrip(": "))
         error = error.__cause__
     return " <- ".join(texts)
 

@@ -58,7 +58,7 @@ def stop_server(server):
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
     try:
-        return server.wait(timeout=12) == 0
+        return server.wait(timeout=10) == 0
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
