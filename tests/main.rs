@@ -1,0 +1,4 @@
+//! Everything that needs more than one room: the store on both engines, the wire over real sockets,
+//! and the acceptance rules.
+
+mod store;

@@ -1,0 +1,21 @@
+//! What every engine must do; run once on SQLite and once on PostgreSQL.
+
+mod devices;
+mod enrollments;
+mod registrations;
+mod telemetry;
+mod transactions;
+
+use provost_model::{Action, Actor, AuditEvent, DpsName, HubName};
+
+pub(crate) fn event(key: &str) -> AuditEvent {
+    AuditEvent::new(Actor::System, Action::Update, "test", "scope", key)
+}
+
+pub(crate) fn dps() -> DpsName {
+    DpsName::parse("dps").unwrap()
+}
+
+pub(crate) fn hub() -> HubName {
+    HubName::parse("hub").unwrap()
+}
