@@ -17,27 +17,30 @@ fail() {
     exit 1
 }
 
-# need COMMAND PACKAGE: installs the Debian package when the command is missing and this is root.
+# need PACKAGE TEST...: installs the Debian package when the test fails and this is root.
 need() {
-    command -v "$1" >/dev/null && return 0
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 && return 0
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        echo "installing the package $2" >&2
+        echo "installing the package $package" >&2
         apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2
     fi
-    command -v "$1" >/dev/null || fail "$1 is missing: install the package $2"
+    "$@" >/dev/null 2>&1 || fail "the package $package is missing: install it"
 }
 
 [ $# -ge 1 ] || fail "usage: $0 PROVOST [CHECK...]"
 provost=$(realpath "$1")
 [ -x "$provost" ] || fail "$1 is not an executable"
 shift
-need openssl openssl
-need python3 python3
-need node nodejs
-need npm npm
-need ip iproute2
-need unshare util-linux
+need openssl openssl version
+need python3 python3 --version
+need python3-venv python3 -c "import ensurepip, venv"
+need nodejs node --version
+need npm npm --version
+need iproute2 ip -V
+need util-linux unshare --version
 unshare --user --map-root-user --net --mount true 2>/dev/null ||
     fail "this machine does not allow private namespaces (unshare -Urnm); allow unprivileged user namespaces or run as root"
 
@@ -45,7 +48,7 @@ unshare --user --map-root-user --net --mount true 2>/dev/null ||
 mkdir -p "$build"
 if ! cmp -s "$here/python/requirements.txt" "$build/venv/installed.txt"; then
     rm -rf "$build/venv"
-    python3 -m venv "$build/venv" || { need pip3 python3-venv; python3 -m venv "$build/venv"; }
+    python3 -m venv "$build/venv"
     "$build/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$here/python/requirements.txt"
     "$build/venv/bin/pip" check --quiet --disable-pip-version-check
     cp "$here/python/requirements.txt" "$build/venv/installed.txt"
