@@ -74,16 +74,26 @@ impl SasError {
 pub struct SasToken {
     /// What the signature is over: `sr` and `se` exactly as sent, a line feed between.
     signed: String,
-    resource: String,
+    resource: Resource,
     signature: [u8; SIGNATURE_BYTES],
     expires_at: Timestamp,
     policy: Option<String>,
 }
 
+/// What a token is for, as sent and decoded.
+///
+/// Some clients do not encode, and a device ID may hold a `%`: what does not decode is taken as
+/// it stands, and what does is compared in both readings.
+#[derive(Clone, PartialEq, Eq)]
+struct Resource {
+    raw: String,
+    decoded: String,
+}
+
 /// Proof that a token was signed with one of the keys it was verified against and lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSas {
-    resource: String,
+    resource: Resource,
     policy: Option<String>,
     expires_at: Timestamp,
     key_index: usize,
@@ -106,7 +116,10 @@ impl SasToken {
         let raw_expiry = fields.expiry.ok_or(malformed("se"))?;
         let policy = percent::decode(fields.policy.unwrap_or("")).ok_or(malformed("skn"))?;
         Ok(Self {
-            resource: percent::decode(raw_resource).ok_or(malformed("sr"))?,
+            resource: Resource {
+                raw: raw_resource.to_owned(),
+                decoded: percent::decode(raw_resource).unwrap_or_else(|| raw_resource.to_owned()),
+            },
             signature: signature(fields.signature.ok_or(malformed("sig"))?)?,
             expires_at: seconds(raw_expiry).ok_or(malformed("se"))?,
             policy: Some(policy).filter(|name| !name.is_empty()),
@@ -121,7 +134,12 @@ impl SasToken {
 
     /// The resource, decoded. Not yet proven.
     pub fn resource(&self) -> &str {
-        &self.resource
+        &self.resource.decoded
+    }
+
+    /// The resource as sent. Not yet proven.
+    pub fn raw_resource(&self) -> &str {
+        &self.resource.raw
     }
 
     /// The policy whose key signs; `None` when absent or empty. Not yet proven.
@@ -170,6 +188,12 @@ impl SasToken {
     }
 }
 
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.decoded)
+    }
+}
+
 /// Shows neither signature nor anything to make one from.
 impl fmt::Debug for SasToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,7 +204,12 @@ impl fmt::Debug for SasToken {
 impl VerifiedSas {
     /// The resource, decoded.
     pub fn resource(&self) -> &str {
-        &self.resource
+        &self.resource.decoded
+    }
+
+    /// Whether the token reaches this resource, see [`resource_covers`].
+    pub fn covers(&self, requested: &str) -> bool {
+        resource_covers(&self.resource.decoded, requested) || resource_covers(&self.resource.raw, requested)
     }
 
     /// The policy the token names.

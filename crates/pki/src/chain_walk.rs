@@ -211,17 +211,18 @@ impl<'a> ChainWalk<'a> {
     ) -> Result<(), ChainError> {
         // The cheap rules come first: an expired CA costs no signature.
         check_issuer(issuer, registered, below, self.at)?;
-        let is_leaf = child == 0;
-        if is_leaf || !self.memo.knows(subject, issuer) {
+        // Only what a registered CA signed is worth remembering: a stranger can make any number
+        // of certificates that sign each other, and would push the useful ones out.
+        let memo = (child != 0 && registered).then_some(self.memo);
+        if !memo.is_some_and(|memo| memo.knows(subject, issuer)) {
             self.signatures_left = self
                 .signatures_left
                 .checked_sub(1)
                 .ok_or(ChainError::TooManyCertificates)?;
         }
-        let verified = if is_leaf {
-            verify_signature(subject, issuer)
-        } else {
-            self.memo.verify(subject, issuer)
+        let verified = match memo {
+            Some(memo) => memo.verify(subject, issuer),
+            None => verify_signature(subject, issuer),
         };
         let certificate = || subject.clone();
         verified.map_err(|error| match error {

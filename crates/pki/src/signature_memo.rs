@@ -6,8 +6,9 @@ use crate::{Certificate, Sha256Thumbprint, SignatureError, verify_signature};
 /// Remembers CA certificates whose signature was found right, so that the intermediate a whole
 /// fleet presents is verified once.
 ///
-/// Only successes are kept, oldest forgotten first. Signatures of leaves never enter: each is
-/// seen once, and they would push the useful ones out. What is remembered is a fact about bytes;
+/// Only successes are kept, oldest forgotten first. [`ChainWalk`](crate::ChainWalk) puts in what
+/// registered certificates signed, leaves excepted: those are seen once, and would push the
+/// useful ones out. What is remembered is a fact about bytes;
 /// dates, registration and revocation are judged afresh every time.
 #[derive(Debug)]
 pub struct SignatureMemo {
@@ -45,6 +46,20 @@ impl SignatureMemo {
         verify_signature(child, issuer)?;
         self.insert(pair);
         Ok(())
+    }
+
+    /// How many pairs are known now.
+    pub fn len(&self) -> usize {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pairs
+            .len()
+    }
+
+    /// Nothing is known yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Whether the answer is known, so that no budget need be spent.

@@ -1,5 +1,5 @@
 use provost_pki::issue::KeyPair;
-use provost_pki::{ChainError, ChainWalk, SignatureMemo};
+use provost_pki::{ChainError, ChainWalk, SignatureMemo, verify_chain};
 
 use crate::fixture::{DAY, NOW, Spec, presented, verdict};
 
@@ -98,19 +98,50 @@ fn a_renewed_ca_with_the_same_key_stands_at_the_same_level() {
 }
 
 #[test]
-fn a_memo_remembers_only_what_verified() {
+fn a_memo_keeps_the_newest_successes() {
     let root = Spec::ca("root").root();
     let impostor = Spec::ca("root").root();
     let child = Spec::ca("intermediate").under(&root);
-    for memo in [
-        SignatureMemo::default(),
-        SignatureMemo::new(1),
-        SignatureMemo::new(0),
-    ] {
+    for capacity in [0, 1, 5] {
+        let memo = SignatureMemo::new(capacity);
         for _ in 0..3 {
             assert!(memo.verify(&child.certificate, &root.certificate).is_ok());
             assert!(memo.verify(&child.certificate, &impostor.certificate).is_err());
             assert!(memo.verify(&root.certificate, &root.certificate).is_ok());
         }
+        assert_eq!(memo.len(), capacity.min(2));
     }
+}
+
+#[test]
+fn a_walk_remembers_what_registered_cas_signed_and_no_leaf() {
+    let root = Spec::ca("root").root();
+    let intermediate = Spec::ca("intermediate").under(&root);
+    let memo = SignatureMemo::default();
+    let anchors = [root.certificate.clone()];
+    for _ in 0..3 {
+        let leaf = Spec::client("device").under(&intermediate);
+        let sent = presented(&[&leaf.certificate, &intermediate.certificate]);
+        assert_eq!(verdict(&verify_chain(&sent, &anchors, &memo, NOW)), "ok");
+        assert_eq!(memo.len(), 1);
+        let leaf = Spec::client("device").under(&root);
+        let sent = presented(&[&leaf.certificate]);
+        assert_eq!(verdict(&verify_chain(&sent, &anchors, &memo, NOW)), "ok");
+        assert_eq!(memo.len(), 1);
+        // A stranger's certificates sign each other as much as they like.
+        let sent = presented(&[&leaf.certificate, &intermediate.certificate, &root.certificate]);
+        assert_eq!(verdict(&verify_chain(&sent, &[], &memo, NOW)), "unknownIssuer");
+        assert_eq!(memo.len(), 1);
+    }
+    // What is remembered is the signature alone: dates still count.
+    let leaf = Spec {
+        not_after: NOW.after(9 * DAY),
+        ..Spec::client("device")
+    }
+    .under(&intermediate);
+    let sent = presented(&[&leaf.certificate, &intermediate.certificate]);
+    assert_eq!(
+        verdict(&verify_chain(&sent, &anchors, &memo, NOW.after(2 * DAY))),
+        "expired"
+    );
 }
