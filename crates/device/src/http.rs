@@ -19,7 +19,7 @@ pub use ::http::Method;
 /// Longest answer that is read, bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// How long a request may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An answer, read whole.
 #[derive(Clone, Debug)]

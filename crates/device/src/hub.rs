@@ -22,9 +22,9 @@ pub use self::event::HubEvent;
 use self::event::{HubMessage, TwinAnswer};
 
 const API_VERSION: &str = "2021-04-12";
-const SAS_TTL: Duration = Duration::from_secs(3_600);
+const SAS_TTL: Duration = Duration::from_hours(1);
 /// How long a twin answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// One SUBSCRIBE with everything a device listens to.
 const FILTERS: [(&str, QoS); 3] = [
     ("$iothub/twin/res/#", QoS::AtMostOnce),

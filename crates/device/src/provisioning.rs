@@ -19,7 +19,7 @@ pub use self::answer::{RegisterError, RegistrationOutcome, RegistrationStatus};
 
 const API_VERSION: &str = "2021-06-01";
 /// Lifetime of the tokens made here.
-const SAS_TTL: Duration = Duration::from_secs(3_600);
+const SAS_TTL: Duration = Duration::from_hours(1);
 /// Wait before a poll when the service names none.
 const DEFAULT_RETRY: Duration = Duration::from_secs(2);
 

@@ -29,7 +29,10 @@ pub struct ListenerLimits {
 
 impl Default for ListenerLimits {
     fn default() -> Self {
-        Self { max_connections: 100_000, drain_timeout: Duration::from_secs(8) }
+        Self {
+            max_connections: 100_000,
+            drain_timeout: Duration::from_secs(8),
+        }
     }
 }
 
@@ -53,7 +56,11 @@ impl Listener {
         socket.bind(address)?;
         let socket = socket.listen(BACKLOG)?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, limits })
+        Ok(Self {
+            socket,
+            address,
+            limits,
+        })
     }
 
     /// The address with the real port.
@@ -104,7 +111,10 @@ async fn drain(mut connections: JoinSet<()>, limit: Duration) {
         }
     };
     if timeout(limit, all).await.is_err() {
-        tracing::warn!(count = connections.len(), "connections did not end in time and are cut");
+        tracing::warn!(
+            count = connections.len(),
+            "connections did not end in time and are cut"
+        );
         connections.shutdown().await;
     }
 }
@@ -120,9 +130,7 @@ fn log_panic(ended: Result<(), JoinError>) {
 async fn pause_after(error: &io::Error) {
     match error.kind() {
         // The peer left between its handshake and our accept.
-        io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::Interrupted => {}
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {}
         _ => {
             tracing::error!(%error, "cannot accept connections");
             sleep(ERROR_PAUSE).await;

@@ -21,6 +21,9 @@ impl Peer {
     /// The peer of a stream whose handshake is done.
     pub fn of<S>(stream: &Secured<S>, address: SocketAddr) -> Self {
         let (_, session) = stream.get_ref();
-        Self { address, certificates: session.peer_certificates().unwrap_or_default().into() }
+        Self {
+            address,
+            certificates: session.peer_certificates().unwrap_or_default().into(),
+        }
     }
 }

@@ -37,9 +37,16 @@ struct Generations<K> {
 impl<K: Eq + Hash> Throttle<K> {
     /// Remembers at most `max_keys` keys (at least 2).
     pub fn new(rate: Rate, max_keys: usize) -> Self {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new() };
+        let generations = Generations {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        };
         let keys_per_generation = (max_keys / 2).max(1);
-        Self { rate, keys_per_generation, generations: Mutex::new(generations) }
+        Self {
+            rate,
+            keys_per_generation,
+            generations: Mutex::new(generations),
+        }
     }
 
     /// Counts an event at `now`, or says after which wait it would be allowed. A refused event
@@ -55,7 +62,10 @@ impl<K: Eq + Hash> Throttle<K> {
         let tolerance = self.rate.period.saturating_mul(self.rate.burst.max(1) - 1);
         let wait = rested_at.duration_since(now).saturating_sub(tolerance);
         let (rested_at, verdict) = if wait.is_zero() {
-            (rested_at.checked_add(self.rate.period).unwrap_or(rested_at), Ok(()))
+            (
+                rested_at.checked_add(self.rate.period).unwrap_or(rested_at),
+                Ok(()),
+            )
         } else {
             (rested_at, Err(wait))
         };
@@ -85,7 +95,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn throttle(burst: u32, max_keys: usize) -> Throttle<String> {
-        Throttle::new(Rate { period: SECOND, burst }, max_keys)
+        Throttle::new(
+            Rate {
+                period: SECOND,
+                burst,
+            },
+            max_keys,
+        )
     }
 
     #[test]
@@ -132,7 +148,10 @@ mod tests {
     fn a_clock_that_stands_still_or_goes_back_refuses_nothing_new() {
         let (throttle, start) = (throttle(1, 10), Instant::now() + SECOND);
         assert_eq!(throttle.check("a", start), Ok(()));
-        assert_eq!(throttle.check("a", start.checked_sub(SECOND).unwrap()), Err(SECOND * 2));
+        assert_eq!(
+            throttle.check("a", start.checked_sub(SECOND).unwrap()),
+            Err(SECOND * 2)
+        );
         assert_eq!(throttle.check("b", start.checked_sub(SECOND).unwrap()), Ok(()));
     }
 }

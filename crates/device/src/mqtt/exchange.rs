@@ -43,12 +43,12 @@ impl MqttClient {
                     continue;
                 }
             };
-            let incoming = match next {
+            let mut incoming = match next {
                 Ok(Some(incoming)) => incoming,
                 Ok(None) | Err(ReadError::Stream(_)) => return Err(DeviceError::Closed),
                 Err(error) => return Err(error.into()),
             };
-            let received = take(incoming)?;
+            let received = take(&mut incoming)?;
             if !self.connection.outbox().is_empty() {
                 self.send().await?;
             }
@@ -89,7 +89,7 @@ impl MqttClient {
     }
 }
 
-fn take(incoming: Incoming<'_>) -> Result<Received, DeviceError> {
+fn take(incoming: &mut Incoming<'_>) -> Result<Received, DeviceError> {
     Ok(match incoming.packet {
         Packet::Connack(connack) => Received::Connack(connack),
         Packet::Publish(publish) => {

@@ -13,7 +13,7 @@ use crate::mqtt::{ConnectOptions, MqttClient};
 const ANSWERS: &str = "$dps/registrations/res/#";
 const ANSWER_PREFIX: &str = "$dps/registrations/res/";
 /// How long one answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One connection for register and polls.
 pub(super) struct MqttSession {

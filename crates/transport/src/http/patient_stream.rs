@@ -21,7 +21,11 @@ pub struct PatientStream<S> {
 impl<S> PatientStream<S> {
     /// Wraps a stream.
     pub const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, timer: None }
+        Self {
+            stream,
+            patience,
+            timer: None,
+        }
     }
 
     /// The stream below.
@@ -30,11 +34,7 @@ impl<S> PatientStream<S> {
     }
 
     /// Passes a result on; turns a write that is blocked for too long into an error.
-    fn limit<T>(
-        &mut self,
-        poll: Poll<io::Result<T>>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
+    fn limit<T>(&mut self, poll: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             self.timer = None;
             return poll;

@@ -37,7 +37,7 @@ pub struct HttpLimits {
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
-            head_timeout: Duration::from_secs(60),
+            head_timeout: Duration::from_mins(1),
             write_timeout: Duration::from_secs(30),
             max_head_bytes: 16 * 1024,
             max_headers: 64,
@@ -75,7 +75,10 @@ pub async fn serve<S, A, AF, W, WF>(
     let Some(upgrade) = requests.await else {
         return;
     };
-    match upgrade.await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<PatientStream<S>>>) {
+    match upgrade
+        .await
+        .map(hyper::upgrade::Upgraded::downcast::<TokioIo<PatientStream<S>>>)
+    {
         Ok(Ok(parts)) => {
             let stream = parts.io.into_inner().into_inner();
             let io = WebSocketIo::server(stream, &parts.read_buf, limits.websocket).await;

@@ -27,14 +27,21 @@ async fn round_trip(address: SocketAddr) -> io::Result<()> {
 
 #[tokio::test]
 async fn connections_beyond_the_cap_are_closed() {
-    let limits = ListenerLimits { max_connections: 1, ..ListenerLimits::default() };
+    let limits = ListenerLimits {
+        max_connections: 1,
+        ..ListenerLimits::default()
+    };
     let listener = listener(limits);
     let address = listener.local_address();
     let (trigger, shutdown) = ShutdownTrigger::new();
     let serving = tokio::spawn(listener.run(shutdown, |stream, _| echo_one_byte(stream)));
     let mut first = TcpStream::connect(address).await.unwrap();
     let mut second = TcpStream::connect(address).await.unwrap();
-    assert_eq!(second.read(&mut [0]).await.unwrap_or(0), 0, "the second is closed");
+    assert_eq!(
+        second.read(&mut [0]).await.unwrap_or(0),
+        0,
+        "the second is closed"
+    );
     first.write_all(b"x").await.unwrap();
     first.read_exact(&mut [0]).await.unwrap();
     assert_eq!(first.read(&mut [0]).await.unwrap(), 0, "the first is done");
@@ -71,7 +78,10 @@ async fn a_panicking_handler_ends_only_its_connection() {
 
 #[tokio::test]
 async fn shutdown_waits_for_connections_and_cuts_the_stubborn() {
-    let limits = ListenerLimits { drain_timeout: Duration::from_millis(50), ..ListenerLimits::default() };
+    let limits = ListenerLimits {
+        drain_timeout: Duration::from_millis(50),
+        ..ListenerLimits::default()
+    };
     let listener = listener(limits);
     let address = listener.local_address();
     let (trigger, shutdown) = ShutdownTrigger::new();

@@ -24,7 +24,9 @@ pub struct ClientCertificates {
 impl ClientCertificates {
     /// A verifier with the signature algorithms of `provider`.
     pub fn new(provider: &CryptoProvider) -> Self {
-        Self { algorithms: provider.signature_verification_algorithms }
+        Self {
+            algorithms: provider.signature_verification_algorithms,
+        }
     }
 
     fn algorithms_of(
@@ -33,7 +35,9 @@ impl ClientCertificates {
     ) -> Result<&'static [&'static dyn SignatureVerificationAlgorithm], Error> {
         let entry = self.algorithms.mapping.iter().find(|(known, _)| *known == scheme);
         let refusal = PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;
-        entry.map(|(_, algorithms)| *algorithms).ok_or_else(|| refusal.into())
+        entry
+            .map(|(_, algorithms)| *algorithms)
+            .ok_or_else(|| refusal.into())
     }
 }
 

@@ -67,5 +67,8 @@ impl ServerIdentity {
 }
 
 fn unreadable(path: &Path, source: rustls_pki_types::pem::Error) -> IdentityError {
-    IdentityError::Unreadable { path: path.to_owned(), source }
+    IdentityError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -49,7 +49,10 @@ impl ReloadingIdentity {
 
     /// The identity new handshakes use.
     pub fn current(&self) -> ServerIdentity {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Reads the files again when their modification time or size changed; to be called every

@@ -39,7 +39,9 @@ impl Refusal {
         *response.status_mut() = StatusCode::BAD_REQUEST;
         if self == Self::Version {
             *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
-            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            response
+                .headers_mut()
+                .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }
@@ -53,15 +55,20 @@ pub fn is_upgrade<B>(request: &Request<B>) -> bool {
 /// The 101 answer to an upgrade request on any path; echoes the sub-protocol as it was spelled.
 pub fn accept<B>(request: &Request<B>) -> Result<Response<ResponseBody>, Refusal> {
     let headers = request.headers();
-    let asks_upgrade =
-        tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let asks_upgrade = tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
     if !asks_upgrade || request.method() != Method::GET || request.version() != Version::HTTP_11 {
         return Err(Refusal::Malformed);
     }
-    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         return Err(Refusal::Version);
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::Malformed)?.as_bytes();
+    let key = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .ok_or(Refusal::Malformed)?
+        .as_bytes();
     if STANDARD.decode(key).map_or(0, |bytes| bytes.len()) != 16 {
         return Err(Refusal::Malformed);
     }
@@ -85,6 +92,9 @@ pub fn accept_key(key: &[u8]) -> String {
 
 /// The entries of a comma-separated header, which may be sent in several lines.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    let lines = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }

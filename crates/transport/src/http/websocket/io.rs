@@ -26,7 +26,9 @@ pub struct WebSocketLimits {
 impl Default for WebSocketLimits {
     fn default() -> Self {
         // A whole packet with its fixed header in one frame.
-        Self { max_message_bytes: crate::mqtt::codec::DEFAULT_MAX_REMAINING + 8 }
+        Self {
+            max_message_bytes: crate::mqtt::codec::DEFAULT_MAX_REMAINING + 8,
+        }
     }
 }
 
@@ -61,7 +63,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketIo<S> {
             .max_frame_size(limit);
         let early = early.to_vec();
         let socket = WebSocketStream::from_partially_read(stream, early, role, Some(config)).await;
-        Self { socket, unread: Bytes::new() }
+        Self {
+            socket,
+            unread: Bytes::new(),
+        }
     }
 
     /// The stream below.
@@ -128,9 +133,7 @@ fn to_io(error: Error) -> io::Error {
         Error::Io(error) => error,
         Error::ConnectionClosed | Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
         // A device that lost power says no goodbye.
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            io::ErrorKind::UnexpectedEof.into()
-        }
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => io::ErrorKind::UnexpectedEof.into(),
         other => io::Error::new(io::ErrorKind::InvalidData, other),
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn decode_connect(mut body: Reader<'_>) -> Result<DecodedConnect<'_>,
     }))
 }
 
-/// MQTT 3.1.1 3.1.2.3 to 3.1.2.9; returns the QoS of the will.
+/// MQTT 3.1.1 3.1.2.3 to 3.1.2.9; returns the `QoS` of the will.
 fn check_connect_flags(flags: u8) -> Result<QoS, DecodeError> {
     let has = |flag: u8| flags & flag != 0;
     let will_without_will = !has(WILL) && has(WILL_QOS | WILL_RETAIN);

@@ -47,7 +47,7 @@ pub enum DecodeError {
     /// A quality of service is 3.
     #[error("quality of service {0} does not exist")]
     InvalidQos(u8),
-    /// DUP is set on a QoS 0 PUBLISH (MQTT 3.1.1 3.3.1.1).
+    /// DUP is set on a `QoS` 0 PUBLISH (MQTT 3.1.1 3.3.1.1).
     #[error("duplicate flag on a packet without acknowledgement")]
     DuplicateAtMostOnce,
     /// A topic name is empty or holds `+` or `#`.
