@@ -9,10 +9,14 @@
 
 mod connect;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod hub;
 pub mod mqtt;
 pub mod provisioning;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use self::connect::Target;
