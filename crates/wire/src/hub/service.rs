@@ -1,8 +1,24 @@
 //! The hub's service side over HTTPS: addresses and bodies (iot-hub-service-api.md).
 
+mod auth;
+mod bulk;
+mod device_input;
+mod device_output;
+mod method;
 mod route;
+mod statistics;
+mod twin_input;
+mod twin_output;
 
+pub use auth::{AuthInput, auth_kind_word};
+pub use bulk::{BulkItem, BulkResult, BulkWarning, ImportMode, ItemError, parse_bulk};
+pub use device_input::DeviceInput;
+pub use device_output::{Presence, device};
+pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
 pub use route::{HubOperation, HubRoute, parse_route};
+pub use statistics::{DeviceStatistics, ServiceStatistics};
+pub use twin_input::{parse_twin_patch, parse_twin_replacement};
+pub use twin_output::twin;
 
 /// Page size asked for, in requests.
 pub const HEADER_MAX_ITEM_COUNT: &str = "x-ms-max-item-count";
