@@ -8,7 +8,9 @@ use std::time::Duration;
 use provost_attestation::sas;
 use provost_model::{Clock, SymmetricKey};
 use provost_transport::mqtt::codec::QoS;
-use provost_wire::percent;
+use provost_wire::hub::device::{
+    PropertyBag, format_bag, method_response_topic, reported_topic, telemetry_topic, twin_get_topic,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -101,11 +103,16 @@ impl HubSession {
         payload: &[u8],
         properties: &[(&str, &str)],
     ) -> Result<(), DeviceError> {
-        let bag: Vec<_> = properties
+        let entry = |(name, value): &(&str, &str)| ((*name).to_owned(), Some((*value).to_owned()));
+        let (system_properties, properties) = properties
             .iter()
-            .map(|(name, value)| format!("{}={}", percent::encode(name), percent::encode(value)))
-            .collect();
-        let topic = format!("devices/{}/messages/events/{}", self.device_id, bag.join("&"));
+            .map(entry)
+            .partition(|(name, _)| name.starts_with("$."));
+        let bag = format_bag(&PropertyBag {
+            properties,
+            system_properties,
+        });
+        let topic = telemetry_topic(&self.device_id, &bag);
         self.client.publish(&topic, payload, QoS::AtLeastOnce).await
     }
 
@@ -113,7 +120,7 @@ impl HubSession {
     pub async fn twin_get(&mut self) -> Result<Value, DeviceError> {
         let rid = self.next_rid();
         self.client
-            .publish(&format!("$iothub/twin/GET/?$rid={rid}"), b" ", QoS::AtMostOnce)
+            .publish(&twin_get_topic(&rid), b" ", QoS::AtMostOnce)
             .await?;
         let answer = self.twin_answer(&rid).await?;
         serde_json::from_slice(&answer.body).map_err(|_| DeviceError::Unexpected("twin is not json"))
@@ -121,9 +128,9 @@ impl HubSession {
 
     /// Merges `patch` into the reported properties; returns their new version when the hub names
     /// it.
-    pub async fn patch_reported(&mut self, patch: &Value) -> Result<Option<u64>, DeviceError> {
+    pub async fn patch_reported(&mut self, patch: &Value) -> Result<Option<i64>, DeviceError> {
         let rid = self.next_rid();
-        let topic = format!("$iothub/twin/PATCH/properties/reported/?$rid={rid}");
+        let topic = reported_topic(&rid, None);
         self.client
             .publish(&topic, patch.to_string().as_bytes(), QoS::AtMostOnce)
             .await?;
@@ -149,7 +156,7 @@ impl HubSession {
 
     /// Answers a method call; `status` is the device's own number.
     pub async fn answer_method(&mut self, rid: &str, status: i32, payload: &[u8]) -> Result<(), DeviceError> {
-        let topic = format!("$iothub/methods/res/{status}/?$rid={rid}");
+        let topic = method_response_topic(status, rid);
         self.client.publish(&topic, payload, QoS::AtMostOnce).await
     }
 

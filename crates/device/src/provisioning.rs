@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_model::{Clock, SymmetricKey};
+use provost_wire::dps::device::sas_audience;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -67,7 +68,7 @@ pub struct Registration<'a> {
 
 impl Registration<'_> {
     fn token(&self, clock: &dyn Clock) -> Option<String> {
-        let resource = format!("{}/registrations/{}", self.id_scope, self.registration_id);
+        let resource = sas_audience(self.id_scope, self.registration_id);
         let expires_at = clock.now().after(SAS_TTL);
         self.key
             .map(|key| sas::sign(&resource, key, expires_at, Some("registration")))

@@ -13,8 +13,9 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Read buffer in bytes; the library's own default takes 128 KiB per connection (crates.md 2.4).
-const READ_BUFFER: usize = 4_096;
+/// Read buffer in bytes. The library's own default takes 128 KiB per connection, 4 KiB would take
+/// 3 KiB more than this (crates.md 2.4); messages of devices are short.
+const READ_BUFFER: usize = 1_024;
 
 /// What one WebSocket may take.
 #[derive(Clone, Copy, Debug)]
