@@ -114,6 +114,10 @@ async fn a_reading_loop_is_a_small_future() {
         }
     };
     let (future, state) = (size_of_val(&session), size_of::<Connection<DuplexStream>>());
+    println!(
+        "reading loop {future} bytes, connection {} bytes",
+        state - of_stream
+    );
     assert!(future < 768, "future is {future} bytes");
     assert!(state - of_stream < 320, "connection is {state} bytes");
 }
