@@ -41,9 +41,8 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Operations that do not exist here (query, jobs, modules, configurations)
-/// are [`Routed::NotFound`]; `/devices/query` is a known path, so another method there is 405 only
-/// once the operation exists.
+/// Reads a request line. Paths of operations that do not exist here yet (query, jobs, modules,
+/// configurations) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
     let operation = match operation(method, &segments(path), query) {
@@ -71,7 +70,7 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => Routed::To(HubOperation::BulkDevices),
             _ => Routed::MethodNotAllowed,
         },
-        // A device named `query` cannot be posted to, so POST is free for the query operation.
+        // Not 405: POST here is the query operation, which does not exist yet.
         [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
             Routed::NotFound
         }

@@ -1,0 +1,33 @@
+//! What Azure has no address for: everything under `/provost/`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /provost/health` | [`Health`] |
+//! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
+//! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
+//! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
+//! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
+
+mod hubs;
+mod route;
+mod telemetry;
+
+pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
+pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
+pub use telemetry::{TelemetryItem, TelemetryPage};
+
+use serde::{Deserialize, Serialize};
+
+/// `{"status":"ok"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`, or what is wrong in a word.
+    pub status: String,
+}
+
+/// `{"value":[…]}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing<T> {
+    /// The items.
+    pub value: Vec<T>,
+}
