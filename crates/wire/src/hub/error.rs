@@ -19,11 +19,12 @@ pub fn name(code: u32) -> &'static str {
 
 fn by_status(status: u32) -> &'static str {
     match status {
-        400 | 405 | 412 | 413 | 415 => "ArgumentInvalid",
+        400 | 415 => "ArgumentInvalid",
         401 => "IotHubUnauthorizedAccess",
-        403 => "InvalidOperation",
-        404 => "DeviceNotFound",
-        409 => "DeviceAlreadyExists",
+        // An address that leads nowhere is not a device that is missing.
+        403..=405 | 409 => "InvalidOperation",
+        412 => "PreconditionFailed",
+        413 => "MessageTooLarge",
         429 => "ThrottlingException",
         503 => "ServiceUnavailable",
         504 => "GatewayTimeout",
@@ -152,6 +153,7 @@ mod tests {
     fn every_number_has_a_name() {
         assert_eq!(name(412_001), "PreconditionFailed");
         assert_eq!(name(403_800), "InvalidOperation");
+        assert_eq!(name(404_000), "InvalidOperation");
         assert_eq!(name(0), "ServerError");
         let mut numbers: Vec<u32> = NAMES.iter().map(|(number, _)| *number).collect();
         numbers.dedup();
