@@ -1,0 +1,122 @@
+//! Who may connect: the order of judging a device (iot-hub-device-api.md 3.4).
+
+mod admitted;
+mod judge;
+mod refusal;
+
+use provost_attestation::sas::SasToken;
+use provost_model::{AuthorityOwner, DeviceAuthKind, DeviceId, Hub, PolicyName, PolicyOwner};
+use provost_pki::{Certificate, PresentedChain};
+use provost_store::{ReadTx, StoreError};
+
+pub(crate) use self::admitted::{Admitted, AdmittedBy};
+use self::judge::{Known, Presented, judge};
+pub use self::refusal::{ConnectRefusal, RefusalReason};
+use crate::HubError;
+use crate::service::HubService;
+use crate::session::DeviceSession;
+
+/// How often a device may change while it is being judged before it is told to come back later.
+const MAX_JUDGEMENTS: usize = 4;
+
+/// What a device presents when it connects.
+#[derive(Debug, Clone)]
+pub struct ConnectRequest<'a> {
+    /// The hub's host name as the device spells it, with or without a port.
+    pub host: &'a str,
+    /// The device.
+    pub device_id: &'a DeviceId,
+    /// The SAS token, when the device sent one.
+    pub sas: Option<&'a str>,
+    /// The certificates of the TLS handshake, when the device sent any.
+    pub certificates: Option<&'a PresentedChain>,
+}
+
+impl HubService {
+    /// Admits a device, or says why not.
+    ///
+    /// The session enters the session table before the device is read, and whoever changes the
+    /// device looks through the table after the commit: whatever the interleaving, no session
+    /// outlives the right it was admitted by. The session before it is closed only once the
+    /// newcomer is admitted.
+    ///
+    /// # Errors
+    /// [`ConnectRefusal`].
+    pub async fn connect(&self, request: ConnectRequest<'_>) -> Result<DeviceSession, ConnectRefusal> {
+        let presented = Presented::read(&request)?;
+        let hub = match self.hub_by_host(request.host).await {
+            Ok(hub) => hub,
+            Err(HubError::Store(error)) => return Err(ConnectRefusal::Unavailable(Some(error))),
+            Err(_) => {
+                presented.spend_like_a_judgement(self.now());
+                return Err(RefusalReason::UnknownHub.into());
+            }
+        };
+        let mut place = self.sessions().enter(&hub.name, request.device_id);
+        for _ in 0..MAX_JUDGEMENTS {
+            place.link().begin_reading();
+            let known = self.read_known(&hub, &request, &presented).await?;
+            let admitted = judge(
+                &hub,
+                request.device_id,
+                &presented,
+                known,
+                self.signatures(),
+                self.now(),
+            )?;
+            match DeviceSession::begin(self, place, admitted) {
+                Ok(session) => return Ok(session),
+                // The device changed between the reading and now.
+                Err(unchanged) => place = unchanged,
+            }
+        }
+        Err(ConnectRefusal::Unavailable(None))
+    }
+
+    async fn read_known(
+        &self,
+        hub: &Hub,
+        request: &ConnectRequest<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Known, StoreError> {
+        let (hub, device_id) = (hub.name.clone(), request.device_id.clone());
+        let policy = presented
+            .sas
+            .as_ref()
+            .and_then(SasToken::policy)
+            .map(PolicyName::parse);
+        let issuers: Vec<_> = presented
+            .certificates
+            .iter()
+            .flat_map(|chain| chain.iter().map(Certificate::issuer_hash))
+            .collect();
+        let read = move |tx: &ReadTx<'_>| {
+            let device = tx.device(&hub, &device_id)?;
+            let policy = match policy {
+                Some(Ok(name)) => tx.access_policy(&PolicyOwner::Hub(hub.clone()), &name)?,
+                _ => None,
+            };
+            // An unknown device costs what a known one does (D-22).
+            let by_authority = device
+                .as_ref()
+                .is_none_or(|device| device.auth.kind() == DeviceAuthKind::CertificateAuthority);
+            let mut anchors = Vec::new();
+            for issuer in issuers.iter().filter(|_| by_authority) {
+                let owner = AuthorityOwner::Hub(hub.clone());
+                let found = tx.certificate_authorities_by_subject(&owner, issuer)?;
+                anchors.extend(
+                    found
+                        .into_iter()
+                        .filter(|ca| ca.is_verified)
+                        .map(|ca| ca.certificate),
+                );
+            }
+            Ok(Known {
+                device,
+                policy,
+                anchors,
+            })
+        };
+        self.store().read(read).await
+    }
+}

@@ -1,0 +1,119 @@
+//! What a session was admitted by, and whether it still stands.
+
+use provost_model::{
+    AccessPolicy, AccessRight, AuthorityOwner, DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, HubName,
+    PolicyName, PolicyOwner, SymmetricKey, Timestamp,
+};
+use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
+use provost_store::{ReadTx, StoreError};
+
+use crate::session::CloseReason;
+
+/// The proof a live session rests on. Kept as long as the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    pub(crate) by: AdmittedBy,
+    /// The device as it was: another one of the same ID is somebody else.
+    pub(crate) generation_id: String,
+    /// When the session must end by itself.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// A credential, as far as it is needed to find it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AdmittedBy {
+    /// One of the device's own keys.
+    DeviceKey(SymmetricKey),
+    /// A key of a policy that lets devices connect.
+    Policy { name: PolicyName, key: SymmetricKey },
+    /// A certificate registered by its thumbprint.
+    Thumbprint {
+        sha1: Sha1Thumbprint,
+        sha256: Sha256Thumbprint,
+    },
+    /// A CA certificate of the hub.
+    Authority {
+        subject_hash: [u8; 32],
+        thumbprint: Sha256Thumbprint,
+    },
+}
+
+impl Admitted {
+    /// Whether it rests on something beside the device's own record: a policy or a CA certificate.
+    pub(crate) fn rests_on_configuration(&self) -> bool {
+        match self.by {
+            AdmittedBy::Policy { .. } | AdmittedBy::Authority { .. } => true,
+            AdmittedBy::DeviceKey(_) | AdmittedBy::Thumbprint { .. } => false,
+        }
+    }
+
+    /// The `iothub-connection-auth-method` of what the session sends (iot-hub-device-api.md 5).
+    pub(crate) fn auth_method(&self) -> &'static str {
+        match self.by {
+            AdmittedBy::DeviceKey(_) => {
+                r#"{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+            }
+            AdmittedBy::Policy { .. } => {
+                r#"{"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+            }
+            AdmittedBy::Thumbprint { .. } | AdmittedBy::Authority { .. } => {
+                r#"{"scope":"device","type":"x509","issuer":"iothub","acceptingIpFilterRule":null}"#
+            }
+        }
+    }
+
+    /// Why the session must end now, if it must.
+    pub(crate) fn broken(
+        &self,
+        tx: &ReadTx<'_>,
+        hub: &HubName,
+        device_id: &DeviceId,
+    ) -> Result<Option<CloseReason>, StoreError> {
+        let Some(device) = tx.device(hub, device_id)? else {
+            return Ok(Some(CloseReason::Deleted));
+        };
+        if device.generation_id != self.generation_id {
+            return Ok(Some(CloseReason::Deleted));
+        }
+        if device.status == DeviceStatus::Disabled {
+            return Ok(Some(CloseReason::Disabled));
+        }
+        let stands = self.by.stands(tx, hub, &device)?;
+        Ok((!stands).then_some(CloseReason::CredentialChanged))
+    }
+}
+
+impl AdmittedBy {
+    fn stands(&self, tx: &ReadTx<'_>, hub: &HubName, device: &DeviceIdentity) -> Result<bool, StoreError> {
+        Ok(match (self, &device.auth) {
+            (Self::DeviceKey(key), DeviceAuth::Sas(keys)) => *key == keys.primary || *key == keys.secondary,
+            (Self::Policy { name, key }, DeviceAuth::Sas(_) | DeviceAuth::None) => tx
+                .access_policy(&PolicyOwner::Hub(hub.clone()), name)?
+                .is_some_and(|policy| admits_devices(&policy) && has_key(&policy, key)),
+            (Self::Thumbprint { sha1, sha256 }, DeviceAuth::SelfSigned(slots)) => slots.iter().any(|text| {
+                Sha256Thumbprint::parse(text).is_ok_and(|known| known == *sha256)
+                    || Sha1Thumbprint::parse(text).is_ok_and(|known| known == *sha1)
+            }),
+            (
+                Self::Authority {
+                    subject_hash,
+                    thumbprint,
+                },
+                DeviceAuth::CertificateAuthority,
+            ) => tx
+                .certificate_authorities_by_subject(&AuthorityOwner::Hub(hub.clone()), subject_hash)?
+                .iter()
+                .any(|ca| ca.is_verified && Sha256Thumbprint::of(&ca.certificate.0) == *thumbprint),
+            _ => false,
+        })
+    }
+}
+
+/// Whether holders of the policy's keys may connect devices.
+pub(crate) fn admits_devices(policy: &AccessPolicy) -> bool {
+    policy.rights.allow(AccessRight::DeviceConnect)
+}
+
+fn has_key(policy: &AccessPolicy, key: &SymmetricKey) -> bool {
+    *key == policy.keys.primary || *key == policy.keys.secondary
+}

@@ -1,0 +1,191 @@
+//! Is what a device presented what it is registered for. Pure: everything was read before.
+
+use provost_attestation::sas::{CLOCK_SKEW, SasError, SasToken, VerifiedSas};
+use provost_attestation::x509::{check_device_id, verify_thumbprints};
+use provost_model::{
+    AccessPolicy, CertificateDer, DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Hub, KeyPair, Slots,
+    SymmetricKey, Timestamp,
+};
+use provost_pki::{Certificate, PresentedChain, SignatureMemo, verify_chain};
+use provost_wire::hub::device::sas_audience;
+
+use super::admitted::{Admitted, AdmittedBy, admits_devices};
+use super::{ConnectRefusal, ConnectRequest, RefusalReason};
+use crate::audience::covers;
+
+/// What a device presented, read but not believed.
+pub(super) struct Presented<'a> {
+    pub(super) sas: Option<SasToken>,
+    pub(super) certificates: Option<&'a PresentedChain>,
+}
+
+/// What is known of it.
+pub(super) struct Known {
+    pub(super) device: Option<DeviceIdentity>,
+    pub(super) policy: Option<AccessPolicy>,
+    /// Verified CA certificates of the hub that may have issued what was presented.
+    pub(super) anchors: Vec<CertificateDer>,
+}
+
+impl<'a> Presented<'a> {
+    pub(super) fn read(request: &ConnectRequest<'a>) -> Result<Self, SasError> {
+        Ok(Self {
+            sas: request.sas.map(SasToken::parse).transpose()?,
+            certificates: request.certificates,
+        })
+    }
+
+    /// Does the work a known device would have cost, so that the time of the refusal does not tell
+    /// whether there is one (D-22).
+    pub(super) fn spend_like_a_judgement(&self, now: Timestamp) {
+        if let (Some(sas), Ok(key)) = (&self.sas, SymmetricKey::from_bytes(vec![0; 32])) {
+            let _ = sas.verify(&[&key, &key], now, CLOCK_SKEW);
+        }
+    }
+}
+
+/// Judges a device; the status comes last, so that "disabled" is only said to one who proved itself.
+pub(super) fn judge(
+    hub: &Hub,
+    device_id: &DeviceId,
+    presented: &Presented<'_>,
+    known: Known,
+    memo: &SignatureMemo,
+    now: Timestamp,
+) -> Result<Admitted, ConnectRefusal> {
+    let Some(device) = known.device else {
+        presented.spend_like_a_judgement(now);
+        if let Some(chain) = presented.certificates {
+            let _ = judge_chain(chain, &known.anchors, memo, now);
+        }
+        return Err(RefusalReason::UnknownDevice.into());
+    };
+    let proof = Proof {
+        hub,
+        device_id,
+        presented,
+        now,
+    };
+    let (by, expires_at) = match &device.auth {
+        DeviceAuth::Sas(keys) => proof.by_token(&device, Some(keys), known.policy.as_ref())?,
+        // A gateway may connect a device that never proves anything itself.
+        DeviceAuth::None => proof.by_token(&device, None, known.policy.as_ref())?,
+        DeviceAuth::SelfSigned(slots) => (proof.by_thumbprint(&device, slots)?, None),
+        DeviceAuth::CertificateAuthority => (proof.by_authority(&device, &known.anchors, memo)?, None),
+    };
+    if device.status == DeviceStatus::Disabled {
+        return Err(ConnectRefusal::Disabled);
+    }
+    Ok(Admitted {
+        by,
+        generation_id: device.generation_id,
+        expires_at,
+    })
+}
+
+struct Proof<'a> {
+    hub: &'a Hub,
+    device_id: &'a DeviceId,
+    presented: &'a Presented<'a>,
+    now: Timestamp,
+}
+
+impl Proof<'_> {
+    /// A token signed with the device's key or, when it names one, with a policy's.
+    fn by_token(
+        &self,
+        device: &DeviceIdentity,
+        keys: Option<&KeyPair>,
+        policy: Option<&AccessPolicy>,
+    ) -> Result<(AdmittedBy, Option<Timestamp>), RefusalReason> {
+        let sas = self.presented.sas.as_ref().ok_or(wrong_proof(device))?;
+        let signers = match sas.policy() {
+            Some(_) => &policy.ok_or_else(|| self.unknown_policy())?.keys,
+            None => keys.ok_or(wrong_proof(device))?,
+        };
+        let verified = sas.verify(&[&signers.primary, &signers.secondary], self.now, CLOCK_SKEW)?;
+        self.check_audience(&verified)?;
+        let key = match verified.key_index() {
+            0 => signers.primary.clone(),
+            _ => signers.secondary.clone(),
+        };
+        let by = match policy.filter(|_| sas.policy().is_some()) {
+            Some(policy) if !admits_devices(policy) => return Err(RefusalReason::PolicyRight),
+            Some(policy) => AdmittedBy::Policy {
+                name: policy.name.clone(),
+                key,
+            },
+            None => AdmittedBy::DeviceKey(key),
+        };
+        Ok((by, Some(verified.expires_at().after(CLOCK_SKEW))))
+    }
+
+    fn unknown_policy(&self) -> RefusalReason {
+        self.presented.spend_like_a_judgement(self.now);
+        RefusalReason::UnknownPolicy
+    }
+
+    fn check_audience(&self, sas: &VerifiedSas) -> Result<(), RefusalReason> {
+        let wanted = sas_audience(self.hub.host.as_str(), self.device_id.as_str());
+        if covers(sas.resource(), &wanted) {
+            return Ok(());
+        }
+        Err(RefusalReason::Audience {
+            resource: sas.resource().to_owned(),
+        })
+    }
+
+    fn by_thumbprint(
+        &self,
+        device: &DeviceIdentity,
+        slots: &Slots<String>,
+    ) -> Result<AdmittedBy, RefusalReason> {
+        let leaf = self.chain(device)?.leaf();
+        verify_thumbprints(leaf, slots.iter().map(String::as_str), self.now)?;
+        Ok(AdmittedBy::Thumbprint {
+            sha1: leaf.sha1_thumbprint(),
+            sha256: leaf.sha256_thumbprint(),
+        })
+    }
+
+    fn by_authority(
+        &self,
+        device: &DeviceIdentity,
+        anchors: &[CertificateDer],
+        memo: &SignatureMemo,
+    ) -> Result<AdmittedBy, RefusalReason> {
+        let chain = self.chain(device)?;
+        let by = judge_chain(chain, anchors, memo, self.now)?;
+        check_device_id(chain.leaf(), self.device_id)?;
+        Ok(by)
+    }
+
+    fn chain(&self, device: &DeviceIdentity) -> Result<&PresentedChain, RefusalReason> {
+        self.presented.certificates.ok_or(wrong_proof(device))
+    }
+}
+
+fn judge_chain(
+    chain: &PresentedChain,
+    anchors: &[CertificateDer],
+    memo: &SignatureMemo,
+    now: Timestamp,
+) -> Result<AdmittedBy, RefusalReason> {
+    // Registered certificates were parsed when they came in; one that is no longer readable
+    // anchors nothing.
+    let anchors: Vec<_> = anchors
+        .iter()
+        .filter_map(|anchor| Certificate::from_der(&anchor.0).ok())
+        .collect();
+    let verified = verify_chain(chain, &anchors, memo, now)?;
+    Ok(AdmittedBy::Authority {
+        subject_hash: verified.anchor().subject_hash(),
+        thumbprint: verified.anchor().sha256_thumbprint(),
+    })
+}
+
+fn wrong_proof(device: &DeviceIdentity) -> RefusalReason {
+    RefusalReason::WrongProof {
+        registered: device.auth.kind(),
+    }
+}

@@ -1,0 +1,125 @@
+//! Acting on changes: sessions whose right is gone are closed, whoever took it away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provost_model::twin::DesiredNotification;
+use provost_model::{Change, DeviceId, HubName};
+use provost_store::{ReadTx, StoreError};
+use tracing::{info, warn};
+
+use crate::auth::Admitted;
+use crate::service::HubService;
+use crate::session::{CloseReason, Feature, Link};
+
+/// Changes read at a time.
+const PAGE: usize = 500;
+/// How long a change made by another node may go unseen when its wake-up is lost.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+impl HubService {
+    /// Follows the store's changes, for ever. Spawned by the program before it listens.
+    ///
+    /// Methods of this service that change a device look through the session table themselves,
+    /// before they answer; this is for changes by provisioning, other nodes and other programs.
+    pub async fn follow_changes(self) {
+        let mut changed = self.store().changed();
+        let mut last = None;
+        loop {
+            changed.mark_unchanged();
+            match self.catch_up(last).await {
+                Ok(number) => last = Some(number),
+                Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot read changes"),
+            }
+            // A closed channel means a closed store; the next look says so.
+            let _ = tokio::time::timeout(LOOK_EVERY, changed.changed()).await;
+        }
+    }
+
+    /// Acts on everything after the change numbered `last`; returns the number of the latest.
+    /// The first time there is none: every session is looked at once.
+    pub(crate) async fn catch_up(&self, last: Option<i64>) -> Result<i64, StoreError> {
+        let Some(mut last) = last else {
+            let last = self.store().read(ReadTx::last_change).await?;
+            // Whoever connected before this number was known is judged by what stands now.
+            self.recheck_all(|_| true).await;
+            return Ok(last);
+        };
+        loop {
+            let page = self.store().read(move |tx| tx.changes_after(last, PAGE)).await?;
+            let is_last_page = page.len() < PAGE;
+            for numbered in page {
+                match &numbered.change {
+                    Change::Device { hub, device_id } => self.recheck_device(hub, device_id).await,
+                    Change::Desired { hub, device_id } => self.tell_desired(hub, device_id).await?,
+                    Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
+                }
+                last = numbered.number;
+            }
+            if is_last_page {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// After a committed change of a device: its live session is closed unless what admitted it
+    /// still stands, and one that is just being judged reads the device again.
+    pub async fn recheck_device(&self, hub: &HubName, device_id: &DeviceId) {
+        if let Some(link) = self.sessions().look_after_change(hub, device_id)
+            && let Some(reason) = self.broken(&link).await
+        {
+            self.end(&link, reason);
+        }
+    }
+
+    /// After a committed change of policies or CA certificates, which `concerns` some sessions.
+    async fn recheck_all(&self, concerns: impl Fn(&Admitted) -> bool) {
+        let links = self.sessions().look_at_all(concerns);
+        for link in links {
+            if let Some(reason) = self.broken(&link).await {
+                self.end(&link, reason);
+            }
+        }
+    }
+
+    /// When the store cannot say whether a session may go on, it may not.
+    async fn broken(&self, link: &Arc<Link>) -> Option<CloseReason> {
+        let admitted = link.admitted()?.clone();
+        let (hub, device_id) = (link.hub.clone(), link.device_id.clone());
+        let judged = self
+            .store()
+            .read(move |tx| admitted.broken(tx, &hub, &device_id))
+            .await;
+        judged.unwrap_or(Some(CloseReason::Unavailable))
+    }
+
+    fn end(&self, link: &Arc<Link>, reason: CloseReason) {
+        info!(hub = %link.hub, device = %link.device_id, reason = reason.as_str(), "closing a session");
+        if self.sessions().evict(link, reason) {
+            self.activity().connection_changed(link, self.now());
+        }
+    }
+
+    /// Tells a live device of a change of its desired properties made by another node. The patch is
+    /// not known here: the whole document is sent.
+    async fn tell_desired(&self, hub: &HubName, device_id: &DeviceId) -> Result<(), StoreError> {
+        let Some(link) = self.sessions().live(hub, device_id) else {
+            return Ok(());
+        };
+        if !link.has_feature(Feature::Desired) {
+            return Ok(());
+        }
+        let _turn = self.twin_locks().lock(hub, device_id).await;
+        let (hub, device_id) = (hub.clone(), device_id.clone());
+        let twin = self.store().read(move |tx| tx.twin(&hub, &device_id)).await?;
+        if let Some(twin) = twin
+            && twin.desired.version > link.desired_version()
+        {
+            link.notify_desired(DesiredNotification {
+                patch: twin.desired.value,
+                version: twin.desired.version,
+            });
+        }
+        Ok(())
+    }
+}

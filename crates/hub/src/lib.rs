@@ -1,0 +1,41 @@
+//! The linked hub: who may connect to it, what it knows of its devices, what it tells them.
+//!
+//! One [`HubService`] serves every hub of the program. It knows neither sockets nor JSON names nor
+//! SQL: the transport hands it what was read off the wire, the store keeps what it decides.
+//!
+//! - A device connects ([`HubService::connect`]) and acts through its [`DeviceSession`].
+//! - A back end proves itself ([`HubService::authenticate_service`]) and acts as a [`ServiceCaller`]:
+//!   registry, twins, methods, telemetry, statistics. Each method checks the right it needs.
+//! - Provisioning writes identities inside its own transaction ([`provision_identity`]).
+//!
+//! A refusal is never late: a connecting session enters the session table before its device is
+//! read, and whoever changes a device looks through the table after the commit.
+
+mod activity;
+mod audience;
+mod auth;
+mod device_locks;
+mod error;
+mod follow;
+mod identity;
+mod join;
+mod methods;
+mod registry;
+mod service;
+mod service_auth;
+mod session;
+mod set_up;
+mod telemetry;
+mod twins;
+
+pub use auth::{ConnectRefusal, ConnectRequest, RefusalReason};
+pub use error::HubError;
+pub use identity::{NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, twin_to_carry};
+pub use methods::MethodAnswer;
+pub use registry::{DeviceStatistics, DeviceView};
+pub use service::{HubOptions, HubService};
+pub use service_auth::ServiceCaller;
+pub use session::{CloseReason, DeviceSession, Feature, IncomingMethod, SessionEvent};
+pub use set_up::create_hub;
+pub use telemetry::MAX_WAIT;
+pub use twins::TwinView;

@@ -1,0 +1,151 @@
+use std::fmt;
+use std::sync::Arc;
+
+use provost_model::{Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
+use provost_pki::SignatureMemo;
+use provost_store::Store;
+
+use crate::HubError;
+use crate::activity::Activity;
+use crate::device_locks::DeviceLocks;
+use crate::session::SessionTable;
+use crate::telemetry::Buffers;
+
+/// What a hub service works with.
+pub struct HubOptions {
+    /// The truth.
+    pub store: Store,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where keys and tags come from.
+    pub random: Arc<dyn Random>,
+    /// How much telemetry each hub keeps.
+    pub retention: Retention,
+}
+
+/// Every hub of the program. Cheap to clone.
+#[derive(Clone)]
+pub struct HubService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: HubOptions,
+    sessions: Arc<SessionTable>,
+    activity: Activity,
+    telemetry: Buffers,
+    twin_locks: DeviceLocks,
+    signatures: SignatureMemo,
+}
+
+impl HubService {
+    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`]
+    /// and [`Self::trim_telemetry`] are for the program to spawn.
+    pub fn new(options: HubOptions) -> Self {
+        let inner = Inner {
+            options,
+            sessions: Arc::new(SessionTable::new()),
+            activity: Activity::default(),
+            telemetry: Buffers::default(),
+            twin_locks: DeviceLocks::new(),
+            signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The hub reached under a host name, with or without a port.
+    ///
+    /// # Errors
+    /// [`HubError::HubNotFound`], [`HubError::Store`].
+    pub async fn hub_by_host(&self, host: &str) -> Result<Hub, HubError> {
+        let host = HostName::parse(without_port(host)).map_err(|_| HubError::HubNotFound)?;
+        let hub = self.store().read(move |tx| tx.hub_by_host(&host)).await?;
+        hub.ok_or(HubError::HubNotFound)
+    }
+
+    /// Whether a device is connected to this node.
+    pub fn is_connected(&self, hub: &HubName, device_id: &DeviceId) -> bool {
+        self.sessions().live(hub, device_id).is_some()
+    }
+
+    /// How many devices of a hub are connected to this node.
+    pub fn connected_devices(&self, hub: &HubName) -> usize {
+        self.sessions().connected(hub)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.options.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.options.clock.now()
+    }
+
+    pub(crate) fn random(&self) -> &Arc<dyn Random> {
+        &self.inner.options.random
+    }
+
+    pub(crate) fn retention(&self) -> Retention {
+        self.inner.options.retention
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<SessionTable> {
+        &self.inner.sessions
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.inner.activity
+    }
+
+    pub(crate) fn telemetry(&self) -> &Buffers {
+        &self.inner.telemetry
+    }
+
+    pub(crate) fn twin_locks(&self) -> &DeviceLocks {
+        &self.inner.twin_locks
+    }
+
+    pub(crate) fn signatures(&self) -> &SignatureMemo {
+        &self.inner.signatures
+    }
+}
+
+impl fmt::Debug for HubService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HubService")
+    }
+}
+
+/// A host without the port some clients leave on it; an IPv6 address keeps its brackets.
+pub(crate) fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit())
+                && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn ports_are_removed_and_addresses_kept() {
+        for (host, expected) in [
+            ("hub.example", "hub.example"),
+            ("hub.example:8883", "hub.example"),
+            ("[::1]:8883", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("::1", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(host), expected);
+        }
+    }
+}

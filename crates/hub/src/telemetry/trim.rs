@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use provost_model::HubName;
+use provost_store::{ReadTx, StoreError};
+use tracing::warn;
+
+use crate::service::HubService;
+
+/// How often old messages are looked for.
+const TRIM_EVERY: Duration = Duration::from_mins(1);
+/// Messages removed in one append, so that others get their turn.
+const CHUNK: usize = 500;
+
+impl HubService {
+    /// Keeps every hub's buffer within its retention, for ever. Spawned by the program.
+    pub async fn trim_telemetry(self) {
+        loop {
+            if let Err(error) = self.trim_telemetry_now().await {
+                warn!(error = &error as &dyn std::error::Error, "cannot cut telemetry");
+            }
+            // Asked for, or time to look: both go on with a look.
+            let _ = tokio::time::timeout(TRIM_EVERY, self.telemetry().trim_asked_for()).await;
+        }
+    }
+
+    /// Removes what is over the retention now, in every hub.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn trim_telemetry_now(&self) -> Result<(), StoreError> {
+        for hub in self.store().read(ReadTx::hubs).await? {
+            self.trim_hub(&hub.name).await?;
+        }
+        Ok(())
+    }
+
+    async fn trim_hub(&self, hub: &HubName) -> Result<(), StoreError> {
+        let buffer = self.telemetry().of(self.store(), hub).await?;
+        loop {
+            let retention = self.retention();
+            let before = self.now().before(retention.age);
+            let excess = buffer.bytes().saturating_sub(retention.bytes);
+            let name = hub.clone();
+            let cut = self
+                .store()
+                .append(move |tx| tx.cut_telemetry(&name, before, excess, CHUNK))
+                .await?;
+            buffer.removed(cut.bytes);
+            if cut.messages < CHUNK as u64 {
+                return Ok(());
+            }
+        }
+    }
+}

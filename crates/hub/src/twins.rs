@@ -1,0 +1,197 @@
+//! Twins from both sides (iot-hub-service-api.md 7, iot-hub-device-api.md 7).
+
+use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
+use provost_model::{
+    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IfMatch, Timestamp,
+};
+use provost_wire::time::iso;
+use serde_json::{Map, Value};
+
+use crate::registry::DeviceView;
+use crate::service::HubService;
+use crate::session::DeviceSession;
+use crate::{HubError, ServiceCaller};
+
+/// A twin with the identity it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwinView {
+    /// The device.
+    pub device: DeviceView,
+    /// Its twin.
+    pub twin: Twin,
+}
+
+/// What a service does to a twin.
+#[derive(Debug, Clone)]
+pub(crate) enum TwinChange {
+    /// Merges; null removes.
+    Patch(TwinWrite),
+    /// Replaces the parts that are there as wholes.
+    Replace(TwinWrite),
+}
+
+/// A written twin and what the device is told.
+struct Written {
+    identity: DeviceIdentity,
+    twin: Twin,
+    notification: Option<DesiredNotification>,
+}
+
+impl HubService {
+    /// A device's twin. Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// [`HubError::RightMissing`], [`HubError::DeviceNotFound`], [`HubError::Store`].
+    pub async fn twin(&self, caller: &ServiceCaller, id: &DeviceId) -> Result<TwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        let (hub, id) = (caller.hub().clone(), id.clone());
+        let found = self
+            .store()
+            .read(move |tx| tx.device_with_twin(&hub, &id))
+            .await?;
+        let (identity, twin) = found.ok_or(HubError::DeviceNotFound)?;
+        let device = self.view(caller.hub(), identity);
+        Ok(TwinView { device, twin })
+    }
+
+    /// Merges tags and desired properties and tells the device of the latter. `if_match` compares
+    /// the twin's tag. Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// [`HubError::RightMissing`], [`HubError::DeviceNotFound`], [`HubError::PreconditionFailed`],
+    /// [`HubError::ArgumentInvalid`] for a broken limit, [`HubError::Store`].
+    pub async fn patch_twin(
+        &self,
+        caller: &ServiceCaller,
+        id: &DeviceId,
+        write: TwinWrite,
+        if_match: IfMatch,
+    ) -> Result<TwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        self.write_twin(caller, id, TwinChange::Patch(write), if_match)
+            .await
+    }
+
+    /// Replaces tags and desired properties as wholes. Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// As [`Self::patch_twin`].
+    pub async fn replace_twin(
+        &self,
+        caller: &ServiceCaller,
+        id: &DeviceId,
+        write: TwinWrite,
+        if_match: IfMatch,
+    ) -> Result<TwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        self.write_twin(caller, id, TwinChange::Replace(write), if_match)
+            .await
+    }
+
+    pub(crate) async fn write_twin(
+        &self,
+        caller: &ServiceCaller,
+        id: &DeviceId,
+        change: TwinChange,
+        if_match: IfMatch,
+    ) -> Result<TwinView, HubError> {
+        // Held until the notification is handed over: they leave in the order of versions.
+        let turn = self.twin_locks().lock(caller.hub(), id).await;
+        let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let written = self
+            .store()
+            .write(move |tx| {
+                let found = tx.device_with_twin(&hub, &device_id)?;
+                let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
+                if !if_match.admits(&twin.etag()) {
+                    return Err(HubError::PreconditionFailed);
+                }
+                let notification = change.apply(&mut twin, tx.now())?;
+                tx.update_twin(&hub, &device_id, &twin)?;
+                if notification.is_some() {
+                    tx.announce(&desired_changed(&hub, &device_id))?;
+                }
+                let written = Written {
+                    identity,
+                    twin,
+                    notification,
+                };
+                Ok(tx.record(&event(actor, &hub, &device_id), written)?)
+            })
+            .await?;
+        if let Some(notification) = written.notification
+            && let Some(link) = self.sessions().live(caller.hub(), id)
+        {
+            link.notify_desired(notification);
+        }
+        drop(turn);
+        let device = self.view(caller.hub(), written.identity);
+        Ok(TwinView {
+            device,
+            twin: written.twin,
+        })
+    }
+}
+
+impl TwinChange {
+    fn apply(self, twin: &mut Twin, now: Timestamp) -> Result<Option<DesiredNotification>, TwinError> {
+        match self {
+            Self::Patch(write) => twin.patch(&write, now, iso),
+            Self::Replace(write) => twin.replace(&write, now, iso),
+        }
+    }
+}
+
+impl DeviceSession {
+    /// The device's own twin.
+    ///
+    /// # Errors
+    /// [`HubError::SessionClosed`], [`HubError::DeviceNotFound`], [`HubError::Store`].
+    pub async fn twin(&self) -> Result<Twin, HubError> {
+        self.open_link()?;
+        self.touch();
+        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        let twin = self.service().store().read(move |tx| tx.twin(&hub, &id)).await?;
+        twin.ok_or(HubError::DeviceNotFound)
+    }
+
+    /// Merges the device's patch into its reported properties; returns their new `$version`.
+    /// `expected` is the version the device built on, when it said so.
+    ///
+    /// # Errors
+    /// [`HubError::SessionClosed`], [`HubError::DeviceNotFound`], [`HubError::PreconditionFailed`],
+    /// [`HubError::ArgumentInvalid`] for a broken limit, [`HubError::Store`].
+    pub async fn patch_reported(
+        &self,
+        patch: Map<String, Value>,
+        expected: Option<i64>,
+    ) -> Result<i64, HubError> {
+        let generation = self.generation()?;
+        self.touch();
+        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        self.service()
+            .store()
+            .write(move |tx| {
+                let found = tx.device_with_twin(&hub, &id)?;
+                let (_, mut twin) = found
+                    .filter(|(identity, _)| identity.generation_id == generation)
+                    .ok_or(HubError::DeviceNotFound)?;
+                let version = twin.patch_reported(&patch, expected, tx.now(), iso)?;
+                tx.update_twin(&hub, &id, &twin)?;
+                let event = event(Actor::Device(id.clone()), &hub, &id).with_detail("reported");
+                Ok(tx.record(&event, version)?)
+            })
+            .await
+    }
+}
+
+fn desired_changed(hub: &HubName, device_id: &DeviceId) -> Change {
+    Change::Desired {
+        hub: hub.clone(),
+        device_id: device_id.clone(),
+    }
+}
+
+fn event(actor: Actor, hub: &HubName, id: &DeviceId) -> AuditEvent {
+    AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), id.as_str())
+}
