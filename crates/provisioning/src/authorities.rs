@@ -1,0 +1,263 @@
+//! CA certificates of an instance: list, get, upload, delete (dps-service-api.md 4.4).
+
+use provost_model::{
+    Action, AuditEvent, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change,
+    DpsName, Etag, IfMatch, Timestamp,
+};
+use provost_pki::Certificate;
+use provost_store::{ReadTx, WriteTx};
+
+use crate::attestation::certificate_index;
+use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
+
+pub(crate) const NOUN: Noun = Noun::CaCertificate;
+/// The kind of subject in audit events.
+pub(crate) const SUBJECT: &str = "caCertificate";
+
+/// A CA certificate to be stored.
+#[derive(Debug, Clone)]
+pub struct AuthorityUpload {
+    /// PEM, base64 of DER or base64 of PEM, as sent. Of several certificates the first is used.
+    pub text: String,
+    /// The uploader's word that it is his; `None` when he does not say.
+    pub is_verified: Option<bool>,
+}
+
+/// A CA certificate with what is needed to show it. Its verification code is shown only by the step
+/// that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownAuthority {
+    /// The record.
+    pub authority: CertificateAuthority,
+    /// The certificate, for its subject, dates and thumbprint.
+    pub certificate: Certificate,
+}
+
+impl ShownAuthority {
+    pub(crate) fn of(authority: CertificateAuthority) -> Result<Self, ProvisioningError> {
+        let certificate = Certificate::from_der(&authority.certificate.0).map_err(|error| {
+            ProvisioningError::Certificate {
+                member: "stored certificate",
+                error,
+            }
+        })?;
+        Ok(Self {
+            authority,
+            certificate,
+        })
+    }
+}
+
+impl ProvisioningService {
+    /// Every CA certificate, by name.
+    pub async fn list_authorities(
+        &self,
+        _admin: &AdminCaller,
+        dps: DpsName,
+    ) -> Result<Vec<ShownAuthority>, ProvisioningError> {
+        self.store()
+            .scan(move |tx| {
+                let owner = owner_of(tx, &dps)?;
+                tx.certificate_authorities(&owner)?
+                    .into_iter()
+                    .map(ShownAuthority::of)
+                    .collect()
+            })
+            .await
+    }
+
+    /// One CA certificate.
+    pub async fn get_authority(
+        &self,
+        _admin: &AdminCaller,
+        dps: DpsName,
+        name: CertificateName,
+    ) -> Result<ShownAuthority, ProvisioningError> {
+        self.store()
+            .read(move |tx| {
+                let owner = owner_of(tx, &dps)?;
+                ShownAuthority::of(found(tx, &owner, &name)?)
+            })
+            .await
+    }
+
+    /// Uploads a CA certificate or replaces one. Another certificate starts unverified and without a
+    /// code, unless it comes as verified and that is allowed; the same one keeps what it has.
+    ///
+    /// # Errors
+    /// 400000 for a text without a usable certificate, 412205, 404205, 403102.
+    pub async fn put_authority(
+        &self,
+        admin: &AdminCaller,
+        dps: DpsName,
+        name: CertificateName,
+        upload: AuthorityUpload,
+        if_match: IfMatch,
+    ) -> Result<ShownAuthority, ProvisioningError> {
+        let uploaded =
+            Certificate::from_text(&upload.text).map_err(|error| ProvisioningError::Certificate {
+                member: "certificate",
+                error,
+            })?;
+        if uploaded.count > 1 {
+            tracing::warn!(%name, count = uploaded.count, "only the first certificate of the file is used");
+        }
+        let certificate = uploaded.certificate;
+        let asserted = upload.is_verified.map(|is_verified| self.may_assert(is_verified));
+        let (actor, service) = (admin.actor(), self.clone());
+        self.store()
+            .write(move |tx| {
+                let owner = owner_of(&tx, &dps)?;
+                let stored = tx.certificate_authority(&owner, &name)?;
+                service.check_upload(&tx, &owner, &if_match, stored.as_ref())?;
+                let action = stored.as_ref().map_or(Action::Create, |_| Action::Update);
+                let mut authority = uploaded_over(stored, name, &certificate, asserted, tx.now());
+                service.put(&tx, &owner, &mut authority, &certificate)?;
+                let key = authority.name.as_str();
+                let event = AuditEvent::new(actor, action, SUBJECT, dps.as_str(), key)
+                    .with_detail(word(authority.is_verified, asserted));
+                let shown = ShownAuthority {
+                    authority,
+                    certificate,
+                };
+                Ok::<_, ProvisioningError>(tx.record(&event, shown)?)
+            })
+            .await
+    }
+
+    /// Removes a CA certificate, also while groups refer to it: that is how a compromised one is
+    /// ended (dps-service-api.md 6.4).
+    ///
+    /// # Errors
+    /// 400004 without `If-Match`, 412205, 404205.
+    pub async fn delete_authority(
+        &self,
+        admin: &AdminCaller,
+        dps: DpsName,
+        name: CertificateName,
+        if_match: IfMatch,
+    ) -> Result<(), ProvisioningError> {
+        let actor = admin.actor();
+        self.store()
+            .write(move |tx| {
+                let owner = owner_of(&tx, &dps)?;
+                check_state(&if_match, &found(&tx, &owner, &name)?)?;
+                let used_by = tx.groups_by_reference(&dps, &name)?.len();
+                tx.delete_certificate_authority(&owner, &name)?;
+                tx.announce(&Change::Configuration)?;
+                let event = AuditEvent::new(actor, Action::Delete, SUBJECT, dps.as_str(), name.as_str())
+                    .with_detail(format!("referred to by {used_by} groups"));
+                Ok::<_, ProvisioningError>(tx.record(&event, ())?)
+            })
+            .await
+    }
+
+    /// What an uploader's word counts for.
+    fn may_assert(&self, is_verified: bool) -> bool {
+        is_verified && !self.options().require_proof_of_possession
+    }
+
+    fn check_upload(
+        &self,
+        tx: &ReadTx<'_>,
+        owner: &AuthorityOwner,
+        if_match: &IfMatch,
+        stored: Option<&CertificateAuthority>,
+    ) -> Result<(), ProvisioningError> {
+        match (stored, if_match) {
+            (Some(stored), if_match) if !if_match.admits(&stored.etag) => {
+                Err(ProvisioningError::PreconditionFailed(NOUN))
+            }
+            (Some(_), _) => Ok(()),
+            (None, IfMatch::Any | IfMatch::Tag(_)) => Err(ProvisioningError::NotFound(NOUN)),
+            (None, IfMatch::Absent) => {
+                let limit = self.options().max_authorities;
+                if tx.certificate_authorities(owner)?.len() < limit {
+                    Ok(())
+                } else {
+                    Err(ProvisioningError::Quota { noun: NOUN, limit })
+                }
+            }
+        }
+    }
+
+    /// Writes a record as a new state.
+    pub(crate) fn put(
+        &self,
+        tx: &WriteTx<'_>,
+        owner: &AuthorityOwner,
+        authority: &mut CertificateAuthority,
+        certificate: &Certificate,
+    ) -> Result<(), ProvisioningError> {
+        authority.etag = Etag::generate(self.random());
+        authority.updated_at = tx.now();
+        tx.put_certificate_authority(owner, authority, &certificate_index(certificate))?;
+        tx.announce(&Change::Configuration)?;
+        Ok(())
+    }
+}
+
+/// The record after an upload; etag and time of update are still the old ones.
+fn uploaded_over(
+    stored: Option<CertificateAuthority>,
+    name: CertificateName,
+    certificate: &Certificate,
+    asserted: Option<bool>,
+    now: Timestamp,
+) -> CertificateAuthority {
+    match stored {
+        Some(mut same) if same.certificate.0 == certificate.der() => {
+            same.is_verified = asserted.unwrap_or(same.is_verified);
+            same
+        }
+        stored => CertificateAuthority {
+            name: stored.as_ref().map_or(name, |stored| stored.name.clone()),
+            certificate: CertificateDer(certificate.der().to_vec()),
+            is_verified: asserted.unwrap_or(false),
+            verification_code: None,
+            etag: Etag::from_text(""),
+            created_at: stored.map_or(now, |stored| stored.created_at),
+            updated_at: now,
+        },
+    }
+}
+
+fn word(is_verified: bool, asserted: Option<bool>) -> &'static str {
+    match (is_verified, asserted) {
+        (true, Some(true)) => "verified by the word of the uploader",
+        (true, _) => "verified",
+        (false, _) => "not verified",
+    }
+}
+
+/// The owner of an instance that exists.
+pub(crate) fn owner_of(tx: &ReadTx<'_>, dps: &DpsName) -> Result<AuthorityOwner, ProvisioningError> {
+    match tx.dps(dps)? {
+        Some(instance) => Ok(AuthorityOwner::Dps(instance.name)),
+        None => Err(ProvisioningError::NotFound(Noun::Instance)),
+    }
+}
+
+pub(crate) fn found(
+    tx: &ReadTx<'_>,
+    owner: &AuthorityOwner,
+    name: &CertificateName,
+) -> Result<CertificateAuthority, ProvisioningError> {
+    tx.certificate_authority(owner, name)?
+        .ok_or(ProvisioningError::NotFound(NOUN))
+}
+
+/// Delete, code and verify need the state the caller has seen.
+pub(crate) fn check_state(
+    if_match: &IfMatch,
+    authority: &CertificateAuthority,
+) -> Result<(), ProvisioningError> {
+    match if_match {
+        IfMatch::Absent => Err(ProvisioningError::invalid("the header If-Match is required")),
+        if_match if if_match.admits(&authority.etag) => Ok(()),
+        _ => Err(ProvisioningError::PreconditionFailed(NOUN)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

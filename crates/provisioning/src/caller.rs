@@ -1,0 +1,145 @@
+//! Proven callers. Only the authenticators of this crate make them.
+
+use std::sync::Arc;
+
+use provost_model::{
+    AccessRight, AccessRights, Actor, AllocationPolicy, DpsInstance, DpsName, IdScope, PolicyName,
+    ProvisioningStatus, RegistrationId, Timestamp,
+};
+use provost_pki::PresentedChain;
+
+use crate::{Match, ProvisioningError};
+
+/// What a device shows on its way in. The token is a secret for as long as it lives.
+#[derive(Clone)]
+pub struct RegistrationProof {
+    /// Which instance.
+    pub id_scope: IdScope,
+    /// Who it says it is, spelt as sent.
+    pub registration_id: RegistrationId,
+    /// The `Authorization` header or the MQTT password.
+    pub sas: Option<String>,
+    /// The certificates of the handshake.
+    pub chain: Option<PresentedChain>,
+}
+
+/// A device that proved its registration ID. Cheap to clone; a transport may keep it for a
+/// connection and hand it to every request of the device.
+#[derive(Clone)]
+pub struct RegistrationCaller(Arc<ProvenDevice>);
+
+struct ProvenDevice {
+    proof: Arc<RegistrationProof>,
+    instance: DpsInstance,
+    found: Match,
+    judged_at: Timestamp,
+}
+
+impl RegistrationCaller {
+    pub(crate) fn new(
+        proof: Arc<RegistrationProof>,
+        instance: DpsInstance,
+        found: Match,
+        judged_at: Timestamp,
+    ) -> Self {
+        Self(Arc::new(ProvenDevice {
+            proof,
+            instance,
+            found,
+            judged_at,
+        }))
+    }
+
+    /// The device, spelt as it spells itself.
+    pub fn registration_id(&self) -> &RegistrationId {
+        &self.0.proof.registration_id
+    }
+
+    /// The instance it came to.
+    pub fn instance(&self) -> &DpsInstance {
+        &self.0.instance
+    }
+
+    /// The entry that decided and the proof.
+    pub fn found(&self) -> &Match {
+        &self.0.found
+    }
+
+    /// Whether that entry is disabled.
+    pub fn is_disabled(&self) -> bool {
+        self.0.found.entry.settings().status == ProvisioningStatus::Disabled
+    }
+
+    pub(crate) fn proof(&self) -> &Arc<RegistrationProof> {
+        &self.0.proof
+    }
+
+    pub(crate) fn judged_at(&self) -> Timestamp {
+        self.0.judged_at
+    }
+}
+
+/// The holder of a shared access policy's key.
+#[derive(Debug, Clone)]
+pub struct ServiceCaller {
+    instance: DpsInstance,
+    policy: PolicyName,
+    rights: AccessRights,
+}
+
+impl ServiceCaller {
+    pub(crate) fn new(instance: DpsInstance, policy: PolicyName, rights: AccessRights) -> Self {
+        Self {
+            instance,
+            policy,
+            rights,
+        }
+    }
+
+    /// Whose instance it may work on.
+    pub fn instance(&self) -> &DpsInstance {
+        &self.instance
+    }
+
+    /// The policy used for entries that have none: answers never lack it.
+    pub fn default_allocation(&self) -> AllocationPolicy {
+        self.instance.allocation
+    }
+
+    pub(crate) fn dps(&self) -> DpsName {
+        self.instance.name.clone()
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Policy(self.policy.clone())
+    }
+
+    pub(crate) fn require(&self, right: AccessRight) -> Result<(), ProvisioningError> {
+        if self.rights.allow(right) {
+            Ok(())
+        } else {
+            Err(ProvisioningError::RightMissing(right))
+        }
+    }
+}
+
+/// The holder of an administration token with the role owner.
+#[derive(Debug, Clone)]
+pub struct AdminCaller {
+    name: String,
+}
+
+impl AdminCaller {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name }
+    }
+
+    /// Whom the token was made for.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Admin(self.name.clone())
+    }
+}

@@ -1,0 +1,32 @@
+use provost_model::{
+    CertificateAuthority, CertificateName, EnrollmentGroup, IndividualEnrollment, ProvisioningStatus,
+    RegistrationId, SymmetricKey,
+};
+use provost_store::{GroupAnchor, StoreError};
+
+/// The entries and CA certificates of one instance at one moment.
+///
+/// Implemented by [`crate::StoredEntries`] over a transaction; the tests of the rules have one in
+/// memory.
+pub trait Snapshot {
+    /// The individual enrollment of a registration ID.
+    fn individual(&self, id: &RegistrationId) -> Result<Option<IndividualEnrollment>, StoreError>;
+
+    /// A group by its ID in lower case.
+    fn group(&self, key: &str) -> Result<Option<EnrollmentGroup>, StoreError>;
+
+    /// Symmetric key groups, oldest first: ID in lower case, status, both keys.
+    fn symmetric_groups(&self) -> Result<Vec<(String, ProvisioningStatus, [SymmetricKey; 2])>, StoreError>;
+
+    /// Groups with a signing certificate of this subject, with that certificate.
+    fn groups_by_signer(&self, subject_hash: &[u8; 32]) -> Result<Vec<GroupAnchor>, StoreError>;
+
+    /// Groups that refer to this CA certificate.
+    fn groups_by_authority(&self, name: &CertificateName) -> Result<Vec<GroupAnchor>, StoreError>;
+
+    /// CA certificates of the instance with this subject.
+    fn authorities(&self, subject_hash: &[u8; 32]) -> Result<Vec<CertificateAuthority>, StoreError>;
+
+    /// A CA certificate of the instance by name.
+    fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError>;
+}

@@ -1,0 +1,60 @@
+//! The Device Provisioning Service: who gets in, and to which hub.
+//!
+//! Owns enrollments, enrollment groups, CA certificates, registration records and the run of a
+//! device through provisioning. Knows no socket, no JSON name and no SQL: requests come as the typed
+//! inputs of `provost-wire`, data through the transactions of `provost-store`, and the linked hubs
+//! are reached through the port [`HubDirectory`].
+//!
+//! - [`decide()`] is the heart: one function from a snapshot and a claim to a [`Decision`] and the
+//!   [`Trace`] of how it came about. Everything that admits or refuses a device goes through it.
+//! - [`ProvisioningService`] holds the rest: a registration is one write transaction, and so is each
+//!   change of the service API; every one ends in its audit event.
+//! - Callers are proofs: [`RegistrationCaller`], [`ServiceCaller`] and [`AdminCaller`] are made by the
+//!   authenticators alone, and rights are checked inside the methods.
+
+mod admin;
+mod allocate;
+mod attestation;
+mod authorities;
+mod authority_verification;
+mod bulk;
+mod caller;
+mod credential;
+mod decide;
+mod enrollments;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod groups;
+mod instances;
+mod listing;
+mod lookup;
+mod operation;
+mod options;
+mod outcome;
+mod port;
+mod records;
+mod registration;
+mod service;
+mod service_auth;
+mod settings;
+mod write_rule;
+
+pub use admin::create_admin_token;
+pub use authorities::{AuthorityUpload, ShownAuthority};
+pub use caller::{AdminCaller, RegistrationCaller, RegistrationProof, ServiceCaller};
+pub use decide::{
+    Anchor, AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step,
+    Trace, decide,
+};
+pub use enrollments::ShownEnrollment;
+pub use error::{Noun, ProvisioningError, Refused};
+pub use groups::ShownGroup;
+pub use instances::{NewInstance, create_instance, link_hub};
+pub use listing::{Page, PageRequest};
+pub use lookup::StoredEntries;
+pub use options::ProvisioningOptions;
+pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
+pub use records::RegistrationOutcome;
+pub use service::{ProvisioningParts, ProvisioningService};
+pub use service_auth::ServiceCredential;

@@ -1,0 +1,39 @@
+use std::time::Duration;
+
+/// Switches of the service; the defaults are what the real service does, as far as it is known.
+#[derive(Debug, Clone)]
+pub struct ProvisioningOptions {
+    /// A group's signing certificate is an anchor by itself unless this is set; then the path has to
+    /// go on to a verified CA certificate of the instance (dps-service-api.md 6.4).
+    pub signing_certificates_need_verified_ca: bool,
+    /// A PUT without `If-Match` replaces a different record instead of failing
+    /// (dps-service-api.md 2.3).
+    pub allow_blind_overwrite: bool,
+    /// A CA certificate uploaded as verified stays unverified until its possession is proven
+    /// (dps-service-api.md 4.4).
+    pub require_proof_of_possession: bool,
+    /// How long a decision may be acted upon without making it again; what it rests on is checked in
+    /// the transaction all the same.
+    pub decision_ttl: Duration,
+    /// Most CA certificates of an instance (dps-service-api.md 7).
+    pub max_authorities: usize,
+    /// Most symmetric key groups of an instance (dps-service-api.md 7): each costs every device
+    /// without an enrollment of its own a derivation.
+    pub max_symmetric_groups: usize,
+}
+
+impl Default for ProvisioningOptions {
+    fn default() -> Self {
+        Self {
+            // DEVIATION: the real service is documented to want a verified CA above a signing
+            // certificate; an operator who puts a certificate into a group has said that he trusts
+            // it, and without this a group could not work with one certificate alone.
+            signing_certificates_need_verified_ca: false,
+            allow_blind_overwrite: false,
+            require_proof_of_possession: false,
+            decision_ttl: Duration::from_secs(1),
+            max_authorities: 25,
+            max_symmetric_groups: 100,
+        }
+    }
+}

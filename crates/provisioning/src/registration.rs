@@ -1,0 +1,167 @@
+//! The device side: register, poll, look up.
+
+use provost_attestation::sas::SasError;
+use provost_model::{OperationId, RegistrationId};
+use provost_wire::dps::device::RegisterRequest;
+
+use crate::decide::Proof;
+use crate::lookup::still_stands;
+use crate::operation::{mint, recognise};
+use crate::records::RegistrationOutcome;
+use crate::{Noun, ProvisioningError, ProvisioningService, Refusal, Refused, RegistrationCaller, Trace};
+
+/// How often a run is decided anew because what it rests on changed meanwhile.
+const MAX_ATTEMPTS: usize = 4;
+
+impl ProvisioningService {
+    /// Runs the device through provisioning. The outcome is on disk when this returns, and the device
+    /// is told to poll for it all the same (dps-device-api.md 0.3 rule 1).
+    ///
+    /// A disabled entry ends the run with the outcome `disabled`, a missing hub with `failed`; both
+    /// are accepted runs. What the decision rests on is checked again inside the transaction, and
+    /// when it changed, or the caller's decision is older than
+    /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew.
+    ///
+    /// A certificate request is ignored: no policy issues certificates yet.
+    ///
+    /// # Errors
+    /// 400004 when the body names another device, [`ProvisioningError::Refused`] when the device is
+    /// no longer admitted, [`ProvisioningError::Moving`].
+    pub async fn register(
+        &self,
+        caller: &RegistrationCaller,
+        request: &RegisterRequest,
+    ) -> Result<OperationId, ProvisioningError> {
+        check_identity(request, caller.registration_id())?;
+        let age = self.now().since(caller.judged_at());
+        let is_fresh = age <= self.options().decision_ttl && self.check_expiry(caller).is_ok();
+        let mut caller = if is_fresh {
+            caller.clone()
+        } else {
+            self.authenticate_again(caller).await?
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(operation) = self.run(&caller).await? {
+                return Ok(operation);
+            }
+            caller = self.authenticate_again(&caller).await?;
+        }
+        Err(ProvisioningError::Moving)
+    }
+
+    /// The outcome of a run, for its device. Any genuine operation ID of the device is answered with
+    /// the latest outcome; the device only has to prove itself, whatever became of its entry.
+    ///
+    /// # Errors
+    /// 404201 for an operation ID that was not made for this device, or when the record was deleted.
+    pub async fn operation_status(
+        &self,
+        caller: &RegistrationCaller,
+        operation: &str,
+    ) -> Result<(OperationId, RegistrationOutcome), ProvisioningError> {
+        self.check_expiry(caller)?;
+        let operation = recognise(operation, caller.instance(), caller.registration_id())?;
+        let outcome = self.own_outcome(caller).await?;
+        let outcome = outcome.ok_or(ProvisioningError::NotFound(Noun::Operation))?;
+        Ok((operation, outcome))
+    }
+
+    /// The device's latest outcome without a new run (dps-device-api.md 2.1).
+    ///
+    /// # Errors
+    /// 404202 before the first run; 400004 when the body names another device or carries a
+    /// certificate request.
+    pub async fn status_lookup(
+        &self,
+        caller: &RegistrationCaller,
+        request: &RegisterRequest,
+    ) -> Result<RegistrationOutcome, ProvisioningError> {
+        check_identity(request, caller.registration_id())?;
+        if request.csr.is_some() {
+            return Err(ProvisioningError::invalid(
+                "a status lookup takes no certificate request",
+            ));
+        }
+        self.check_expiry(caller)?;
+        let outcome = self.own_outcome(caller).await?;
+        outcome.ok_or(ProvisioningError::NotFound(Noun::Registration))
+    }
+
+    /// One try: `None` when what the decision rests on is no longer what it was.
+    async fn run(&self, caller: &RegistrationCaller) -> Result<Option<OperationId>, ProvisioningError> {
+        let operation = mint(caller.instance(), caller.registration_id(), self.random());
+        let (service, caller) = (self.clone(), caller.clone());
+        self.store()
+            .write(move |tx| {
+                let (dps, id) = (&caller.instance().name, caller.registration_id());
+                if !still_stands(&tx, dps, id, caller.found())? {
+                    return Ok::<_, ProvisioningError>(tx.unchanged(None));
+                }
+                let event = service.write_outcome(&tx, &caller, operation.clone())?;
+                Ok(tx.record(&event, Some(operation))?)
+            })
+            .await
+    }
+
+    async fn own_outcome(
+        &self,
+        caller: &RegistrationCaller,
+    ) -> Result<Option<RegistrationOutcome>, ProvisioningError> {
+        let caller = caller.clone();
+        self.store()
+            .read(move |tx| RegistrationOutcome::find(tx, &caller.instance().name, caller.registration_id()))
+            .await
+    }
+
+    async fn authenticate_again(
+        &self,
+        caller: &RegistrationCaller,
+    ) -> Result<RegistrationCaller, ProvisioningError> {
+        self.authenticate_shared(caller.proof().clone()).await
+    }
+
+    /// A connection may outlive the proof it was opened with.
+    fn check_expiry(&self, caller: &RegistrationCaller) -> Result<(), ProvisioningError> {
+        let (proof, now) = (&caller.found().proof, self.now());
+        if now < proof.valid_until() {
+            return Ok(());
+        }
+        let refusal = match proof {
+            Proof::Key { token, .. } => Refusal::Sas(SasError::Expired {
+                expired_at: token.expires_at(),
+                now,
+            }),
+            // The last second of a certificate counts in full.
+            Proof::Pinned(_) | Proof::Chain(_) => match first_expired(proof, now) {
+                Some(error) => Refusal::Chain(error),
+                None => return Ok(()),
+            },
+        };
+        let trace = Trace::default();
+        Err(ProvisioningError::Refused(Box::new(Refused { refusal, trace })))
+    }
+}
+
+fn first_expired(proof: &Proof, now: provost_model::Timestamp) -> Option<provost_pki::ChainError> {
+    let issuers = match proof {
+        Proof::Chain(chain) => chain.issuers(),
+        Proof::Pinned(_) | Proof::Key { .. } => &[],
+    };
+    proof
+        .leaf()
+        .into_iter()
+        .chain(issuers)
+        .find_map(|certificate| certificate.check_validity(now).err())
+}
+
+/// The identity comes from the address; a copy in the body must agree (dps-device-api.md 2.3).
+fn check_identity(request: &RegisterRequest, id: &RegistrationId) -> Result<(), ProvisioningError> {
+    if request.agrees_with(id) {
+        Ok(())
+    } else {
+        Err(ProvisioningError::invalid("Invalid RegistrationId"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

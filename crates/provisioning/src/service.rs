@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use provost_model::{Clock, Random, Timestamp};
+use provost_pki::SignatureMemo;
+use provost_store::Store;
+
+use crate::{HubDirectory, ProvisioningOptions};
+
+/// The provisioning service of every instance of this program. Cheap to clone.
+#[derive(Clone)]
+pub struct ProvisioningService {
+    parts: Arc<ProvisioningParts>,
+    memo: Arc<SignatureMemo>,
+}
+
+/// What the service is made of.
+pub struct ProvisioningParts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Where devices are assigned to.
+    pub hubs: Arc<dyn HubDirectory>,
+    /// Judges dates.
+    pub clock: Arc<dyn Clock>,
+    /// Makes keys, codes and operation IDs.
+    pub random: Arc<dyn Random>,
+    /// Switches.
+    pub options: ProvisioningOptions,
+}
+
+impl ProvisioningService {
+    /// Puts the service together.
+    pub fn new(parts: ProvisioningParts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            memo: Arc::new(SignatureMemo::default()),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    pub(crate) fn hubs(&self) -> &dyn HubDirectory {
+        &*self.parts.hubs
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.parts.random
+    }
+
+    pub(crate) fn options(&self) -> &ProvisioningOptions {
+        &self.parts.options
+    }
+
+    pub(crate) fn memo(&self) -> &SignatureMemo {
+        &self.memo
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+}

@@ -1,0 +1,72 @@
+use provost_model::{AllocationPolicy, EnrollmentSettings, Etag, Timestamp};
+use provost_wire::dps::service::SettingsInput;
+
+use crate::ProvisioningError;
+
+/// What a write makes of the common members: a PUT replaces them all; those that are not there take
+/// their defaults (dps-service-api.md 2.3, 3.1). Etag and times are those of the record that is
+/// there; [`touch`] moves them when it is really written.
+pub(crate) fn merged(
+    input: &SettingsInput,
+    stored: Option<&EnrollmentSettings>,
+    now: Timestamp,
+) -> Result<EnrollmentSettings, ProvisioningError> {
+    if input.allocation == Some(AllocationPolicy::Custom) && input.custom_allocation.is_none() {
+        return Err(ProvisioningError::invalid(
+            "`customAllocationDefinition` is required when `allocationPolicy` is custom",
+        ));
+    }
+    Ok(EnrollmentSettings {
+        status: input.status.unwrap_or_default(),
+        iot_edge: input.iot_edge,
+        initial_twin: input.initial_twin.clone(),
+        reprovision: input.reprovision,
+        allocation: input.allocation,
+        iot_hubs: input.iot_hubs.clone(),
+        custom_allocation: input.custom_allocation.clone(),
+        etag: stored.map_or_else(|| Etag::from_text(""), |stored| stored.etag.clone()),
+        created_at: stored.map_or(now, |stored| stored.created_at),
+        updated_at: stored.map_or(now, |stored| stored.updated_at),
+    })
+}
+
+/// Gives a record that is about to be written its new etag and time.
+pub(crate) fn touch(settings: &mut EnrollmentSettings, etag: Etag, now: Timestamp) {
+    settings.etag = etag;
+    settings.updated_at = now;
+}
+
+#[cfg(test)]
+mod tests {
+    use provost_model::CustomAllocation;
+
+    use super::*;
+    use crate::fixture::{NOW, settings};
+
+    #[test]
+    fn a_put_replaces_every_member_but_the_time_of_creation() {
+        let mut stored = settings();
+        stored.iot_edge = true;
+        stored.created_at = Timestamp::from_unix_seconds(1);
+        let merged = merged(&SettingsInput::default(), Some(&stored), NOW).unwrap();
+        assert!(!merged.iot_edge);
+        assert_eq!(
+            (merged.created_at, &merged.etag),
+            (Timestamp::from_unix_seconds(1), &stored.etag)
+        );
+    }
+
+    #[test]
+    fn custom_allocation_needs_its_definition() {
+        let mut input = SettingsInput {
+            allocation: Some(AllocationPolicy::Custom),
+            ..SettingsInput::default()
+        };
+        assert_eq!(merged(&input, None, NOW).unwrap_err().code(), 400_004);
+        input.custom_allocation = Some(CustomAllocation {
+            webhook_url: "https://nowhere.invalid/?code=x".into(),
+            api_version: "2021-10-01".into(),
+        });
+        assert!(merged(&input, None, NOW).is_ok());
+    }
+}
