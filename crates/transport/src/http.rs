@@ -1,7 +1,8 @@
 //! HTTP/1.1 and the WebSocket on top of it, over any byte stream.
 //!
-//! Which request means what is decided above; here are the limits every request obeys.
+//! Here are the limits every request obeys; what a request means is in [`api`].
 
+pub mod api;
 mod body;
 mod patient_stream;
 mod server;

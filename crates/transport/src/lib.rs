@@ -5,11 +5,14 @@
 //! - [`mqtt`] reads and writes packets on a TLS stream or a WebSocket alike.
 //! - [`throttle`] limits rates per key, [`shutdown`] tells every task when to end.
 //!
-//! Every read is limited in size and time, every write in time. Nothing here knows what a
-//! request means.
+//! - [`device_api`] is the device side of provisioning, the same on every protocol.
+//!
+//! Every read is limited in size and time, every write in time. What a request means is read with
+//! `provost-wire` and decided by the services.
 
 #[cfg(test)]
 mod fixture;
+pub mod device_api;
 pub mod http;
 pub mod listener;
 pub mod mqtt;

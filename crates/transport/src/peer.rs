@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use provost_pki::PresentedChain;
 use rustls_pki_types::CertificateDer;
 
 use crate::tls::Secured;
@@ -24,6 +25,21 @@ impl Peer {
         Self {
             address,
             certificates: session.peer_certificates().unwrap_or_default().into(),
+        }
+    }
+
+    /// The certificates, parsed. `None` when the peer showed none, or something that cannot be read:
+    /// that proves nothing, and is no reason to refuse another proof beside it.
+    pub fn chain(&self) -> Option<PresentedChain> {
+        if self.certificates.is_empty() {
+            return None;
+        }
+        match PresentedChain::from_der_list(self.certificates.iter().map(AsRef::as_ref)) {
+            Ok(chain) => Some(chain),
+            Err(error) => {
+                tracing::info!(peer = %self.address, %error, "the client's certificates cannot be read");
+                None
+            }
         }
     }
 }

@@ -3,15 +3,18 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /provost/health` | [`Health`] |
+//! | `POST /provost/adminTokens` | the token, shown once |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
 
+mod admin_token;
 mod hubs;
 mod route;
 mod telemetry;
 
+pub use admin_token::{AdminTokenInput, AdminTokenView};
 pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
 pub use telemetry::{TelemetryItem, TelemetryPage};

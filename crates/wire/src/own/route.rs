@@ -23,6 +23,8 @@ pub struct TelemetryQuery {
 pub enum OwnOperation {
     /// Is the program well.
     Health,
+    /// Make an admin token.
+    CreateAdminToken,
     /// All hubs.
     ListHubs,
     /// Make a hub.
@@ -52,6 +54,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
     match path {
         [word] if is(word, "health") => match method {
             "GET" => Routed::To(OwnOperation::Health),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word] if is(word, "adminTokens") => match method {
+            "POST" => Routed::To(OwnOperation::CreateAdminToken),
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "hubs") => match method {

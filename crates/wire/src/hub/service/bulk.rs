@@ -124,12 +124,11 @@ pub struct BulkWarning {
 }
 
 impl ItemError {
-    /// An item that failed with this number.
-    pub fn new(item: &BulkItem, code: u32, status: impl Into<String>) -> Self {
-        let device_id = item.device.device_id.as_ref().map(ToString::to_string);
+    /// A device that failed with this number.
+    pub fn new(device_id: &str, code: u32, status: impl Into<String>) -> Self {
         Self {
-            device_id: device_id.unwrap_or_default(),
-            module_id: item.module_id.clone(),
+            device_id: device_id.to_owned(),
+            module_id: None,
             error_code: error::name(code),
             error_status: status.into(),
         }
@@ -206,8 +205,7 @@ mod tests {
 
     #[test]
     fn result_shape() {
-        let item = parse_bulk(br#"[{"id":"a"}]"#).unwrap().remove(0);
-        let errors = vec![ItemError::new(&item, 409_001, "exists")];
+        let errors = vec![ItemError::new("a", 409_001, "exists")];
         let result = BulkResult::new(errors, vec![BulkWarning::without_twin("b", "too large")]);
         assert_eq!(result.http_status(), 400);
         assert_eq!(

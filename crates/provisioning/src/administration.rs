@@ -1,0 +1,144 @@
+//! What an administrator does to instances: links, keys, tokens.
+
+use provost_attestation::admin::AdminToken;
+use provost_model::{
+    AccessPolicy, Action, AuditEvent, Change, DpsInstance, DpsName, HubName, LinkedHub, PolicyName,
+    PolicyOwner,
+};
+
+use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, create_admin_token, link_hub};
+
+const MAX_TOKEN_NAME: usize = 64;
+
+impl ProvisioningService {
+    /// One instance.
+    ///
+    /// # Errors
+    /// 404206.
+    pub async fn instance(
+        &self,
+        _admin: &AdminCaller,
+        dps: DpsName,
+    ) -> Result<DpsInstance, ProvisioningError> {
+        let found = self.store().read(move |tx| tx.dps(&dps)).await?;
+        found.ok_or(ProvisioningError::NotFound(Noun::Instance))
+    }
+
+    /// Links a hub or changes its link; answers the link as it stands.
+    ///
+    /// # Errors
+    /// As [`link_hub`].
+    pub async fn put_linked_hub(
+        &self,
+        admin: &AdminCaller,
+        dps: DpsName,
+        hub: HubName,
+        allocation_weight: u32,
+        apply_allocation_policy: bool,
+    ) -> Result<LinkedHub, ProvisioningError> {
+        let actor = admin.actor();
+        self.store()
+            .write(move |tx| {
+                let host = tx
+                    .hub(&hub)?
+                    .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?
+                    .host;
+                let link = LinkedHub {
+                    hub,
+                    host,
+                    apply_allocation_policy,
+                    allocation_weight,
+                };
+                link_hub(&tx, &dps, &link)?;
+                let event = AuditEvent::new(
+                    actor,
+                    Action::Update,
+                    "linkedHub",
+                    dps.as_str(),
+                    link.hub.as_str(),
+                );
+                Ok::<_, ProvisioningError>(tx.record(&event, link)?)
+            })
+            .await
+    }
+
+    /// Removes a link. Devices already assigned to the hub keep their assignment until they register
+    /// again.
+    ///
+    /// # Errors
+    /// 404206 when there is none.
+    pub async fn delete_linked_hub(
+        &self,
+        admin: &AdminCaller,
+        dps: DpsName,
+        hub: HubName,
+    ) -> Result<(), ProvisioningError> {
+        let actor = admin.actor();
+        self.store()
+            .write(move |tx| {
+                if !tx.delete_linked_hub(&dps, &hub)? {
+                    return Err(ProvisioningError::NotFound(Noun::Instance));
+                }
+                tx.announce(&Change::Configuration)?;
+                let event = AuditEvent::new(actor, Action::Delete, "linkedHub", dps.as_str(), hub.as_str());
+                Ok(tx.record(&event, ())?)
+            })
+            .await
+    }
+
+    /// The shared access policies of an owner with their keys, by name; all of them or the one named.
+    /// Showing them leaves an audit event.
+    ///
+    /// # Errors
+    /// 404206 for an unknown owner or policy.
+    pub async fn reveal_policies(
+        &self,
+        admin: &AdminCaller,
+        owner: PolicyOwner,
+        name: Option<PolicyName>,
+    ) -> Result<Vec<AccessPolicy>, ProvisioningError> {
+        let actor = admin.actor();
+        self.store()
+            .write(move |tx| {
+                let mut policies = tx.access_policies(&owner)?;
+                if let Some(name) = &name {
+                    policies.retain(|policy| policy.name == *name);
+                }
+                if policies.is_empty() {
+                    return Err(ProvisioningError::NotFound(Noun::Instance));
+                }
+                let scope = match &owner {
+                    PolicyOwner::Dps(name) => name.as_str(),
+                    PolicyOwner::Hub(name) => name.as_str(),
+                };
+                let key = name.as_ref().map_or("*", PolicyName::as_str);
+                let event = AuditEvent::new(actor, Action::Reveal, "accessPolicy", scope, key);
+                Ok(tx.record(&event, policies)?)
+            })
+            .await
+    }
+
+    /// Makes an administration token for somebody; it is shown once.
+    ///
+    /// # Errors
+    /// 400004 for a name that is empty, over 64 bytes or holds control characters.
+    pub async fn create_token(
+        &self,
+        admin: &AdminCaller,
+        name: String,
+    ) -> Result<AdminToken, ProvisioningError> {
+        if name.is_empty() || name.len() > MAX_TOKEN_NAME || name.contains(char::is_control) {
+            return Err(ProvisioningError::invalid(
+                "a token's name has 1 to 64 printable characters",
+            ));
+        }
+        let (actor, service) = (admin.actor(), self.clone());
+        self.store()
+            .write(move |tx| {
+                let token = create_admin_token(&tx, &name, service.random())?;
+                let event = AuditEvent::new(actor, Action::Create, "adminToken", "", &name);
+                Ok::<_, ProvisioningError>(tx.record(&event, token)?)
+            })
+            .await
+    }
+}

@@ -1,0 +1,53 @@
+use super::*;
+
+fn merged(arguments: ServeArguments, file: &str) -> Result<Config> {
+    Config::merge(arguments, ConfigFile::parse(file)?)
+}
+
+#[test]
+fn defaults_are_a_laptop() {
+    let config = merged(ServeArguments::default(), "").unwrap();
+    assert_eq!(config.host.as_str(), "localhost");
+    assert_eq!(config.listen, IpAddr::from([127, 0, 0, 1]));
+    assert_eq!((config.https_port, config.mqtt_port), (8443, 8883));
+    assert!(matches!(config.store, StoreAddress::Sqlite(path) if path.ends_with("provost-data/provost.db")));
+}
+
+#[test]
+fn a_real_host_name_listens_everywhere() {
+    let config = merged(ServeArguments::default(), "host = 'plant.example'").unwrap();
+    assert_eq!(config.listen, IpAddr::from([0, 0, 0, 0]));
+}
+
+#[test]
+fn flags_beat_the_file() {
+    let arguments = ServeArguments { https_port: Some(1), ..ServeArguments::default() };
+    let config = merged(arguments, "https_port = 2\nmqtt_port = 3").unwrap();
+    assert_eq!((config.https_port, config.mqtt_port), (1, 3));
+}
+
+#[test]
+fn unknown_keys_and_versions_are_refused() {
+    for file in ["colour = 'red'", "[tls]\ncert = 'x'", "version = 2"] {
+        assert!(merged(ServeArguments::default(), file).is_err(), "{file}");
+    }
+}
+
+#[test]
+fn half_a_tls_pair_is_refused() {
+    assert!(merged(ServeArguments::default(), "[tls]\ncertificate = 'a.pem'").is_err());
+    assert!(merged(ServeArguments::default(), "[tls]\nkey = 'a.pem'").is_err());
+}
+
+#[test]
+fn a_host_with_a_port_is_refused() {
+    assert!(merged(ServeArguments::default(), "host = 'a.example:8443'").is_err());
+}
+
+#[test]
+fn a_url_is_postgresql_and_its_password_is_not_printed() {
+    let arguments = ServeArguments { store: Some("postgres://u:topsecret@h/d".into()), ..ServeArguments::default() };
+    let config = merged(arguments, "").unwrap();
+    assert!(matches!(config.store, StoreAddress::Postgres(_)));
+    assert!(!format!("{config:?}").contains("topsecret"));
+}

@@ -1,0 +1,11 @@
+//! The program: command line, configuration, wiring of the rooms, background work.
+//!
+//! - [`config`]: flags, environment and file become one checked [`config::Config`]
+//! - [`serve`]: starts the services and listeners from it, and ends them in order
+//!
+//! No rule lives here: what a device may do is decided in the services, what a request means in
+//! `provost-wire`.
+
+pub mod config;
+pub mod connection_file;
+pub mod serve;

@@ -1,0 +1,174 @@
+//! Running the server: from a configuration to listeners that accept, and back in order.
+//!
+//! 1. the data folder, the TLS files and the store
+//! 2. what a first start makes: a hub, a provisioning service linked to it, an admin token
+//! 3. the services, plugged together
+//! 4. the listeners and the background work
+//! 5. the connection file and the ready file, once everything accepts
+
+mod background;
+mod first_start;
+mod hub_directory;
+mod listeners;
+pub mod private_file;
+mod ready;
+mod telling;
+mod tls_files;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use provost_hub::{HubOptions, HubService};
+use provost_model::{Clock, Random};
+use provost_provisioning::{ProvisioningOptions, ProvisioningParts, ProvisioningService};
+use provost_store::{CommitCounts, Store, StoreOptions};
+use provost_transport::shutdown::ShutdownTrigger;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::config::{Config, ServeArguments};
+use crate::connection_file::ConnectionFile;
+
+/// Where the program takes time and randomness from.
+#[derive(Clone)]
+pub struct Ambient {
+    /// Judges dates and stamps records.
+    pub clock: Arc<dyn Clock>,
+    /// Makes keys, codes and ids.
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for Ambient {
+    /// The machine's own.
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(provost_model::ambient::SystemClock),
+            random: Arc::new(provost_model::ambient::SystemRandom),
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    connection: ConnectionFile,
+    https: SocketAddr,
+    mqtt: SocketAddr,
+    store: Store,
+    trigger: ShutdownTrigger,
+    tasks: JoinSet<()>,
+}
+
+/// How long background work may take to end after the listeners have; together with the listeners'
+/// own limit it stays below ten seconds.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Starts everything; returns when every listener accepts.
+    pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
+        private_file::make_folder(&config.data)?;
+        let tls = tls_files::prepare(&config, ambient.clock.now(), &*ambient.random)?;
+        let store = Store::open(StoreOptions {
+            address: config.store.clone(),
+            clock: Arc::clone(&ambient.clock),
+            queue: config.limits.write_queue,
+        })
+        .await
+        .context("cannot open the store")?;
+        first_start::prepare(&config, &store, &ambient).await?;
+        let hub = HubService::new(HubOptions {
+            store: store.clone(),
+            clock: Arc::clone(&ambient.clock),
+            random: Arc::clone(&ambient.random),
+            retention: config.telemetry,
+        });
+        let dps = provisioning(&config, &store, &ambient);
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let mut tasks = JoinSet::new();
+        let (https, mqtt) =
+            listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
+        background::start(&config, tls, hub, &store, &ambient, &shutdown, &mut tasks);
+        let connection = ready::connection(&config, &store, https, mqtt).await?;
+        connection.write(&config.data)?;
+        if let Some(path) = &config.ready_file {
+            ready::write(path, &connection)?;
+        }
+        info!(%https, %mqtt, host = %config.host, "serving");
+        Ok(Self { connection, https, mqtt, store, trigger, tasks })
+    }
+
+    /// Where HTTPS and WebSocket are accepted.
+    pub fn https_address(&self) -> SocketAddr {
+        self.https
+    }
+
+    /// Where MQTT is accepted.
+    pub fn mqtt_address(&self) -> SocketAddr {
+        self.mqtt
+    }
+
+    /// How to reach the server and as whom.
+    pub fn connection(&self) -> &ConnectionFile {
+        &self.connection
+    }
+
+    /// Commits and writes since the start.
+    pub fn commit_counts(&self) -> CommitCounts {
+        self.store.commit_counts()
+    }
+
+    /// Stops accepting, lets requests and sessions end, and ends.
+    pub async fn stop(mut self) {
+        self.trigger.request();
+        let listeners_limit = listeners::DRAIN_LIMIT + END_LIMIT;
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(listeners_limit, all).await.is_err() {
+            warn!("some tasks did not end in time and are cut");
+        }
+    }
+}
+
+fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> ProvisioningService {
+    ProvisioningService::new(ProvisioningParts {
+        store: store.clone(),
+        hubs: Arc::new(hub_directory::BuiltInHubs::new(Arc::clone(&ambient.random))),
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        options: ProvisioningOptions {
+            signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
+            allow_blind_overwrite: config.dps.allow_blind_overwrite,
+            require_proof_of_possession: config.dps.require_proof_of_possession,
+            ..ProvisioningOptions::default()
+        },
+    })
+}
+
+/// The verb `serve`: runs until SIGTERM or SIGINT.
+pub fn run(arguments: ServeArguments) -> Result<()> {
+    let config = Config::load(arguments)?;
+    telling::start_log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::start(config.clone(), Ambient::default()).await?;
+        telling::how_to_connect(&config, server.connection());
+        end_signal().await?;
+        info!("shutting down");
+        server.stop().await;
+        anyhow::Ok(())
+    })?;
+    // Whatever still blocks a thread, a long scan for example, is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(())
+}
+
+async fn end_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

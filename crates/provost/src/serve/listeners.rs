@@ -1,0 +1,134 @@
+//! The two listeners: HTTPS with WebSocket, and MQTT.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use provost_hub::HubService;
+use provost_provisioning::ProvisioningService;
+use provost_transport::device_api::DeviceApi;
+use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
+use provost_transport::http::{self, HttpLimits};
+use provost_transport::listener::{Listener, ListenerLimits};
+use provost_transport::mqtt::session::{MqttServer, SessionLimits};
+use provost_transport::peer::Peer;
+use provost_transport::shutdown::Shutdown;
+use provost_transport::tls::{ALPN_HTTP_1_1, ReloadingIdentity, handshake, server_config};
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use super::Ambient;
+use super::background::follow_identity;
+use super::tls_files::TlsMaterial;
+use crate::config::Config;
+
+/// How long connections may take to end once the end is asked for.
+pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(7);
+
+/// Binds both, spawns their accept loops, and says where they are.
+pub(super) fn open(
+    config: &Config,
+    tls: &TlsMaterial,
+    hub: HubService,
+    dps: ProvisioningService,
+    ambient: &Ambient,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Result<(SocketAddr, SocketAddr)> {
+    let identity = Arc::new(ReloadingIdentity::from_pem_files(&tls.files.certificate, &tls.files.key)?);
+    tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
+    let device_api = DeviceApi::new(dps.clone(), Arc::clone(&ambient.clock), Arc::clone(&ambient.random));
+    let mqtt = MqttServer::new(
+        hub.clone(),
+        device_api.clone(),
+        Arc::clone(&ambient.clock),
+        Arc::clone(&ambient.random),
+        SessionLimits::default(),
+    );
+    let api = HttpApi::new(ApiParts {
+        hub,
+        dps,
+        device_api,
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        limits: RequestLimits { max_body_bytes: config.limits.max_body_bytes, ..RequestLimits::default() },
+    });
+    let https_listener = bind(config, config.https_port, "HTTPS")?;
+    let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
+    let addresses = (https_listener.local_address(), mqtt_listener.local_address());
+    let front = Front { shutdown: shutdown.clone(), handshake_timeout: config.limits.handshake_timeout };
+    let https = HttpsFront {
+        front: front.clone(),
+        tls: server_config(Arc::clone(&identity) as _, &[ALPN_HTTP_1_1])?,
+        limits: HttpLimits { head_timeout: config.limits.http_idle_timeout, ..HttpLimits::default() },
+        api,
+        mqtt: mqtt.clone(),
+    };
+    let accepting = https_listener.run(shutdown.clone(), move |stream, address| https.clone().serve(stream, address));
+    tasks.spawn(accepting);
+    let mqtt = MqttFront { front, tls: server_config(identity, &[])?, mqtt };
+    let accepting = mqtt_listener.run(shutdown.clone(), move |stream, address| mqtt.clone().serve(stream, address));
+    tasks.spawn(accepting);
+    Ok(addresses)
+}
+
+fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
+    let address = SocketAddr::new(config.listen, port);
+    let limits =
+        ListenerLimits { max_connections: config.limits.max_connections, drain_timeout: DRAIN_LIMIT };
+    Listener::bind(address, limits).with_context(|| format!("cannot listen for {what} on {address}"))
+}
+
+#[derive(Clone)]
+struct Front {
+    shutdown: Shutdown,
+    handshake_timeout: Duration,
+}
+
+#[derive(Clone)]
+struct HttpsFront {
+    front: Front,
+    tls: Arc<ServerConfig>,
+    limits: HttpLimits,
+    api: HttpApi,
+    mqtt: MqttServer,
+}
+
+impl HttpsFront {
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        let Self { front, tls, limits, api, mqtt } = self;
+        let stream = match handshake(tls, stream, front.handshake_timeout).await {
+            Ok(stream) => stream,
+            Err(error) => return debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake"),
+        };
+        let peer = Peer::of(&stream, address);
+        let connection = api.connection(peer.clone());
+        let answer = |request, _peer| connection.answer(request);
+        let shutdown = front.shutdown.clone();
+        let session = move |io, peer| async move { mqtt.serve(io, peer, shutdown).await };
+        http::serve(stream, peer, limits, front.shutdown, answer, session).await;
+    }
+}
+
+#[derive(Clone)]
+struct MqttFront {
+    front: Front,
+    tls: Arc<ServerConfig>,
+    mqtt: MqttServer,
+}
+
+impl MqttFront {
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        let Self { front, tls, mqtt } = self;
+        match handshake(tls, stream, front.handshake_timeout).await {
+            Ok(stream) => {
+                let peer = Peer::of(&stream, address);
+                mqtt.serve(stream, peer, front.shutdown).await;
+            }
+            Err(error) => debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake"),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The HTTPS side of every service: tells requests apart by path, calls the service, writes the
+//! answer.
+//!
+//! | path | who answers |
+//! |---|---|
+//! | `/provost/…` | [`own`]: what Azure has no contract for |
+//! | `/subscriptions/…`, `/providers/…` | [`arm`]: management |
+//! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | [`dps`]: service side of provisioning |
+//! | `/devices…`, `/twins…`, `/statistics…` | [`hub`]: service side of the hub |
+//! | `/{idScope}/registrations/…` | [`device`]: device side of provisioning |
+//!
+//! [`reply`] is the one place where an error becomes a status code.
+
+mod arm;
+mod call;
+mod device;
+mod dps;
+mod hub;
+mod own;
+mod reply;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use provost_hub::HubService;
+use provost_model::{Clock, Random};
+use provost_provisioning::ProvisioningService;
+use provost_wire::Routed;
+use provost_wire::http::{Route, parse_route};
+
+use self::call::Call;
+use self::reply::Answer;
+use super::ResponseBody;
+use crate::device_api::DeviceApi;
+use crate::peer::Peer;
+
+/// What one request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// Longest body in bytes.
+    pub max_body_bytes: usize,
+    /// How long the body may take.
+    pub body_timeout: Duration,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { max_body_bytes: 1024 * 1024, body_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// What the API works with.
+pub struct ApiParts {
+    /// The hubs.
+    pub hub: HubService,
+    /// The provisioning services.
+    pub dps: ProvisioningService,
+    /// The device side of provisioning, shared with MQTT.
+    pub device_api: DeviceApi,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where tracking ids come from.
+    pub random: Arc<dyn Random>,
+    /// What one request may take.
+    pub limits: RequestLimits,
+}
+
+/// The API of every service. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpApi {
+    parts: Arc<ApiParts>,
+}
+
+impl HttpApi {
+    /// An API over the services.
+    pub fn new(parts: ApiParts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// The answers to one connection's requests.
+    pub fn connection(&self, peer: Peer) -> Connection {
+        Connection { api: self.clone(), peer, known: device::Known::default() }
+    }
+
+    async fn dispatch(&self, call: &Call, connection: &Connection) -> Answer {
+        let parts = &*self.parts;
+        match parse_route(&call.method, &call.path, &call.query) {
+            Routed::To(Route::DpsDevice(route)) => device::answer(parts, call, connection, route).await,
+            Routed::To(Route::DpsService(route)) => dps::answer(parts, call, route).await,
+            Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,
+            Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
+            Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
+            // The number tells the shape: only the hub uses 400001 (iot-hub-service-api.md 1.4).
+            Routed::Malformed(error) if error.code() == 400_001 => hub::malformed(parts, call, &error),
+            Routed::Malformed(error) => parts.refuse(&call.tracking_id, error.code(), &error.public_message()),
+            Routed::MethodNotAllowed => {
+                parts.refuse(&call.tracking_id, 405_000, "this address does not take that method")
+            }
+            Routed::NotFound => parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"),
+        }
+    }
+}
+
+/// One client connection: remembers who proved itself on it.
+pub struct Connection {
+    api: HttpApi,
+    peer: Peer,
+    known: device::Known,
+}
+
+impl Connection {
+    /// Answers one request; never fails, an error is an answer.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let parts = &self.api.parts;
+        let tracking_id = parts.random.uuid();
+        let answer = match Call::read(request, tracking_id.clone(), parts.limits).await {
+            Ok(call) => Box::pin(self.api.dispatch(&call, self)).await,
+            Err(refusal) => parts.refuse(&tracking_id, refusal.code(), &refusal.to_string()),
+        };
+        answer.into_response(&tracking_id)
+    }
+}

@@ -1,0 +1,176 @@
+//! The management plane (dps-service-api.md 4), reached with an admin token.
+
+use provost_model::{AuthorityOwner, DpsName};
+use provost_provisioning::{AdminCaller, AuthorityUpload, Noun, ProvisioningError, ShownAuthority};
+use provost_wire::arm::{
+    ArmError, ArmOperation, ArmRoute, ArmScope, CertificateUpload, CertificateView, InstanceView, certificate,
+    instance, key_entry, list, parse_verification,
+};
+use provost_wire::{BodyError, json};
+use serde_json::Value;
+
+use super::ApiParts;
+use super::call::Call;
+use super::reply::{Answer, log};
+
+/// Where the program runs, as far as a client must be told something.
+const LOCATION: &str = "local";
+
+/// Answers one operation.
+pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ArmRoute) -> Answer {
+    match perform(parts, call, &route).await {
+        Ok(answer) => answer,
+        Err(Failure::Service(error)) => {
+            log(call, error.kind(), error.code(), &error);
+            refuse(error.code(), word(&error), error.public_message())
+        }
+        Err(Failure::Body(error)) => refuse(error.code(), "InvalidRequestContent", error.to_string()),
+    }
+}
+
+enum Failure {
+    Service(ProvisioningError),
+    Body(BodyError),
+}
+
+impl From<ProvisioningError> for Failure {
+    fn from(error: ProvisioningError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+fn refuse(code: u32, word: &'static str, message: String) -> Answer {
+    let status = u16::try_from(code / 1000).unwrap_or(500);
+    Answer::json(status, ArmError::new(word, message).to_json())
+}
+
+/// The word az prints; the number of a failed proof is part of it.
+fn word(error: &ProvisioningError) -> &'static str {
+    match error {
+        ProvisioningError::Possession(_) | ProvisioningError::NoVerificationCode => "IH400053",
+        ProvisioningError::NoToken { .. } | ProvisioningError::ExpiredToken => "InvalidAuthenticationToken",
+        ProvisioningError::RightMissing(_) => "AuthorizationFailed",
+        ProvisioningError::NotFound(_) => "ResourceNotFound",
+        ProvisioningError::PreconditionFailed(_) => "PreconditionFailed",
+        ProvisioningError::Quota { .. } => "QuotaExceeded",
+        ProvisioningError::Store(_) | ProvisioningError::Moving => "ServiceUnavailable",
+        _ => "InvalidRequest",
+    }
+}
+
+async fn perform(parts: &ApiParts, call: &Call, route: &ArmRoute) -> Result<Answer, Failure> {
+    let admin = parts.dps.authenticate_admin(Some(call.authorization()).filter(|text| !text.is_empty())).await?;
+    let request = Request { parts, call, admin: &admin, scope: &route.scope };
+    match &route.operation {
+        ArmOperation::ListInstances => request.instances().await,
+        ArmOperation::GetInstance(dps) => Ok(value(&request.instance(dps.clone()).await?)),
+        ArmOperation::ListKeys(owner) => {
+            let policies = parts.dps.reveal_policies(&admin, owner.clone(), None).await?;
+            Ok(value(&list(policies.iter().map(key_entry).collect())))
+        }
+        ArmOperation::ListKey(owner, name) => {
+            let policies = parts.dps.reveal_policies(&admin, owner.clone(), Some(name.clone())).await?;
+            Ok(value(&policies.first().map(key_entry).unwrap_or_default()))
+        }
+        certificates => request.certificates(certificates).await,
+    }
+}
+
+struct Request<'a> {
+    parts: &'a ApiParts,
+    call: &'a Call,
+    admin: &'a AdminCaller,
+    scope: &'a ArmScope,
+}
+
+impl Request<'_> {
+    async fn instances(&self) -> Result<Answer, Failure> {
+        let mut shown = Vec::new();
+        for instance in self.parts.dps.instances(self.admin).await? {
+            shown.push(self.instance(instance.name).await?);
+        }
+        Ok(value(&list(shown)))
+    }
+
+    async fn instance(&self, dps: DpsName) -> Result<Value, Failure> {
+        let record = self.parts.dps.instance(self.admin, dps.clone()).await?;
+        let hubs = self.parts.dps.linked_hubs(self.admin, dps).await?;
+        Ok(instance(&InstanceView {
+            scope: self.scope,
+            instance: &record,
+            device_host: record.host.as_str(),
+            location: LOCATION,
+            hubs: &hubs,
+        }))
+    }
+
+    async fn certificates(&self, operation: &ArmOperation) -> Result<Answer, Failure> {
+        let (dps, call, admin) = (&self.parts.dps, self.call, self.admin);
+        match operation {
+            ArmOperation::ListCertificates(owner) => {
+                let shown = dps.list_authorities(admin, of(owner)?).await?;
+                let all = shown.iter().map(|one| self.certificate(owner, one, false)).collect();
+                Ok(value(&list(all)))
+            }
+            ArmOperation::GetCertificate(owner, name) => {
+                let shown = dps.get_authority(admin, of(owner)?, name.clone()).await?;
+                Ok(value(&self.certificate(owner, &shown, false)))
+            }
+            ArmOperation::PutCertificate(owner, name) => {
+                let upload = CertificateUpload::parse(&call.body)?;
+                let upload =
+                    AuthorityUpload { text: upload.certificate, is_verified: Some(upload.is_verified) };
+                let shown =
+                    dps.put_authority(admin, of(owner)?, name.clone(), upload, call.if_match()).await?;
+                Ok(value(&self.certificate(owner, &shown, false)))
+            }
+            ArmOperation::DeleteCertificate(owner, name) => {
+                dps.delete_authority(admin, of(owner)?, name.clone(), call.if_match()).await?;
+                Ok(Answer::no_content())
+            }
+            ArmOperation::GenerateVerificationCode(owner, name) => {
+                let shown = dps
+                    .generate_verification_code(admin, of(owner)?, name.clone(), call.if_match())
+                    .await?;
+                Ok(value(&self.certificate(owner, &shown, true)))
+            }
+            ArmOperation::VerifyCertificate(owner, name) => {
+                let text = parse_verification(&call.body)?;
+                let shown = dps
+                    .verify_authority(admin, of(owner)?, name.clone(), &text, call.if_match())
+                    .await?;
+                Ok(value(&self.certificate(owner, &shown, false)))
+            }
+            _ => Err(Failure::Service(ProvisioningError::NotFound(Noun::Instance))),
+        }
+    }
+
+    fn certificate(&self, owner: &AuthorityOwner, shown: &ShownAuthority, show_code: bool) -> Value {
+        certificate(&CertificateView {
+            scope: self.scope,
+            owner,
+            authority: &shown.authority,
+            info: &shown.info(),
+            common_name: shown.certificate.common_name().unwrap_or_default(),
+            show_code,
+        })
+    }
+}
+
+/// CA certificates of hubs come with the hub's own management.
+fn of(owner: &AuthorityOwner) -> Result<DpsName, ProvisioningError> {
+    match owner {
+        AuthorityOwner::Dps(name) => Ok(name.clone()),
+        AuthorityOwner::Hub(_) => Err(ProvisioningError::NotFound(Noun::Instance)),
+    }
+}
+
+fn value(value: &Value) -> Answer {
+    Answer::ok(json::to_bytes(value))
+}

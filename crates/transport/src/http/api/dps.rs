@@ -1,0 +1,232 @@
+//! The provisioning service's service side (dps-service-api.md 2).
+
+use provost_model::AccessRight;
+use provost_provisioning::{
+    Page, PageRequest, ProvisioningError, ServiceCaller, ServiceCredential, ShownEnrollment, ShownGroup,
+};
+use provost_wire::dps::device::RegistrationStateView;
+use provost_wire::dps::service::{
+    EnrollmentInput, GroupInput, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
+    ITEM_DEVICE_REGISTRATION, ITEM_ENROLLMENT, ITEM_ENROLLMENT_GROUP, KeyVisibility, ServiceOperation,
+    ServiceRoute, ViewOptions, enrollment, enrollment_group, group_attestation, individual_attestation,
+    parse_bulk_enrollments, parse_bulk_groups, parse_query,
+};
+use provost_wire::{ApiVersion, BodyError, json};
+use serde_json::Value;
+
+use super::ApiParts;
+use super::call::Call;
+use super::reply::Answer;
+
+/// Answers one operation.
+pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Answer {
+    match perform(parts, call, route).await {
+        Ok(answer) => answer,
+        Err(Failure::Service(error)) => parts.dps_failed(call, &error),
+        Err(Failure::Body(error)) => parts.dps_body(call, &error),
+    }
+}
+
+/// Why an operation came to nothing.
+pub(super) enum Failure {
+    Service(ProvisioningError),
+    Body(BodyError),
+}
+
+impl From<ProvisioningError> for Failure {
+    fn from(error: ProvisioningError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+/// Proves the caller before anything else is read.
+async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+    let credential = ServiceCredential {
+        host: &call.host,
+        path: &call.path,
+        authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
+    };
+    let caller = parts.dps.authenticate_service(credential).await?;
+    let request = Request { parts, call, caller: &caller, api_version: route.api_version };
+    match route.operation {
+        ServiceOperation::PutEnrollment(_)
+        | ServiceOperation::GetEnrollment(_)
+        | ServiceOperation::DeleteEnrollment(_)
+        | ServiceOperation::QueryEnrollments
+        | ServiceOperation::BulkEnrollments
+        | ServiceOperation::EnrollmentAttestation(_) => request.enrollments(route.operation).await,
+        ServiceOperation::GetRegistration(_)
+        | ServiceOperation::DeleteRegistration(_)
+        | ServiceOperation::QueryRegistrations(_) => request.records(route.operation).await,
+        _ => request.groups(route.operation).await,
+    }
+}
+
+struct Request<'a> {
+    parts: &'a ApiParts,
+    call: &'a Call,
+    caller: &'a ServiceCaller,
+    api_version: ApiVersion,
+}
+
+impl Request<'_> {
+    async fn enrollments(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
+        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
+        match operation {
+            ServiceOperation::PutEnrollment(id) => {
+                let input = EnrollmentInput::parse(&call.body)?;
+                let shown = dps.put_enrollment(caller, &id, input, call.if_match()).await?;
+                // Keys are shown here: the CLI reads generated ones from this answer.
+                Ok(self.enrollment(&shown, KeyVisibility::Shown))
+            }
+            ServiceOperation::GetEnrollment(id) => {
+                let shown = dps.get_enrollment(caller, id).await?;
+                Ok(self.enrollment(&shown, KeyVisibility::Hidden))
+            }
+            ServiceOperation::DeleteEnrollment(id) => {
+                dps.delete_enrollment(caller, id, call.if_match()).await?;
+                Ok(Answer::no_content())
+            }
+            ServiceOperation::QueryEnrollments => {
+                parse_query(&call.body)?;
+                let page = dps.query_enrollments(caller, self.page()).await?;
+                Ok(listing(page, ITEM_ENROLLMENT, |shown| self.enrollment_value(shown, KeyVisibility::Hidden)))
+            }
+            ServiceOperation::BulkEnrollments => {
+                let input = parse_bulk_enrollments(&call.body)?;
+                Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
+            }
+            ServiceOperation::EnrollmentAttestation(id) => {
+                let shown = dps.reveal_enrollment(caller, id).await?;
+                let mechanism = &shown.enrollment.mechanism;
+                let attestation = individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
+                Ok(Answer::ok(attestation.to_json()))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn groups(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
+        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
+        match operation {
+            ServiceOperation::PutGroup(id) => {
+                let input = GroupInput::parse(&call.body)?;
+                let shown = dps.put_group(caller, &id, input, call.if_match()).await?;
+                Ok(self.group(&shown, KeyVisibility::Shown))
+            }
+            ServiceOperation::GetGroup(id) => {
+                Ok(self.group(&dps.get_group(caller, id).await?, KeyVisibility::Hidden))
+            }
+            ServiceOperation::DeleteGroup(id) => {
+                dps.delete_group(caller, id, call.if_match()).await?;
+                Ok(Answer::no_content())
+            }
+            ServiceOperation::QueryGroups => {
+                parse_query(&call.body)?;
+                let page = dps.query_groups(caller, self.page()).await?;
+                Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| self.group_value(shown, KeyVisibility::Hidden)))
+            }
+            ServiceOperation::BulkGroups => {
+                let input = parse_bulk_groups(&call.body)?;
+                Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
+            }
+            ServiceOperation::GroupAttestation(id) => {
+                let shown = dps.reveal_group(caller, id).await?;
+                let mechanism = &shown.group.mechanism;
+                let attestation = group_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
+                Ok(Answer::ok(attestation.to_json()))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn records(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
+        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
+        match operation {
+            ServiceOperation::GetRegistration(id) => {
+                let outcome = dps.get_registration(caller, id).await?;
+                let view = RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
+                Ok(with_etag(Answer::ok(view.to_json()), outcome.record.etag.as_str()))
+            }
+            ServiceOperation::DeleteRegistration(id) => {
+                dps.delete_registration(caller, id, call.if_match()).await?;
+                Ok(Answer::no_content())
+            }
+            ServiceOperation::QueryRegistrations(group) => {
+                parse_query(&call.body)?;
+                let page = dps.query_registrations(caller, group, self.page()).await?;
+                Ok(listing(page, ITEM_DEVICE_REGISTRATION, |outcome| {
+                    let view =
+                        RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
+                    serde_json::to_value(view).unwrap_or_default()
+                }))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn page(&self) -> PageRequest {
+        PageRequest {
+            max_items: self.call.number(HEADER_MAX_ITEM_COUNT),
+            continuation: self.call.header(HEADER_CONTINUATION).map(str::to_owned),
+        }
+    }
+
+    fn view(&self, keys: KeyVisibility) -> ViewOptions {
+        ViewOptions {
+            keys,
+            default_allocation: self.caller.default_allocation(),
+            api_version: self.api_version.clone(),
+        }
+    }
+
+    fn enrollment_value(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Value {
+        let state = shown
+            .registration
+            .as_ref()
+            .map(|outcome| RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref()));
+        enrollment(&shown.enrollment, &shown.certificates, state.as_ref(), &self.view(keys))
+    }
+
+    fn enrollment(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Answer {
+        let answer = Answer::ok(json::to_bytes(&self.enrollment_value(shown, keys)));
+        with_etag(answer, shown.enrollment.settings.etag.as_str())
+    }
+
+    fn group_value(&self, shown: &ShownGroup, keys: KeyVisibility) -> Value {
+        enrollment_group(&shown.group, &shown.certificates, &self.view(keys))
+    }
+
+    fn group(&self, shown: &ShownGroup, keys: KeyVisibility) -> Answer {
+        let answer = Answer::ok(json::to_bytes(&self.group_value(shown, keys)));
+        with_etag(answer, shown.group.settings.etag.as_str())
+    }
+}
+
+fn with_etag(answer: Answer, etag: &str) -> Answer {
+    answer.with_header("etag", format!("\"{etag}\""))
+}
+
+/// A page: C# and Java need the item type, Node must not see a continuation at the end
+/// (dps-service-api.md 0.3 rule 7).
+fn listing<T>(page: Page<T>, item_type: &'static str, show: impl Fn(&T) -> Value) -> Answer {
+    let items = Value::Array(page.items.iter().map(show).collect());
+    let answer = Answer::ok(json::to_bytes(&items))
+        .with_header(HEADER_ITEM_TYPE, item_type)
+        .with_header(HEADER_MAX_ITEM_COUNT, page.size.to_string());
+    match page.continuation {
+        Some(continuation) => answer.with_header(HEADER_CONTINUATION, continuation),
+        None => answer,
+    }
+}
+
+/// The operation was sent to the wrong one of the three families above.
+fn unexpected() -> Failure {
+    Failure::Service(ProvisioningError::RightMissing(AccessRight::ServiceConfig))
+}

@@ -1,0 +1,149 @@
+//! The hub's service side (iot-hub-service-api.md).
+
+use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
+use provost_model::{DeviceId, PageSize};
+use provost_wire::hub::service::{
+    BulkResult, DeviceInput, DeviceStatistics, HubOperation, HubRoute, ItemError, MethodRequest, Presence,
+    ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch, parse_twin_replacement, twin,
+};
+use provost_wire::{BodyError, RouteError, json};
+use serde_json::Value;
+
+use super::ApiParts;
+use super::call::Call;
+use super::reply::{Answer, HubShape};
+
+/// Devices a listing gives when the caller names no number.
+const DEFAULT_TOP: usize = 1000;
+
+/// Answers one operation.
+pub(super) async fn answer(parts: &ApiParts, call: &Call, route: HubRoute) -> Answer {
+    let shape = match route.operation {
+        HubOperation::InvokeMethod(_) => HubShape::Nested,
+        _ => HubShape::Classic,
+    };
+    match perform(parts, call, route.operation).await {
+        Ok(answer) => answer,
+        Err(Failure::Hub(error)) => parts.hub_failed(call, &error, shape),
+        Err(Failure::Body(error)) => parts.hub_refuse(call, error.hub_code(), &error.to_string(), shape),
+    }
+}
+
+/// An address of the hub with something wrong in it.
+pub(super) fn malformed(parts: &ApiParts, call: &Call, error: &RouteError) -> Answer {
+    parts.hub_refuse(call, error.code(), &error.public_message(), HubShape::Classic)
+}
+
+enum Failure {
+    Hub(HubError),
+    Body(BodyError),
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        Self::Hub(error)
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+/// Proves the caller before anything else is read: a stranger learns nothing about his body.
+async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Result<Answer, Failure> {
+    let hub = &parts.hub;
+    let caller = caller(parts, call).await?;
+    match operation {
+        HubOperation::GetDevice(id) => Ok(device_answer(&hub.device(&caller, &id).await?)),
+        HubOperation::PutDevice(id) => put_device(parts, call, &caller, &id).await,
+        HubOperation::DeleteDevice(id) => {
+            hub.delete_device(&caller, &id, call.if_match()).await?;
+            Ok(Answer::no_content())
+        }
+        HubOperation::ListDevices { top } => {
+            let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
+            let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
+            let devices = hub.devices(&caller, page).await?;
+            Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
+        }
+        HubOperation::BulkDevices => bulk(parts, call, &caller).await,
+        HubOperation::DeviceStatistics => {
+            let counts = hub.device_statistics(&caller).await?;
+            Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
+                total_device_count: counts.total,
+                enabled_device_count: counts.enabled,
+                disabled_device_count: counts.disabled,
+            })))
+        }
+        HubOperation::ServiceStatistics => {
+            let connected_device_count = hub.connected_statistics(&caller)? as u64;
+            Ok(Answer::ok(json::to_bytes(&ServiceStatistics { connected_device_count })))
+        }
+        HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
+        HubOperation::PatchTwin(id) => {
+            let write = parse_twin_patch(&call.body)?;
+            Ok(twin_answer(&hub.patch_twin(&caller, &id, write, call.if_match()).await?))
+        }
+        HubOperation::ReplaceTwin(id) => {
+            let write = parse_twin_replacement(&call.body)?;
+            Ok(twin_answer(&hub.replace_twin(&caller, &id, write, call.if_match()).await?))
+        }
+        HubOperation::InvokeMethod(id) => {
+            let request = MethodRequest::parse(&call.body)?;
+            let answer = hub.invoke_method(&caller, &id, &request).await?;
+            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+        }
+    }
+}
+
+/// The caller of a request to a hub; shared with the addresses of our own.
+pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, HubError> {
+    let authorization = call.authorization.as_ref().map(|text| text.expose().as_str());
+    parts.hub.authenticate_service(&call.host, &call.path, authorization).await
+}
+
+async fn put_device(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let input = DeviceInput::parse(&call.body)?;
+    let view = parts.hub.put_device(caller, id, input, call.if_match()).await?;
+    // 200 also for a new one: Python takes nothing else (iot-hub-service-api.md 2).
+    Ok(device_answer(&view))
+}
+
+async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let items = parse_bulk(&call.body)?;
+    let refused = parts.hub.bulk(caller, items).await?;
+    let errors = refused
+        .iter()
+        .map(|(id, error)| ItemError::new(id.as_str(), error.code(), error.public_message()))
+        .collect();
+    let result = BulkResult::new(errors, Vec::new());
+    Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+fn presence(view: &DeviceView) -> Presence {
+    if view.is_connected { Presence::Connected } else { Presence::Disconnected }
+}
+
+fn device_value(view: &DeviceView) -> Value {
+    device(&view.identity, presence(view))
+}
+
+fn device_answer(view: &DeviceView) -> Answer {
+    value(&device_value(view)).with_header("etag", format!("\"{}\"", view.identity.etag))
+}
+
+fn twin_answer(view: &TwinView) -> Answer {
+    let document = twin(&view.device.identity, &view.twin, presence(&view.device));
+    value(&document).with_header("etag", format!("\"{}\"", view.twin.etag()))
+}
+
+fn value(value: &Value) -> Answer {
+    Answer::ok(json::to_bytes(value))
+}

@@ -1,0 +1,111 @@
+//! What a device publishes to its hub.
+
+use provost_hub::{DeviceSession, Feature, HubError};
+use provost_wire::ErrorBody;
+use provost_wire::hub::device::{
+    DeviceTopic, parse_bag, parse_reported, parse_topic, twin_document, twin_response_topic,
+};
+
+use super::Parts;
+use super::hub::{End, publish};
+use crate::mqtt::codec::{Delivery, Publish};
+use crate::mqtt::connection::Outbox;
+
+/// Handles a message. `QoS` 1 is acknowledged once the message is where it belongs, and before
+/// anything is answered to it.
+pub(super) async fn on_publish(
+    parts: &Parts,
+    session: &DeviceSession,
+    message: Publish<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), End> {
+    if let Delivery::ExactlyOnce(_) = message.delivery {
+        return Err(End::Violation("QoS 2 is not spoken here"));
+    }
+    match parse_topic(message.topic) {
+        DeviceTopic::Telemetry { device, module: None, bag } if device == session.device_id().as_str() => {
+            on_telemetry(session, bag, message, outbox).await
+        }
+        DeviceTopic::TwinGet { rid } => {
+            acknowledge(message, outbox);
+            let answer = session.twin().await.map(|twin| (200, None, twin_document(&twin)));
+            answer_twin(parts, session, rid, answer, outbox)
+        }
+        DeviceTopic::TwinReported { rid, version } => {
+            let answer = on_reported(session, version, message.payload).await;
+            acknowledge(message, outbox);
+            answer_twin(parts, session, rid, answer, outbox)
+        }
+        DeviceTopic::MethodResponse { status, rid } => {
+            session.answer_method(rid, status, message.payload.to_vec());
+            acknowledge(message, outbox);
+            Ok(())
+        }
+        DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device")),
+        DeviceTopic::Unknown => Err(End::Violation("the topic is not one of the hub's")),
+    }
+}
+
+fn acknowledge(message: Publish<'_>, outbox: &mut Outbox) {
+    if let Some(packet_id) = message.delivery.packet_id() {
+        outbox.puback(packet_id);
+    }
+}
+
+/// What cannot be stored is not acknowledged: the device sends it again on its next connection.
+async fn on_telemetry(
+    session: &DeviceSession,
+    bag: &str,
+    message: Publish<'_>,
+    outbox: &mut Outbox,
+) -> Result<(), End> {
+    let mut bag = parse_bag(bag).map_err(|_| End::Violation("the properties are not readable"))?;
+    if message.retain {
+        // Accepted, not retained, and said so to the back end (iot-hub-device-api.md 4.4).
+        bag.properties.push(("mqtt-retain".to_owned(), Some("true".to_owned())));
+    }
+    session.send_telemetry(bag, message.payload.to_vec()).await?;
+    acknowledge(message, outbox);
+    Ok(())
+}
+
+type TwinAnswer = (u16, Option<i64>, Vec<u8>);
+
+async fn on_reported(
+    session: &DeviceSession,
+    version: Option<i64>,
+    payload: &[u8],
+) -> Result<TwinAnswer, HubError> {
+    let patch = parse_reported(payload).map_err(|error| HubError::ArgumentInvalid(error.to_string()))?;
+    let version = session.patch_reported(patch, version).await?;
+    Ok((204, Some(version), Vec::new()))
+}
+
+/// Answers a twin request, when the device listens for answers. Node reads only the body, so an
+/// error always has one (iot-hub-device-api.md 7.1).
+fn answer_twin(
+    parts: &Parts,
+    session: &DeviceSession,
+    rid: &str,
+    answer: Result<TwinAnswer, HubError>,
+    outbox: &mut Outbox,
+) -> Result<(), End> {
+    if let Err(HubError::SessionClosed) = answer {
+        return Err(End::Hub(HubError::SessionClosed));
+    }
+    if !session.is_subscribed(Feature::TwinResponses) {
+        return Ok(());
+    }
+    let (status, version, body) = answer.unwrap_or_else(|error| {
+        let tracking_id = parts.random.uuid();
+        tracing::info!(
+            device = %session.device_id(),
+            error = &error as &dyn std::error::Error,
+            tracking_id,
+            "twin request refused"
+        );
+        let body = ErrorBody::new(error.code(), error.public_message(), tracking_id, parts.clock.now());
+        (body.http_status(), None, body.to_json())
+    });
+    publish(outbox, &twin_response_topic(status, rid, version), &body)
+}
