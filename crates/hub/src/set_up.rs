@@ -4,7 +4,7 @@ use provost_model::{
     AccessPolicy, AccessRight, AccessRights, Action, Actor, AuditEvent, Change, HostName, Hub, HubName,
     PolicyName, PolicyOwner, Random,
 };
-use provost_store::WriteTx;
+use provost_store::{ReadTx, WriteTx};
 
 use crate::HubError;
 use crate::registry::key_pair;
@@ -52,7 +52,7 @@ impl HubService {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn hubs(&self) -> Result<Vec<Hub>, HubError> {
-        Ok(self.store().read(|tx| tx.hubs()).await?)
+        Ok(self.store().read(ReadTx::hubs).await?)
     }
 
     /// Adds a hub with its default policies. `administrator` is who asked, already proven.

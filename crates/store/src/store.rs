@@ -86,6 +86,7 @@ impl Store {
         let counters = Arc::new(Counters::default());
         let readers = match options.address {
             StoreAddress::Sqlite(path) => {
+                sqlite::create(&path)?;
                 let connection = sqlite::open(&path)?;
                 migrate(Engine::Sqlite(&connection), options.clock.now())?;
                 let connect = SqliteWriter(connection);

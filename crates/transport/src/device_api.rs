@@ -39,7 +39,12 @@ pub(crate) struct DeviceReply {
 
 impl DeviceReply {
     fn ok(body: Vec<u8>) -> Self {
-        Self { status: 200, retry_after: None, error_code: None, body }
+        Self {
+            status: 200,
+            retry_after: None,
+            error_code: None,
+            body,
+        }
     }
 }
 
@@ -62,9 +67,21 @@ impl DeviceApi {
         &self,
         credentials: DeviceCredentials,
     ) -> Result<RegistrationCaller, ProvisioningError> {
-        let DeviceCredentials { id_scope, registration_id, sas, chain } = credentials;
+        let DeviceCredentials {
+            id_scope,
+            registration_id,
+            sas,
+            chain,
+        } = credentials;
         let sas = sas.map(|token| token.expose().clone());
-        self.dps.authenticate(RegistrationProof { id_scope, registration_id, sas, chain }).await
+        self.dps
+            .authenticate(RegistrationProof {
+                id_scope,
+                registration_id,
+                sas,
+                chain,
+            })
+            .await
     }
 
     /// Runs the device through provisioning. Always told as pending, though the outcome is stored:
@@ -93,7 +110,9 @@ impl DeviceApi {
     ) -> Result<DeviceReply, DeviceFailure> {
         let (operation, outcome) = self.dps.operation_status(caller, operation.as_str()).await?;
         let view = RegistrationStateView::for_device(&outcome.record, outcome.assigned_hub.as_ref(), version);
-        Ok(DeviceReply::ok(OperationStatus::finished(&operation, view).to_json()))
+        Ok(DeviceReply::ok(
+            OperationStatus::finished(&operation, view).to_json(),
+        ))
     }
 
     /// The latest outcome without a run.
@@ -131,7 +150,12 @@ impl DeviceApi {
             ErrorKind::Unavailable | ErrorKind::Internal | ErrorKind::Timeout => Some(5),
             _ => None,
         };
-        DeviceReply { status: body.http_status(), retry_after, error_code: Some(code), body: body.to_json() }
+        DeviceReply {
+            status: body.http_status(),
+            retry_after,
+            error_code: Some(code),
+            body: body.to_json(),
+        }
     }
 
     /// A fresh tracking id.

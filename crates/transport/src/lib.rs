@@ -10,9 +10,9 @@
 //! Every read is limited in size and time, every write in time. What a request means is read with
 //! `provost-wire` and decided by the services.
 
+pub mod device_api;
 #[cfg(test)]
 mod fixture;
-pub mod device_api;
 pub mod http;
 pub mod listener;
 pub mod mqtt;

@@ -1,3 +1,6 @@
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -6,6 +9,21 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::StoreError;
 use crate::sql::{Param, Row};
+
+/// Makes the file when it is missing, readable by its owner alone: it holds keys. The log files
+/// beside it inherit the mode.
+pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Open(format!("{}: {error}", path.display()))),
+    }
+}
 
 /// Opens the file with the settings every connection needs.
 pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -47,7 +47,10 @@ pub struct RequestLimits {
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { max_body_bytes: 1024 * 1024, body_timeout: Duration::from_secs(30) }
+        Self {
+            max_body_bytes: 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -76,12 +79,18 @@ pub struct HttpApi {
 impl HttpApi {
     /// An API over the services.
     pub fn new(parts: ApiParts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self {
+            parts: Arc::new(parts),
+        }
     }
 
     /// The answers to one connection's requests.
     pub fn connection(&self, peer: Peer) -> Connection {
-        Connection { api: self.clone(), peer, known: device::Known::default() }
+        Connection {
+            api: self.clone(),
+            peer,
+            known: device::Known::default(),
+        }
     }
 
     async fn dispatch(&self, call: &Call, connection: &Connection) -> Answer {
@@ -94,10 +103,14 @@ impl HttpApi {
             Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
             // The number tells the shape: only the hub uses 400001 (iot-hub-service-api.md 1.4).
             Routed::Malformed(error) if error.code() == 400_001 => hub::malformed(parts, call, &error),
-            Routed::Malformed(error) => parts.refuse(&call.tracking_id, error.code(), &error.public_message()),
-            Routed::MethodNotAllowed => {
-                parts.refuse(&call.tracking_id, 405_000, "this address does not take that method")
+            Routed::Malformed(error) => {
+                parts.refuse(&call.tracking_id, error.code(), &error.public_message())
             }
+            Routed::MethodNotAllowed => parts.refuse(
+                &call.tracking_id,
+                405_000,
+                "this address does not take that method",
+            ),
             Routed::NotFound => parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"),
         }
     }

@@ -75,7 +75,15 @@ impl MqttServer {
         random: Arc<dyn Random>,
         limits: SessionLimits,
     ) -> Self {
-        Self { parts: Arc::new(Parts { hub, device_api, clock, random, limits }) }
+        Self {
+            parts: Arc::new(Parts {
+                hub,
+                device_api,
+                clock,
+                random,
+                limits,
+            }),
+        }
     }
 
     /// Serves one connection to its end.
@@ -92,7 +100,11 @@ impl MqttServer {
                 return Box::pin(reply::refuse(connection, refusal.code())).await;
             }
         };
-        let Opening { service, password, keep_alive } = opening;
+        let Opening {
+            service,
+            password,
+            keep_alive,
+        } = opening;
         match service {
             Service::Dps(username) => {
                 let session = dps::DpsSession::new(&self.parts, peer, username, password);

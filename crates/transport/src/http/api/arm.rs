@@ -3,8 +3,8 @@
 use provost_model::{AuthorityOwner, DpsName};
 use provost_provisioning::{AdminCaller, AuthorityUpload, Noun, ProvisioningError, ShownAuthority};
 use provost_wire::arm::{
-    ArmError, ArmOperation, ArmRoute, ArmScope, CertificateUpload, CertificateView, InstanceView, certificate,
-    instance, key_entry, list, parse_verification,
+    ArmError, ArmOperation, ArmRoute, ArmScope, CertificateUpload, CertificateView, InstanceView,
+    certificate, instance, key_entry, list, parse_verification,
 };
 use provost_wire::{BodyError, json};
 use serde_json::Value;
@@ -65,8 +65,16 @@ fn word(error: &ProvisioningError) -> &'static str {
 }
 
 async fn perform(parts: &ApiParts, call: &Call, route: &ArmRoute) -> Result<Answer, Failure> {
-    let admin = parts.dps.authenticate_admin(Some(call.authorization()).filter(|text| !text.is_empty())).await?;
-    let request = Request { parts, call, admin: &admin, scope: &route.scope };
+    let admin = parts
+        .dps
+        .authenticate_admin(Some(call.authorization()).filter(|text| !text.is_empty()))
+        .await?;
+    let request = Request {
+        parts,
+        call,
+        admin: &admin,
+        scope: &route.scope,
+    };
     match &route.operation {
         ArmOperation::ListInstances => request.instances().await,
         ArmOperation::GetInstance(dps) => Ok(value(&request.instance(dps.clone()).await?)),
@@ -75,7 +83,10 @@ async fn perform(parts: &ApiParts, call: &Call, route: &ArmRoute) -> Result<Answ
             Ok(value(&list(policies.iter().map(key_entry).collect())))
         }
         ArmOperation::ListKey(owner, name) => {
-            let policies = parts.dps.reveal_policies(&admin, owner.clone(), Some(name.clone())).await?;
+            let policies = parts
+                .dps
+                .reveal_policies(&admin, owner.clone(), Some(name.clone()))
+                .await?;
             Ok(value(&policies.first().map(key_entry).unwrap_or_default()))
         }
         certificates => request.certificates(certificates).await,
@@ -115,7 +126,10 @@ impl Request<'_> {
         match operation {
             ArmOperation::ListCertificates(owner) => {
                 let shown = dps.list_authorities(admin, of(owner)?).await?;
-                let all = shown.iter().map(|one| self.certificate(owner, one, false)).collect();
+                let all = shown
+                    .iter()
+                    .map(|one| self.certificate(owner, one, false))
+                    .collect();
                 Ok(value(&list(all)))
             }
             ArmOperation::GetCertificate(owner, name) => {
@@ -124,14 +138,18 @@ impl Request<'_> {
             }
             ArmOperation::PutCertificate(owner, name) => {
                 let upload = CertificateUpload::parse(&call.body)?;
-                let upload =
-                    AuthorityUpload { text: upload.certificate, is_verified: Some(upload.is_verified) };
-                let shown =
-                    dps.put_authority(admin, of(owner)?, name.clone(), upload, call.if_match()).await?;
+                let upload = AuthorityUpload {
+                    text: upload.certificate,
+                    is_verified: Some(upload.is_verified),
+                };
+                let shown = dps
+                    .put_authority(admin, of(owner)?, name.clone(), upload, call.if_match())
+                    .await?;
                 Ok(value(&self.certificate(owner, &shown, false)))
             }
             ArmOperation::DeleteCertificate(owner, name) => {
-                dps.delete_authority(admin, of(owner)?, name.clone(), call.if_match()).await?;
+                dps.delete_authority(admin, of(owner)?, name.clone(), call.if_match())
+                    .await?;
                 Ok(Answer::no_content())
             }
             ArmOperation::GenerateVerificationCode(owner, name) => {

@@ -55,10 +55,12 @@ impl Call {
         let body = if matches!(head.method.as_str(), "GET" | "DELETE" | "HEAD") {
             Bytes::new()
         } else {
-            read_body(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|error| match error {
-                BodyError::TooLarge { .. } => CallError::BodyTooLarge,
-                _ => CallError::BodyLost,
-            })?
+            read_body(body, limits.max_body_bytes, limits.body_timeout)
+                .await
+                .map_err(|error| match error {
+                    BodyError::TooLarge { .. } => CallError::BodyTooLarge,
+                    _ => CallError::BodyLost,
+                })?
         };
         if !body.is_empty() && !is_json(&head.headers) {
             return Err(CallError::MediaType);
@@ -94,7 +96,9 @@ impl Call {
 
     /// The whole `Authorization` header, empty when there is none.
     pub(super) fn authorization(&self) -> &str {
-        self.authorization.as_ref().map_or("", |text| text.expose().as_str())
+        self.authorization
+            .as_ref()
+            .map_or("", |text| text.expose().as_str())
     }
 }
 
@@ -107,6 +111,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return true;
     };
-    let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     kind.is_empty() || kind == "application/json" || kind == "text/json" || kind.ends_with("+json")
 }

@@ -39,14 +39,22 @@ impl Known {
 }
 
 /// Answers one operation.
-pub(super) async fn answer(parts: &ApiParts, call: &Call, connection: &Connection, route: DeviceRoute) -> Answer {
+pub(super) async fn answer(
+    parts: &ApiParts,
+    call: &Call,
+    connection: &Connection,
+    route: DeviceRoute,
+) -> Answer {
     let outcome = match caller(parts, call, connection, &route).await {
         Ok(caller) => perform(parts, call, &route, &caller).await,
         Err(failure) => Err(failure),
     };
     let id: &RegistrationId = &route.registration_id;
-    let reply = outcome
-        .unwrap_or_else(|failure| parts.device_api.refuse(id, &failure, Carrier::Http, &call.tracking_id));
+    let reply = outcome.unwrap_or_else(|failure| {
+        parts
+            .device_api
+            .refuse(id, &failure, Carrier::Http, &call.tracking_id)
+    });
     let location = (reply.status == 202).then(|| format!("https://{}{}", call.host, call.path));
     let answer = Answer::json(reply.status, reply.body);
     let answer = match reply.retry_after {

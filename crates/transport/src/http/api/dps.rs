@@ -53,7 +53,12 @@ async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<A
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
     let caller = parts.dps.authenticate_service(credential).await?;
-    let request = Request { parts, call, caller: &caller, api_version: route.api_version };
+    let request = Request {
+        parts,
+        call,
+        caller: &caller,
+        api_version: route.api_version,
+    };
     match route.operation {
         ServiceOperation::PutEnrollment(_)
         | ServiceOperation::GetEnrollment(_)
@@ -96,7 +101,9 @@ impl Request<'_> {
             ServiceOperation::QueryEnrollments => {
                 parse_query(&call.body)?;
                 let page = dps.query_enrollments(caller, self.page()).await?;
-                Ok(listing(page, ITEM_ENROLLMENT, |shown| self.enrollment_value(shown, KeyVisibility::Hidden)))
+                Ok(listing(page, ITEM_ENROLLMENT, |shown| {
+                    self.enrollment_value(shown, KeyVisibility::Hidden)
+                }))
             }
             ServiceOperation::BulkEnrollments => {
                 let input = parse_bulk_enrollments(&call.body)?;
@@ -105,7 +112,8 @@ impl Request<'_> {
             ServiceOperation::EnrollmentAttestation(id) => {
                 let shown = dps.reveal_enrollment(caller, id).await?;
                 let mechanism = &shown.enrollment.mechanism;
-                let attestation = individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
+                let attestation =
+                    individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
                 Ok(Answer::ok(attestation.to_json()))
             }
             _ => Err(unexpected()),
@@ -130,7 +138,9 @@ impl Request<'_> {
             ServiceOperation::QueryGroups => {
                 parse_query(&call.body)?;
                 let page = dps.query_groups(caller, self.page()).await?;
-                Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| self.group_value(shown, KeyVisibility::Hidden)))
+                Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| {
+                    self.group_value(shown, KeyVisibility::Hidden)
+                }))
             }
             ServiceOperation::BulkGroups => {
                 let input = parse_bulk_groups(&call.body)?;
@@ -152,7 +162,10 @@ impl Request<'_> {
             ServiceOperation::GetRegistration(id) => {
                 let outcome = dps.get_registration(caller, id).await?;
                 let view = RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
-                Ok(with_etag(Answer::ok(view.to_json()), outcome.record.etag.as_str()))
+                Ok(with_etag(
+                    Answer::ok(view.to_json()),
+                    outcome.record.etag.as_str(),
+                ))
             }
             ServiceOperation::DeleteRegistration(id) => {
                 dps.delete_registration(caller, id, call.if_match()).await?;
@@ -187,11 +200,15 @@ impl Request<'_> {
     }
 
     fn enrollment_value(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Value {
-        let state = shown
-            .registration
-            .as_ref()
-            .map(|outcome| RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref()));
-        enrollment(&shown.enrollment, &shown.certificates, state.as_ref(), &self.view(keys))
+        let state = shown.registration.as_ref().map(|outcome| {
+            RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref())
+        });
+        enrollment(
+            &shown.enrollment,
+            &shown.certificates,
+            state.as_ref(),
+            &self.view(keys),
+        )
     }
 
     fn enrollment(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Answer {

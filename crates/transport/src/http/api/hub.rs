@@ -79,16 +79,22 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         }
         HubOperation::ServiceStatistics => {
             let connected_device_count = hub.connected_statistics(&caller)? as u64;
-            Ok(Answer::ok(json::to_bytes(&ServiceStatistics { connected_device_count })))
+            Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
+                connected_device_count,
+            })))
         }
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
         HubOperation::PatchTwin(id) => {
             let write = parse_twin_patch(&call.body)?;
-            Ok(twin_answer(&hub.patch_twin(&caller, &id, write, call.if_match()).await?))
+            Ok(twin_answer(
+                &hub.patch_twin(&caller, &id, write, call.if_match()).await?,
+            ))
         }
         HubOperation::ReplaceTwin(id) => {
             let write = parse_twin_replacement(&call.body)?;
-            Ok(twin_answer(&hub.replace_twin(&caller, &id, write, call.if_match()).await?))
+            Ok(twin_answer(
+                &hub.replace_twin(&caller, &id, write, call.if_match()).await?,
+            ))
         }
         HubOperation::InvokeMethod(id) => {
             let request = MethodRequest::parse(&call.body)?;
@@ -101,7 +107,10 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
 /// The caller of a request to a hub; shared with the addresses of our own.
 pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, HubError> {
     let authorization = call.authorization.as_ref().map(|text| text.expose().as_str());
-    parts.hub.authenticate_service(&call.host, &call.path, authorization).await
+    parts
+        .hub
+        .authenticate_service(&call.host, &call.path, authorization)
+        .await
 }
 
 async fn put_device(
@@ -128,7 +137,11 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
 }
 
 fn presence(view: &DeviceView) -> Presence {
-    if view.is_connected { Presence::Connected } else { Presence::Disconnected }
+    if view.is_connected {
+        Presence::Connected
+    } else {
+        Presence::Disconnected
+    }
 }
 
 fn device_value(view: &DeviceView) -> Value {

@@ -50,7 +50,9 @@ impl From<BodyError> for Failure {
 
 async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
     match operation {
-        OwnOperation::Health => Ok(shown(&Health { status: "ok".to_owned() })),
+        OwnOperation::Health => Ok(shown(&Health {
+            status: "ok".to_owned(),
+        })),
         OwnOperation::ReadTelemetry(hub, query) => telemetry(parts, call, &hub, query).await,
         administration => {
             let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
@@ -71,7 +73,10 @@ async fn administer(
         OwnOperation::CreateAdminToken => {
             let AdminTokenInput { name } = AdminTokenInput::parse(&call.body)?;
             let token = dps.create_token(admin, name.clone()).await?;
-            Ok(shown(&AdminTokenView { name, token: token.expose().to_owned() }))
+            Ok(shown(&AdminTokenView {
+                name,
+                token: token.expose().to_owned(),
+            }))
         }
         OwnOperation::ListHubs => {
             let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
@@ -88,11 +93,16 @@ async fn administer(
         }
         OwnOperation::ListLinkedHubs(instance) => {
             let links = dps.linked_hubs(admin, instance).await?;
-            Ok(shown(&Listing { value: links.iter().map(LinkedHubView::from).collect() }))
+            Ok(shown(&Listing {
+                value: links.iter().map(LinkedHubView::from).collect(),
+            }))
         }
         OwnOperation::GetLinkedHub(instance, hub) => {
             let links = dps.linked_hubs(admin, instance).await?;
-            let link = links.iter().find(|link| link.hub == hub).ok_or(HubError::HubNotFound)?;
+            let link = links
+                .iter()
+                .find(|link| link.hub == hub)
+                .ok_or(HubError::HubNotFound)?;
             Ok(shown(&LinkedHubView::from(link)))
         }
         OwnOperation::PutLinkedHub(instance, hub) => {
@@ -113,10 +123,16 @@ async fn administer(
 /// certificate covers.
 fn sub_name(hub: &HubName, host: &str) -> Result<HostName, HubError> {
     let bare = host.rsplit_once(':').map_or(host, |(bare, _port)| bare);
-    HostName::parse(&format!("{}.{bare}", hub.key())).map_err(|error| HubError::ArgumentInvalid(error.to_string()))
+    HostName::parse(&format!("{}.{bare}", hub.key()))
+        .map_err(|error| HubError::ArgumentInvalid(error.to_string()))
 }
 
-async fn telemetry(parts: &ApiParts, call: &Call, hub: &HubName, query: TelemetryQuery) -> Result<Answer, Failure> {
+async fn telemetry(
+    parts: &ApiParts,
+    call: &Call,
+    hub: &HubName,
+    query: TelemetryQuery,
+) -> Result<Answer, Failure> {
     let caller = caller(parts, call).await?;
     // The token is the hub's of the host; another hub's buffer is not its to read.
     if caller.hub() != hub {
@@ -126,7 +142,10 @@ async fn telemetry(parts: &ApiParts, call: &Call, hub: &HubName, query: Telemetr
         Some(after) => after,
         None => parts.hub.last_telemetry(&caller).await?,
     };
-    let messages = parts.hub.read_telemetry(&caller, after, query.limit, query.wait).await?;
+    let messages = parts
+        .hub
+        .read_telemetry(&caller, after, query.limit, query.wait)
+        .await?;
     Ok(Answer::ok(TelemetryPage::new(&messages, after).to_json()))
 }
 

@@ -34,11 +34,19 @@ impl Answer {
     }
 
     pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+        }
     }
 
     pub(super) fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Vec::new() }
+        Self {
+            status: 204,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -49,9 +57,13 @@ impl Answer {
     pub(super) fn into_response(self, tracking_id: &str) -> Response<ResponseBody> {
         let has_body = !self.body.is_empty();
         let mut response = Response::new(full_body(self.body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT_SECURITY));
+        headers.insert(
+            TRANSPORT_SECURITY,
+            HeaderValue::from_static(STRICT_TRANSPORT_SECURITY),
+        );
         if let Ok(value) = HeaderValue::from_str(tracking_id) {
             headers.insert(HeaderName::from_static(HEADER_REQUEST_ID), value);
         }
@@ -129,6 +141,13 @@ pub(super) fn log(call: &Call, kind: ErrorKind, code: u32, failure: &(dyn Error 
     if matches!(kind, ErrorKind::Internal | ErrorKind::Unavailable) {
         error!(method, path, tracking_id, code, error = failure, "request failed");
     } else {
-        info!(method, path, tracking_id, code, error = failure, "request refused");
+        info!(
+            method,
+            path,
+            tracking_id,
+            code,
+            error = failure,
+            "request refused"
+        );
     }
 }

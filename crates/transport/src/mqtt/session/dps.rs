@@ -41,7 +41,15 @@ impl<'a> DpsSession<'a> {
         username: Username,
         password: Option<Secret<String>>,
     ) -> Self {
-        Self { parts, peer, username, password, caller: None, is_listening: false, next_packet_id: 0 }
+        Self {
+            parts,
+            peer,
+            username,
+            password,
+            caller: None,
+            is_listening: false,
+            next_packet_id: 0,
+        }
     }
 
     /// Serves the device until it leaves or breaks the rules.
@@ -51,7 +59,10 @@ impl<'a> DpsSession<'a> {
     {
         connection.set_max_remaining(MAX_MESSAGE);
         // There is never a session to resume, whatever the device asked for (rule 9 of 0.3).
-        let accepted = Connack { session_present: false, return_code: ConnectReturnCode::Accepted };
+        let accepted = Connack {
+            session_present: false,
+            return_code: ConnectReturnCode::Accepted,
+        };
         connection.outbox().connack(accepted);
         let mut patience = Patience::new(self.parts.limits.provisioning_silence, None);
         loop {
@@ -108,11 +119,17 @@ impl<'a> DpsSession<'a> {
             if filter != RESPONSE_FILTER {
                 return Err(Over("the filter is not the one for answers"));
             }
-            let granted = if qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+            let granted = if qos == QoS::AtMostOnce {
+                QoS::AtMostOnce
+            } else {
+                QoS::AtLeastOnce
+            };
             codes.push(SubscribeReturnCode::Granted(granted));
         }
         self.is_listening = true;
-        outbox.suback(subscribe.packet_id, &codes).map_err(|_| Over("too many filters in one packet"))
+        outbox
+            .suback(subscribe.packet_id, &codes)
+            .map_err(|_| Over("too many filters in one packet"))
     }
 
     async fn on_publish(&mut self, message: Publish<'_>, outbox: &mut Outbox) -> Result<(), Over> {
@@ -145,7 +162,9 @@ impl<'a> DpsSession<'a> {
             duplicate: false,
             retain: false,
         };
-        outbox.publish(&message).map_err(|_| Over("the answer does not fit into a packet"))
+        outbox
+            .publish(&message)
+            .map_err(|_| Over("the answer does not fit into a packet"))
     }
 
     fn packet_id(&mut self) -> PacketId {
@@ -168,7 +187,10 @@ impl<'a> DpsSession<'a> {
     async fn poll(&mut self, operation: &OperationId) -> DeviceReply {
         let outcome = match self.caller().await {
             Ok(caller) => {
-                self.parts.device_api.operation_status(&caller, operation, &self.username.api_version).await
+                self.parts
+                    .device_api
+                    .operation_status(&caller, operation, &self.username.api_version)
+                    .await
             }
             Err(failure) => Err(failure),
         };
@@ -195,7 +217,12 @@ impl<'a> DpsSession<'a> {
         outcome.unwrap_or_else(|failure| {
             let api = &self.parts.device_api;
             let tracking_id = api.tracking_id();
-            api.refuse(&self.username.registration_id, &failure, Carrier::Mqtt, &tracking_id)
+            api.refuse(
+                &self.username.registration_id,
+                &failure,
+                Carrier::Mqtt,
+                &tracking_id,
+            )
         })
     }
 }

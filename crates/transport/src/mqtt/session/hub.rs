@@ -92,10 +92,15 @@ pub(super) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let accepted = Connack { session_present: false, return_code: ConnectReturnCode::Accepted };
+    let accepted = Connack {
+        session_present: false,
+        return_code: ConnectReturnCode::Accepted,
+    };
     connection.outbox().connack(accepted);
     // The token's end is an instant of the service's clock; the timer counts from here.
-    let end = session.expires_at().map(|at| Instant::now() + at.since(parts.clock.now()));
+    let end = session
+        .expires_at()
+        .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
     let mut filters = BTreeSet::new();
     let ended = loop {
@@ -142,9 +147,16 @@ fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
 
 /// Queues a message to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
 pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Result<(), End> {
-    let message =
-        Publish { topic, payload, delivery: Delivery::AtMostOnce, duplicate: false, retain: false };
-    outbox.publish(&message).map_err(|_| End::Violation("an answer does not fit into a packet"))
+    let message = Publish {
+        topic,
+        payload,
+        delivery: Delivery::AtMostOnce,
+        duplicate: false,
+        retain: false,
+    };
+    outbox
+        .publish(&message)
+        .map_err(|_| End::Violation("an answer does not fit into a packet"))
 }
 
 /// Something the device has to say.
@@ -183,7 +195,8 @@ async fn on_subscribe(
 ) -> Result<(), End> {
     let mut codes = Vec::new();
     for (filter, qos) in subscribe.filters() {
-        let subscription = parse_filter(filter).ok_or(End::Violation("the filter is not one of the hub's"))?;
+        let subscription =
+            parse_filter(filter).ok_or(End::Violation("the filter is not one of the hub's"))?;
         if let Subscription::CloudToDevice { device } = &subscription
             && device != session.device_id().as_str()
         {
@@ -199,10 +212,16 @@ async fn on_subscribe(
         if let Some(feature) = feature(&subscription) {
             session.subscribe(feature).await?;
         }
-        let granted = if qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        let granted = if qos == QoS::AtMostOnce {
+            QoS::AtMostOnce
+        } else {
+            QoS::AtLeastOnce
+        };
         codes.push(SubscribeReturnCode::Granted(granted));
     }
-    outbox.suback(subscribe.packet_id, &codes).map_err(|_| End::Violation("too many filters in one packet"))
+    outbox
+        .suback(subscribe.packet_id, &codes)
+        .map_err(|_| End::Violation("too many filters in one packet"))
 }
 
 fn on_unsubscribe(

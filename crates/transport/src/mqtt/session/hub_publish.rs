@@ -23,9 +23,11 @@ pub(super) async fn on_publish(
         return Err(End::Violation("QoS 2 is not spoken here"));
     }
     match parse_topic(message.topic) {
-        DeviceTopic::Telemetry { device, module: None, bag } if device == session.device_id().as_str() => {
-            on_telemetry(session, bag, message, outbox).await
-        }
+        DeviceTopic::Telemetry {
+            device,
+            module: None,
+            bag,
+        } if device == session.device_id().as_str() => on_telemetry(session, bag, message, outbox).await,
         DeviceTopic::TwinGet { rid } => {
             acknowledge(message, outbox);
             let answer = session.twin().await.map(|twin| (200, None, twin_document(&twin)));
@@ -62,7 +64,8 @@ async fn on_telemetry(
     let mut bag = parse_bag(bag).map_err(|_| End::Violation("the properties are not readable"))?;
     if message.retain {
         // Accepted, not retained, and said so to the back end (iot-hub-device-api.md 4.4).
-        bag.properties.push(("mqtt-retain".to_owned(), Some("true".to_owned())));
+        bag.properties
+            .push(("mqtt-retain".to_owned(), Some("true".to_owned())));
     }
     session.send_telemetry(bag, message.payload.to_vec()).await?;
     acknowledge(message, outbox);
@@ -104,7 +107,12 @@ fn answer_twin(
             tracking_id,
             "twin request refused"
         );
-        let body = ErrorBody::new(error.code(), error.public_message(), tracking_id, parts.clock.now());
+        let body = ErrorBody::new(
+            error.code(),
+            error.public_message(),
+            tracking_id,
+            parts.clock.now(),
+        );
         (body.http_status(), None, body.to_json())
     });
     publish(outbox, &twin_response_topic(status, rid, version), &body)

@@ -26,7 +26,12 @@ impl Patience {
     pub(super) fn new(silence: Duration, end: Option<Instant>) -> Self {
         let now = Instant::now();
         let sleep = Box::pin(sleep_until(first(now + silence, end)));
-        Self { silence, end, heard_at: now, sleep }
+        Self {
+            silence,
+            end,
+            heard_at: now,
+            sleep,
+        }
     }
 
     /// Notes that something was heard. The timer itself is moved only when it fires: a packet costs
@@ -69,7 +74,7 @@ mod tests {
     async fn what_is_heard_moves_the_deadline_but_not_the_end() {
         let started = Instant::now();
         let end = started + Duration::from_secs(100);
-        let mut patience = Patience::new(Duration::from_secs(60), Some(end));
+        let mut patience = Patience::new(Duration::from_mins(1), Some(end));
         tokio::time::advance(Duration::from_secs(50)).await;
         patience.heard();
         patience.ran_out().await;

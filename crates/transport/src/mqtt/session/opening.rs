@@ -60,7 +60,10 @@ impl OpeningError {
 }
 
 /// Reads the CONNECT.
-pub(super) async fn read<S>(connection: &mut Connection<S>, limits: SessionLimits) -> Result<Opening, OpeningError>
+pub(super) async fn read<S>(
+    connection: &mut Connection<S>,
+    limits: SessionLimits,
+) -> Result<Opening, OpeningError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -79,11 +82,17 @@ where
 }
 
 fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, OpeningError> {
-    let username = connect.username.and_then(parse_username).ok_or(OpeningError::Username)?;
+    let username = connect
+        .username
+        .and_then(parse_username)
+        .ok_or(OpeningError::Username)?;
     let service = match username {
         Username::Dps(username) => {
             // Ids of provisioning are compared without case (dps-device-api.md 1.3).
-            if !connect.client_id.eq_ignore_ascii_case(username.registration_id.as_str()) {
+            if !connect
+                .client_id
+                .eq_ignore_ascii_case(username.registration_id.as_str())
+            {
                 return Err(OpeningError::ClientId);
             }
             Service::Dps(username)
@@ -104,5 +113,9 @@ fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, Openin
         // A password that is not text is no token either: it is judged as a wrong one.
         Some(bytes) => Some(Secret::new(String::from_utf8_lossy(bytes).into_owned())),
     };
-    Ok(Opening { service, password, keep_alive: silence(connect.keep_alive, limits.longest_silence) })
+    Ok(Opening {
+        service,
+        password,
+        keep_alive: silence(connect.keep_alive, limits.longest_silence),
+    })
 }

@@ -23,7 +23,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(return_code) = code {
-        connection.outbox().connack(Connack { session_present: false, return_code });
+        connection.outbox().connack(Connack {
+            session_present: false,
+            return_code,
+        });
     }
     connection.close().await;
 }
