@@ -9,7 +9,9 @@ use provost_model::{AuthorityOwner, DeviceAuthKind, DeviceId, Hub, PolicyName, P
 use provost_pki::{Certificate, PresentedChain};
 use provost_store::{ReadTx, StoreError};
 
-pub(crate) use self::admitted::{Admitted, AdmittedBy};
+pub(crate) use self::admitted::Admitted;
+#[cfg(test)]
+pub(crate) use self::admitted::AdmittedBy;
 use self::judge::{Known, Presented, judge};
 pub use self::refusal::{ConnectRefusal, RefusalReason};
 use crate::HubError;

@@ -40,7 +40,7 @@ impl HubService {
     /// The first time there is none: every session is looked at once.
     pub(crate) async fn catch_up(&self, last: Option<i64>) -> Result<i64, StoreError> {
         let Some(mut last) = last else {
-            let last = self.store().read(ReadTx::last_change).await?;
+            let last = self.store().read(last_change).await?;
             // Whoever connected before this number was known is judged by what stands now.
             self.recheck_all(|_| true).await;
             return Ok(last);
@@ -122,4 +122,8 @@ impl HubService {
         }
         Ok(())
     }
+}
+
+fn last_change(tx: &ReadTx<'_>) -> Result<i64, StoreError> {
+    tx.last_change()
 }

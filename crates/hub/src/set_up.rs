@@ -52,7 +52,8 @@ impl HubService {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn hubs(&self) -> Result<Vec<Hub>, HubError> {
-        Ok(self.store().read(ReadTx::hubs).await?)
+        let read = |tx: &ReadTx<'_>| tx.hubs();
+        Ok(self.store().read(read).await?)
     }
 
     /// Adds a hub with its default policies. `administrator` is who asked, already proven.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use provost_model::HubName;
+use provost_model::{Hub, HubName};
 use provost_store::{ReadTx, StoreError};
 use tracing::warn;
 
@@ -28,7 +28,7 @@ impl HubService {
     /// # Errors
     /// [`StoreError`].
     pub async fn trim_telemetry_now(&self) -> Result<(), StoreError> {
-        for hub in self.store().read(ReadTx::hubs).await? {
+        for hub in self.store().read(every_hub).await? {
             self.trim_hub(&hub.name).await?;
         }
         Ok(())
@@ -51,4 +51,8 @@ impl HubService {
             }
         }
     }
+}
+
+fn every_hub(tx: &ReadTx<'_>) -> Result<Vec<Hub>, StoreError> {
+    tx.hubs()
 }
