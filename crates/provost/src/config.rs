@@ -113,15 +113,25 @@ impl Config {
     }
 
     fn merge(arguments: ServeArguments, file: ConfigFile) -> Result<Self> {
-        let data = arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./provost-data"));
+        let data = arguments
+            .data
+            .or(file.data)
+            .unwrap_or_else(|| PathBuf::from("./provost-data"));
         let host = host_name(arguments.host.or(file.host).as_deref().unwrap_or("localhost"))?;
-        let aliases = if arguments.alias.is_empty() { file.aliases } else { arguments.alias };
+        let aliases = if arguments.alias.is_empty() {
+            file.aliases
+        } else {
+            arguments.alias
+        };
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
             store: store_address(arguments.store.or(file.store), &data),
             data,
-            aliases: aliases.iter().map(|alias| host_name(alias)).collect::<Result<_>>()?,
+            aliases: aliases
+                .iter()
+                .map(|alias| host_name(alias))
+                .collect::<Result<_>>()?,
             listen: match arguments.listen.or(file.listen) {
                 Some(address) => address,
                 // On a laptop nothing is opened to the network unless asked for.
@@ -137,13 +147,20 @@ impl Config {
             )?,
             ready_file: arguments.ready_file,
             log: LogConfig {
-                filter: arguments.log.or(file.log.filter).unwrap_or_else(|| "info".to_owned()),
+                filter: arguments
+                    .log
+                    .or(file.log.filter)
+                    .unwrap_or_else(|| "info".to_owned()),
                 json: arguments.log_json || file.log.json.unwrap_or(false),
             },
             limits: Limits {
                 max_connections: limits.max_connections.unwrap_or(defaults.max_connections),
-                handshake_timeout: limits.handshake_seconds.map_or(defaults.handshake_timeout, Duration::from_secs),
-                http_idle_timeout: limits.http_idle_seconds.map_or(defaults.http_idle_timeout, Duration::from_secs),
+                handshake_timeout: limits
+                    .handshake_seconds
+                    .map_or(defaults.handshake_timeout, Duration::from_secs),
+                http_idle_timeout: limits
+                    .http_idle_seconds
+                    .map_or(defaults.http_idle_timeout, Duration::from_secs),
                 max_body_bytes: limits.max_body_bytes.unwrap_or(defaults.max_body_bytes),
                 write_queue: limits.write_queue.unwrap_or(defaults.write_queue).max(1),
             },

@@ -68,8 +68,12 @@ impl ConnectionFile {
     /// Reads the file of a data folder.
     pub fn read(data: &Path) -> Result<Self> {
         let path = data.join(FILE_NAME);
-        let text = std::fs::read(&path)
-            .with_context(|| format!("cannot read {}; was `provost serve` ever started there?", path.display()))?;
+        let text = std::fs::read(&path).with_context(|| {
+            format!(
+                "cannot read {}; was `provost serve` ever started there?",
+                path.display()
+            )
+        })?;
         serde_json::from_slice(&text).with_context(|| format!("{} is not usable", path.display()))
     }
 

@@ -88,14 +88,21 @@ impl Server {
         let mut tasks = JoinSet::new();
         let (https, mqtt) =
             listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
-        background::start(&config, tls, hub, &store, &ambient, &shutdown, &mut tasks);
+        background::start(&config, &tls, hub, &store, &ambient, &shutdown, &mut tasks);
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }
         info!(%https, %mqtt, host = %config.host, "serving");
-        Ok(Self { connection, https, mqtt, store, trigger, tasks })
+        Ok(Self {
+            connection,
+            https,
+            mqtt,
+            store,
+            trigger,
+            tasks,
+        })
     }
 
     /// Where HTTPS and WebSocket are accepted.

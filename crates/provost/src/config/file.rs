@@ -99,7 +99,8 @@ pub struct DpsSection {
 impl ConfigFile {
     /// Reads the file; a mistake is reported with its line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} is not usable", path.display()))
     }
 
@@ -118,10 +119,12 @@ impl TelemetrySection {
     pub(super) fn retention(&self) -> Retention {
         let default = Retention::default();
         Retention {
-            bytes: self.retention_mebibytes.map_or(default.bytes, |size| size.saturating_mul(1024 * 1024)),
-            age: self
-                .retention_hours
-                .map_or(default.age, |hours| Duration::from_secs(hours.saturating_mul(3600))),
+            bytes: self
+                .retention_mebibytes
+                .map_or(default.bytes, |size| size.saturating_mul(1024 * 1024)),
+            age: self.retention_hours.map_or(default.age, |hours| {
+                Duration::from_secs(hours.saturating_mul(3600))
+            }),
         }
     }
 }

@@ -21,7 +21,10 @@ fn a_real_host_name_listens_everywhere() {
 
 #[test]
 fn flags_beat_the_file() {
-    let arguments = ServeArguments { https_port: Some(1), ..ServeArguments::default() };
+    let arguments = ServeArguments {
+        https_port: Some(1),
+        ..ServeArguments::default()
+    };
     let config = merged(arguments, "https_port = 2\nmqtt_port = 3").unwrap();
     assert_eq!((config.https_port, config.mqtt_port), (1, 3));
 }
@@ -46,7 +49,10 @@ fn a_host_with_a_port_is_refused() {
 
 #[test]
 fn a_url_is_postgresql_and_its_password_is_not_printed() {
-    let arguments = ServeArguments { store: Some("postgres://u:topsecret@h/d".into()), ..ServeArguments::default() };
+    let arguments = ServeArguments {
+        store: Some("postgres://u:topsecret@h/d".into()),
+        ..ServeArguments::default()
+    };
     let config = merged(arguments, "").unwrap();
     assert!(matches!(config.store, StoreAddress::Postgres(_)));
     assert!(!format!("{config:?}").contains("topsecret"));

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
-use super::tls_files::{self, TlsMaterial};
 use super::Ambient;
+use super::tls_files::{self, TlsMaterial};
 use crate::config::Config;
 
 /// How often the files of the server certificate are looked at.
@@ -25,19 +25,29 @@ const CHANGES_KEPT: Duration = Duration::from_hours(1);
 /// Spawns everything; all of it ends when `shutdown` is requested.
 pub(super) fn start(
     config: &Config,
-    tls: TlsMaterial,
+    tls: &TlsMaterial,
     hub: HubService,
     store: &Store,
     ambient: &Ambient,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) {
-    spawn(tasks, shutdown, { let hub = hub.clone(); async move { hub.follow_changes().await } });
-    spawn(tasks, shutdown, { let hub = hub.clone(); async move { hub.keep_activity().await } });
+    spawn(tasks, shutdown, {
+        let hub = hub.clone();
+        async move { hub.follow_changes().await }
+    });
+    spawn(tasks, shutdown, {
+        let hub = hub.clone();
+        async move { hub.keep_activity().await }
+    });
     spawn(tasks, shutdown, async move { hub.trim_telemetry().await });
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
     if tls.root.is_some() {
-        spawn(tasks, shutdown, renew_certificate(config.clone(), ambient.clone()));
+        spawn(
+            tasks,
+            shutdown,
+            renew_certificate(config.clone(), ambient.clone()),
+        );
     }
 }
 
@@ -80,7 +90,10 @@ async fn forget_changes(store: Store, ambient: Ambient) {
         let before = ambient.clock.now().before(CHANGES_KEPT);
         let pruned: Result<u64, StoreError> = store.append(move |tx| tx.prune_changes(before)).await;
         if let Err(error) = pruned {
-            warn!(error = &error as &dyn std::error::Error, "cannot forget old changes");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot forget old changes"
+            );
         }
     }
 }

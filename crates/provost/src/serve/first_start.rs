@@ -5,9 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use provost_hub::{HubError, create_hub};
-use provost_model::{
-    Action, Actor, AllocationPolicy, AuditEvent, DpsName, Hub, HubName, LinkedHub, Random,
-};
+use provost_model::{Action, Actor, AllocationPolicy, AuditEvent, DpsName, Hub, HubName, LinkedHub, Random};
 use provost_provisioning::{NewInstance, ProvisioningError, create_admin_token, create_instance, link_hub};
 use provost_store::{Store, StoreError};
 use tracing::info;
@@ -25,16 +23,27 @@ const TOKEN_OWNER: &str = "command-line";
 pub(super) async fn prepare(config: &Config, store: &Store, ambient: &Ambient) -> Result<()> {
     let hub = HubName::parse(HUB)?;
     let dps = DpsName::parse(DPS)?;
-    prepare_hub(config, store, ambient, &hub).await.context("cannot make the hub")?;
-    prepare_dps(config, store, ambient, dps, hub).await.context("cannot make the provisioning service")?;
-    prepare_token(&config.data, store, ambient).await.context("cannot make the admin token")
+    prepare_hub(config, store, ambient, &hub)
+        .await
+        .context("cannot make the hub")?;
+    prepare_dps(config, store, ambient, dps, hub)
+        .await
+        .context("cannot make the provisioning service")?;
+    prepare_token(&config.data, store, ambient)
+        .await
+        .context("cannot make the admin token")
 }
 
 fn event(action: Action, kind: &'static str, name: &str) -> AuditEvent {
     AuditEvent::new(Actor::System, action, kind, name, name)
 }
 
-async fn prepare_hub(config: &Config, store: &Store, ambient: &Ambient, name: &HubName) -> Result<(), HubError> {
+async fn prepare_hub(
+    config: &Config,
+    store: &Store,
+    ambient: &Ambient,
+    name: &HubName,
+) -> Result<(), HubError> {
     let (name, host, random) = (name.clone(), config.host.clone(), ambient.random.clone());
     store
         .write(move |tx| match tx.hub(&name)? {
@@ -45,7 +54,11 @@ async fn prepare_hub(config: &Config, store: &Store, ambient: &Ambient, name: &H
                 Ok(tx.record(&event, ())?)
             }
             None => {
-                let hub = Hub { name, host, created_at: tx.now() };
+                let hub = Hub {
+                    name,
+                    host,
+                    created_at: tx.now(),
+                };
                 create_hub(&tx, &hub, &*random)?;
                 Ok(tx.record(&event(Action::Create, "hub", hub.name.as_str()), ())?)
             }
@@ -70,10 +83,18 @@ async fn prepare_dps(
                 Ok(tx.record(&event, ())?)
             }
             None => {
-                let new =
-                    NewInstance { name: name.clone(), host: host.clone(), allocation: AllocationPolicy::Hashed };
+                let new = NewInstance {
+                    name: name.clone(),
+                    host: host.clone(),
+                    allocation: AllocationPolicy::Hashed,
+                };
                 let instance = create_instance(&tx, new, &*random)?;
-                let link = LinkedHub { hub, host, apply_allocation_policy: true, allocation_weight: 1 };
+                let link = LinkedHub {
+                    hub,
+                    host,
+                    apply_allocation_policy: true,
+                    allocation_weight: 1,
+                };
                 link_hub(&tx, &name, &link)?;
                 let event = event(Action::Create, "dps", name.as_str())
                     .with_detail(format!("ID scope {}, linked to {}", instance.id_scope, link.hub));

@@ -33,7 +33,11 @@ impl HubDirectory for BuiltInHubs {
             initial_twin: identity.initial_twin.clone(),
         };
         let provisioned = provision_identity(tx, hub, &identity, &*self.random).map_err(refused)?;
-        Ok(if provisioned.created { Provisioned::Created } else { Provisioned::Updated })
+        Ok(if provisioned.created {
+            Provisioned::Created
+        } else {
+            Provisioned::Updated
+        })
     }
 
     fn twin(

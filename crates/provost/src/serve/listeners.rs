@@ -38,9 +38,16 @@ pub(super) fn open(
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> Result<(SocketAddr, SocketAddr)> {
-    let identity = Arc::new(ReloadingIdentity::from_pem_files(&tls.files.certificate, &tls.files.key)?);
+    let identity = Arc::new(ReloadingIdentity::from_pem_files(
+        &tls.files.certificate,
+        &tls.files.key,
+    )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
-    let device_api = DeviceApi::new(dps.clone(), Arc::clone(&ambient.clock), Arc::clone(&ambient.random));
+    let device_api = DeviceApi::new(
+        dps.clone(),
+        Arc::clone(&ambient.clock),
+        Arc::clone(&ambient.random),
+    );
     let mqtt = MqttServer::new(
         hub.clone(),
         device_api.clone(),
@@ -54,31 +61,50 @@ pub(super) fn open(
         device_api,
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
-        limits: RequestLimits { max_body_bytes: config.limits.max_body_bytes, ..RequestLimits::default() },
+        limits: RequestLimits {
+            max_body_bytes: config.limits.max_body_bytes,
+            ..RequestLimits::default()
+        },
     });
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
-    let front = Front { shutdown: shutdown.clone(), handshake_timeout: config.limits.handshake_timeout };
+    let front = Front {
+        shutdown: shutdown.clone(),
+        handshake_timeout: config.limits.handshake_timeout,
+    };
     let https = HttpsFront {
         front: front.clone(),
         tls: server_config(Arc::clone(&identity) as _, &[ALPN_HTTP_1_1])?,
-        limits: HttpLimits { head_timeout: config.limits.http_idle_timeout, ..HttpLimits::default() },
+        limits: HttpLimits {
+            head_timeout: config.limits.http_idle_timeout,
+            ..HttpLimits::default()
+        },
         api,
         mqtt: mqtt.clone(),
     };
-    let accepting = https_listener.run(shutdown.clone(), move |stream, address| https.clone().serve(stream, address));
+    let accepting = https_listener.run(shutdown.clone(), move |stream, address| {
+        https.clone().serve(stream, address)
+    });
     tasks.spawn(accepting);
-    let mqtt = MqttFront { front, tls: server_config(identity, &[])?, mqtt };
-    let accepting = mqtt_listener.run(shutdown.clone(), move |stream, address| mqtt.clone().serve(stream, address));
+    let mqtt = MqttFront {
+        front,
+        tls: server_config(identity, &[])?,
+        mqtt,
+    };
+    let accepting = mqtt_listener.run(shutdown.clone(), move |stream, address| {
+        mqtt.clone().serve(stream, address)
+    });
     tasks.spawn(accepting);
     Ok(addresses)
 }
 
 fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
     let address = SocketAddr::new(config.listen, port);
-    let limits =
-        ListenerLimits { max_connections: config.limits.max_connections, drain_timeout: DRAIN_LIMIT };
+    let limits = ListenerLimits {
+        max_connections: config.limits.max_connections,
+        drain_timeout: DRAIN_LIMIT,
+    };
     Listener::bind(address, limits).with_context(|| format!("cannot listen for {what} on {address}"))
 }
 
@@ -99,10 +125,18 @@ struct HttpsFront {
 
 impl HttpsFront {
     async fn serve(self, stream: TcpStream, address: SocketAddr) {
-        let Self { front, tls, limits, api, mqtt } = self;
+        let Self {
+            front,
+            tls,
+            limits,
+            api,
+            mqtt,
+        } = self;
         let stream = match handshake(tls, stream, front.handshake_timeout).await {
             Ok(stream) => stream,
-            Err(error) => return debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake"),
+            Err(error) => {
+                return debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake");
+            }
         };
         let peer = Peer::of(&stream, address);
         let connection = api.connection(peer.clone());

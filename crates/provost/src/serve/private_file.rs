@@ -22,12 +22,20 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let beside = path.with_extension("new");
     // A file left over from a crash may have another mode.
     let _ = fs::remove_file(&beside);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside).with_context(context)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&beside)
+        .with_context(context)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(context)?;
     fs::rename(&beside, path).with_context(context)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        File::open(folder).and_then(|folder| folder.sync_all()).with_context(context)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .with_context(context)?;
     }
     Ok(())
 }

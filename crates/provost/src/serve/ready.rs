@@ -22,7 +22,9 @@ pub(super) async fn connection(
     https: SocketAddr,
     mqtt: SocketAddr,
 ) -> Result<ConnectionFile> {
-    let (dps, hubs) = store.read(|tx| Ok::<_, StoreError>((dps(tx)?, hubs(tx)?))).await?;
+    let (dps, hubs) = store
+        .read(|tx| Ok::<_, StoreError>((dps(tx)?, hubs(tx)?)))
+        .await?;
     let root_ca = match config.tls_files {
         Some(_) => None,
         None => Some(std::path::absolute(config.data.join("tls").join("root.pem"))?),
@@ -53,7 +55,11 @@ fn dps(tx: &ReadTx<'_>) -> Result<Vec<DpsConnection>, StoreError> {
 fn hubs(tx: &ReadTx<'_>) -> Result<Vec<HubConnection>, StoreError> {
     let of = |hub: provost_model::Hub| {
         let policies = tx.access_policies(&PolicyOwner::Hub(hub.name.clone()))?;
-        Ok(HubConnection { name: hub.name.to_string(), host: hub.host.to_string(), policies: keys(&policies) })
+        Ok(HubConnection {
+            name: hub.name.to_string(),
+            host: hub.host.to_string(),
+            policies: keys(&policies),
+        })
     };
     tx.hubs()?.into_iter().map(of).collect()
 }
@@ -68,7 +74,10 @@ fn keys(policies: &[AccessPolicy]) -> Vec<PolicyKey> {
 
 /// Writes the file a script waits for. It holds no secret.
 pub(super) fn write(path: &Path, connection: &ConnectionFile) -> Result<()> {
-    let dps = connection.dps.first().context("there is no provisioning service")?;
+    let dps = connection
+        .dps
+        .first()
+        .context("there is no provisioning service")?;
     let hub = connection.hubs.first().context("there is no hub")?;
     let ready = json!({
         "https": connection.https,

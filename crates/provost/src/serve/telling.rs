@@ -12,7 +12,9 @@ use crate::connection_file::ConnectionFile;
 pub(super) fn start_log(config: &LogConfig) -> Result<()> {
     let filter = EnvFilter::try_new(&config.filter)
         .with_context(|| format!("`{}` is not a log filter", config.filter))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = if config.json {
         builder.json().try_init()
     } else {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_model::{Random, Timestamp};
-use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
+use provost_model::{HostName, Random, Timestamp};
 use provost_pki::Certificate;
+use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
 
 use super::private_file;
 use crate::config::{Config, TlsFiles};
@@ -29,17 +29,26 @@ pub(crate) struct TlsMaterial {
 /// The operator's files, or our own ones, made or renewed when needed.
 pub(crate) fn prepare(config: &Config, now: Timestamp, random: &dyn Random) -> Result<TlsMaterial> {
     if let Some(files) = &config.tls_files {
-        return Ok(TlsMaterial { files: files.clone(), root: None });
+        return Ok(TlsMaterial {
+            files: files.clone(),
+            root: None,
+        });
     }
     let folder = config.data.join("tls");
     private_file::make_folder(&folder)?;
     let (root, root_key) = root_authority(&folder, now, random)?;
     let names = ServerNames::of(config);
-    let files = TlsFiles { certificate: folder.join("server.pem"), key: folder.join("server.key") };
+    let files = TlsFiles {
+        certificate: folder.join("server.pem"),
+        key: folder.join("server.key"),
+    };
     if !is_usable(&files, &names, &root, now) {
         make_server(&files, &names, &root, &root_key, now, random)?;
     }
-    Ok(TlsMaterial { files, root: Some(folder.join("root.pem")) })
+    Ok(TlsMaterial {
+        files,
+        root: Some(folder.join("root.pem")),
+    })
 }
 
 /// What the server certificate must name.
@@ -52,15 +61,17 @@ impl ServerNames {
     /// The host and the aliases with one level below each, `localhost`, and the loopback addresses.
     fn of(config: &Config) -> Self {
         let mut dns = Vec::new();
-        let mut ip = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
-        let names = std::iter::once(config.host.key()).chain(config.aliases.iter().map(|alias| alias.key()));
+        let mut ip = vec![
+            IpAddr::from([127, 0, 0, 1]),
+            IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        ];
+        let names = std::iter::once(config.host.key()).chain(config.aliases.iter().map(HostName::key));
         for name in names.chain(["localhost"]) {
-            match name.parse::<IpAddr>() {
-                Ok(address) => push_new(&mut ip, address),
-                Err(_) => {
-                    push_new(&mut dns, name.to_owned());
-                    push_new(&mut dns, format!("*.{name}"));
-                }
+            if let Ok(address) = name.parse() {
+                push_new(&mut ip, address);
+            } else {
+                push_new(&mut dns, name.to_owned());
+                push_new(&mut dns, format!("*.{name}"));
             }
         }
         Self { dns, ip }
@@ -112,7 +123,10 @@ fn make_server(
             // A CN over 64 characters is refused by some clients; they all read the SAN.
             subject: &SubjectName::common_name(if name.len() <= 64 { name } else { "provost" })?,
             public_key_der: &key.public_key_der()?,
-            profile: &Profile::Server { dns: names.dns.clone(), ip: names.ip.clone() },
+            profile: &Profile::Server {
+                dns: names.dns.clone(),
+                ip: names.ip.clone(),
+            },
             not_before: now.before(BACKDATE),
             not_after: now.after(SERVER_VALIDITY),
             serial: &serial(random),
@@ -142,7 +156,8 @@ fn is_usable(files: &TlsFiles, names: &ServerNames, root: &Certificate, now: Tim
     same_names
         && files.key.exists()
         && read_certificate(&files.certificate).is_ok_and(|certificate| {
-            certificate.issuer_der() == root.subject_der() && certificate.not_after() > now.after(RENEW_BEFORE)
+            certificate.issuer_der() == root.subject_der()
+                && certificate.not_after() > now.after(RENEW_BEFORE)
         })
 }
 
