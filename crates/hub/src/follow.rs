@@ -51,7 +51,17 @@ impl HubService {
             for numbered in page {
                 match &numbered.change {
                     Change::Device { hub, device_id } => self.recheck_device(hub, device_id).await,
-                    Change::Desired { hub, device_id } => self.tell_desired(hub, device_id).await?,
+                    Change::Desired { hub, device_id } => {
+                        // A twin that cannot be read must not hide the changes after it.
+                        if let Err(error) = self.tell_desired(hub, device_id).await {
+                            warn!(
+                                error = &error as &dyn std::error::Error,
+                                hub = %hub,
+                                device = %device_id,
+                                "cannot tell a change of desired properties"
+                            );
+                        }
+                    }
                     Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
                 }
                 last = numbered.number;

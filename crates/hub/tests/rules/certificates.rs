@@ -1,0 +1,97 @@
+//! Certificates made for the tests.
+
+use std::time::Duration;
+
+use provost_model::{
+    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag, Timestamp,
+};
+use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
+use provost_pki::{Certificate, PresentedChain};
+use provost_store::{CertificateIndex, StoreError};
+
+use crate::house::{House, made};
+
+pub(crate) struct Made {
+    pub(crate) certificate: Certificate,
+    key: KeyPair,
+}
+
+pub(crate) fn root(name: &str, now: Timestamp) -> Made {
+    make(name, &Profile::Ca { path_len: None }, now, None)
+}
+
+impl Made {
+    pub(crate) fn intermediate(&self, name: &str, now: Timestamp) -> Made {
+        make(name, &Profile::Ca { path_len: None }, now, Some(self))
+    }
+
+    pub(crate) fn leaf(&self, name: &str, now: Timestamp) -> Made {
+        make(name, &Profile::Client, now, Some(self))
+    }
+
+    pub(crate) fn presented(&self, others: &[&Made]) -> PresentedChain {
+        let others = others.iter().map(|made| made.certificate.clone()).collect();
+        PresentedChain::new(self.certificate.clone(), others).unwrap()
+    }
+}
+
+/// A self-signed device certificate, good for a day.
+pub(crate) fn lone_leaf(name: &str, now: Timestamp) -> Made {
+    make(name, &Profile::Client, now, None)
+}
+
+fn make(name: &str, profile: &Profile, now: Timestamp, issuer: Option<&Made>) -> Made {
+    let key = KeyPair::generate(KeyAlgorithm::P256).unwrap();
+    let issuance = Issuance {
+        subject: &SubjectName::common_name(name).unwrap(),
+        public_key_der: &key.public_key_der().unwrap(),
+        profile,
+        not_before: now.before(Duration::from_hours(1)),
+        not_after: now.after(Duration::from_hours(24)),
+        serial: &[7; 16],
+    };
+    let certificate = match issuer {
+        Some(issuer) => issue(&issuance, &issuer.certificate, &issuer.key),
+        None => self_signed(&issuance, &key),
+    };
+    Made {
+        certificate: certificate.unwrap(),
+        key,
+    }
+}
+
+impl House {
+    pub(crate) async fn register_ca(&self, ca: &Made, is_verified: bool) {
+        let owner = AuthorityOwner::Hub(self.hub.name.clone());
+        let index = CertificateIndex {
+            subject_hash: ca.certificate.subject_hash(),
+            thumbprint: *ca.certificate.sha256_thumbprint().as_bytes(),
+        };
+        let authority = CertificateAuthority {
+            name: CertificateName::parse("ca").unwrap(),
+            certificate: CertificateDer(ca.certificate.der().to_vec()),
+            is_verified,
+            verification_code: None,
+            etag: Etag::from_text("e"),
+            created_at: self.now(),
+            updated_at: self.now(),
+        };
+        let written = self.store.write(move |tx| {
+            tx.put_certificate_authority(&owner, &authority, &index)?;
+            tx.announce(&Change::Configuration)?;
+            tx.record(&made("caCertificate"), ())
+        });
+        written.await.unwrap();
+    }
+
+    pub(crate) async fn remove_ca(&self) {
+        let owner = AuthorityOwner::Hub(self.hub.name.clone());
+        let written = self.store.write(move |tx| {
+            tx.delete_certificate_authority(&owner, &CertificateName::parse("ca").unwrap())?;
+            tx.announce(&Change::Configuration)?;
+            tx.record::<_>(&made("caCertificate"), ())
+        });
+        let written: Result<(), StoreError> = written.await;
+        written.unwrap();
+    }
+}
