@@ -2,10 +2,15 @@
 //!
 //! - [`config`]: flags, environment and file become one checked [`config::Config`]
 //! - [`serve`]: starts the services and listeners from it, and ends them in order
+//! - [`cli`]: the verbs; [`client`], [`output`] and [`simulate`] do their work
 //!
 //! No rule lives here: what a device may do is decided in the services, what a request means in
 //! `provost-wire`.
 
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod connection_file;
+pub mod output;
 pub mod serve;
+pub mod simulate;

@@ -1,0 +1,85 @@
+//! `provost dps`.
+
+mod attestation;
+mod certificate;
+mod compute_device_key;
+mod enrollment;
+mod enrollment_group;
+mod instance;
+mod linked_hub;
+mod registration;
+mod secrets;
+mod settings;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, Failure};
+use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
+
+/// Of the data plane (dps-service-api.md 0.2).
+const DATA_API_VERSION: &str = "2021-10-01";
+/// Of the management plane (dps-service-api.md 4.1).
+const MANAGEMENT_API_VERSION: &str = "2022-02-05";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DpsCommand {
+    /// Enrollments of single devices
+    #[command(subcommand)]
+    Enrollment(enrollment::EnrollmentVerb),
+    /// Enrollment groups: all devices that share a CA or a key
+    #[command(subcommand)]
+    EnrollmentGroup(enrollment_group::GroupVerb),
+    /// CA certificates and the proof that you own their keys
+    #[command(subcommand)]
+    Certificate(certificate::CertificateVerb),
+    /// What became of devices that registered
+    #[command(subcommand)]
+    Registration(registration::RegistrationVerb),
+    /// Hubs that devices can be assigned to
+    #[command(subcommand)]
+    LinkedHub(linked_hub::LinkedHubVerb),
+    /// Show the provisioning service: ID scope, hosts, linked hubs
+    #[command(after_help = "Example:\n  provost dps show --output json")]
+    Show(DpsName),
+}
+
+/// Which provisioning service.
+#[derive(Debug, Clone, Args)]
+pub(super) struct DpsName {
+    /// Name of the provisioning service [default: the first]
+    #[arg(long, value_name = "NAME")]
+    dps_name: Option<String>,
+}
+
+impl DpsName {
+    fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
+        context.locator.dps(self.dps_name.as_deref())
+    }
+
+    /// Requests to the data plane.
+    fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
+        context.locator.client(&self.instance(context)?, DATA_API_VERSION)
+    }
+
+    /// Requests to the management plane, and the path of the instance there.
+    fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
+        let name = self.instance(context)?.name;
+        let path = format!(
+            "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/provisioningServices/{name}"
+        );
+        Ok((context.locator.management(MANAGEMENT_API_VERSION)?, path))
+    }
+}
+
+impl DpsCommand {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Enrollment(verb) => verb.run(context).await,
+            Self::EnrollmentGroup(verb) => verb.run(context).await,
+            Self::Certificate(verb) => verb.run(context).await,
+            Self::Registration(verb) => verb.run(context).await,
+            Self::LinkedHub(verb) => verb.run(context).await,
+            Self::Show(name) => instance::show(&name, context).await,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `provost hub`.
+
+mod device;
+mod device_body;
+mod instance;
+mod method;
+mod monitor;
+mod statistics;
+mod twin;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, Failure};
+use crate::client::{ApiClient, ClientError, Instance};
+
+/// Of the hub's service API (iot-hub-service-api.md 1.4).
+const HUB_API_VERSION: &str = "2021-04-12";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HubCommand {
+    /// List the hubs of this server
+    #[command(after_help = "Example:\n  provost hub list --output table")]
+    List,
+    /// Make another hub; link it with `provost dps linked-hub create`
+    #[command(after_help = "Example:\n  provost hub create --name hub-a")]
+    Create(instance::CreateArguments),
+    /// Device identities
+    #[command(subcommand)]
+    Device(device::DeviceVerb),
+    /// Twins: tags, desired and reported properties
+    #[command(subcommand)]
+    Twin(twin::TwinVerb),
+    /// Direct methods
+    #[command(subcommand)]
+    Method(method::MethodVerb),
+    /// Follow telemetry live, one line a message
+    #[command(after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
+        provost hub monitor --from-start --count 15\n  provost hub monitor --device-id press-0001")]
+    Monitor(monitor::MonitorArguments),
+    /// Count devices
+    #[command(after_help = "Example:\n  provost hub statistics")]
+    Statistics(HubName),
+}
+
+/// Which hub.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HubName {
+    /// Name of the hub [default: the first]
+    #[arg(long, visible_alias = "hn", value_name = "NAME")]
+    hub_name: Option<String>,
+}
+
+impl HubName {
+    fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
+        context.locator.hub(self.hub_name.as_deref())
+    }
+
+    fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
+        context.locator.client(&self.instance(context)?, HUB_API_VERSION)
+    }
+}
+
+/// Which device of which hub.
+#[derive(Debug, Clone, Args)]
+pub(super) struct DeviceName {
+    /// Device ID
+    #[arg(long, short, value_name = "ID")]
+    device_id: String,
+    #[command(flatten)]
+    hub: HubName,
+}
+
+impl DeviceName {
+    /// Where it is below a collection such as `devices` or `twins`.
+    fn path(&self, collection: &str) -> String {
+        format!("/{collection}/{}", super::input::segment(&self.device_id))
+    }
+}
+
+impl HubCommand {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::List => instance::list(context).await,
+            Self::Create(arguments) => arguments.run(context).await,
+            Self::Device(verb) => verb.run(context).await,
+            Self::Twin(verb) => verb.run(context).await,
+            Self::Method(verb) => verb.run(context).await,
+            Self::Monitor(arguments) => arguments.run(context).await,
+            Self::Statistics(hub) => statistics::show(&hub, context).await,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::DeviceName;
+use crate::cli::input::json;
+use crate::cli::{Context, Failure};
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum MethodVerb {
+    /// Call a method of a connected device and print what it answers
+    #[command(after_help = "Example, while the device of the quickstart is running:\n  \
+        provost hub method invoke --device-id press-0001 --method-name reboot --method-payload '{\"delay\":5}'")]
+    Invoke(InvokeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct InvokeArguments {
+    #[command(flatten)]
+    device: DeviceName,
+    /// Name of the method
+    #[arg(long, visible_alias = "mn", value_name = "NAME")]
+    method_name: String,
+    /// Payload: JSON or a file
+    #[arg(long, visible_alias = "mp", value_name = "JSON", default_value = "null")]
+    method_payload: String,
+    /// Seconds the device may take to answer, 5 to 300
+    #[arg(
+        long,
+        visible_aliases = ["to", "response-timeout"],
+        default_value_t = 30,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(5..=300)
+    )]
+    timeout: u32,
+    /// Seconds to wait for the device to connect, up to 300
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(0..=300)
+    )]
+    connect_timeout: u32,
+}
+
+impl MethodVerb {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Self::Invoke(arguments) = self;
+        let body = arguments.body()?;
+        let mut client = arguments.device.hub.client(context)?;
+        let path = format!("{}/methods", arguments.device.path("twins"));
+        let answer = client.post(&path, &body, None).await?;
+        Ok(context.output.document(&answer)?)
+    }
+}
+
+impl InvokeArguments {
+    fn body(&self) -> Result<Value, Failure> {
+        Ok(json!({
+            "methodName": self.method_name,
+            "payload": json("--method-payload", &self.method_payload)?,
+            "responseTimeoutInSeconds": self.timeout,
+            "connectTimeoutInSeconds": self.connect_timeout,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        verb: MethodVerb,
+    }
+
+    #[test]
+    fn any_json_is_a_payload() {
+        let line = "x invoke -d press-1 --mn reboot --mp [1,2] --to 60 --connect-timeout 5";
+        let MethodVerb::Invoke(arguments) = Line::parse_from(line.split(' ')).verb;
+        assert_eq!(
+            arguments.body().unwrap(),
+            json!({"methodName": "reboot", "payload": [1, 2],
+                "responseTimeoutInSeconds": 60, "connectTimeoutInSeconds": 5})
+        );
+        let line = Line::try_parse_from("x invoke -d press-1 --mn reboot --to 301".split(' '));
+        assert!(line.is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! `provost simulate`: devices that prove themselves, register, connect and send, over real TLS.
+//!
+//! Three phases, each measured by itself: all devices register, then all connect, then all send.
+//! What was needed for it (a root, an intermediate, a group) is made before and can be taken away
+//! afterwards.
+
+mod arguments;
+mod attestation;
+mod authority;
+mod cleanup;
+mod crowd;
+mod enrollment;
+mod network;
+mod reason;
+mod registering;
+mod report;
+mod sending;
+mod statistics;
+
+use provost_model::ambient::SystemRandom;
+
+pub use self::arguments::SimulateArguments;
+
+use self::enrollment::Enrollment;
+use self::network::Network;
+use self::report::Report;
+use crate::cli::{Context, Failure};
+use crate::output::say;
+
+/// Does what the arguments say; a failure when any device failed.
+pub(crate) async fn run(arguments: SimulateArguments, context: &Context) -> Result<(), Failure> {
+    let network = Network::find(&arguments, &context.locator)?;
+    let enrollment = Enrollment::prepare(&arguments, context, &SystemRandom).await?;
+    say(&format!(
+        "{} devices through enrollment group {}",
+        arguments.devices, enrollment.group_id
+    ));
+    let outcome = tokio::select! {
+        report = Box::pin(work(&arguments, &network, &enrollment)) => Some(report),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    if arguments.cleanup {
+        cleanup::run(&arguments, context, &enrollment).await?;
+    }
+    let report = outcome.ok_or_else(|| Failure::Incomplete("interrupted".to_owned()))?;
+    report.print(context.output)?;
+    report.verdict()
+}
+
+async fn work(arguments: &SimulateArguments, network: &Network, enrollment: &Enrollment) -> Report {
+    let registered = registering::all(arguments, network, enrollment).await;
+    let mut report = Report::new(arguments.devices, &registered);
+    if arguments.connects() {
+        let connected = sending::connect_all(arguments, network, registered.into_devices()).await;
+        report.add_connects(&connected);
+        let sent = sending::send_all(arguments, connected.into_sessions()).await;
+        report.add_messages(&sent);
+    }
+    report
+}

@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use provost_device::provisioning::{PollDelay, Registration, register};
+use provost_model::ambient::SystemClock;
+
+use super::arguments::SimulateArguments;
+use super::attestation::{Attestation, Proof};
+use super::crowd::crowd;
+use super::enrollment::Enrollment;
+use super::network::Network;
+use super::reason;
+use super::statistics::Latencies;
+use crate::output::bar;
+
+/// How long a device polls before it gives up.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A device that was assigned to a hub.
+pub(super) struct Provisioned {
+    pub(super) device_id: String,
+    pub(super) hub: String,
+    pub(super) proof: Proof,
+}
+
+/// What became of one device.
+struct Registered {
+    device: Provisioned,
+    /// From the first byte of TCP to the assignment.
+    took: Duration,
+    /// How much of it the device waited because it was told to.
+    paused: Duration,
+}
+
+/// What became of all devices.
+pub(super) struct Registrations {
+    registered: Vec<Registered>,
+    /// How many failed for which reason.
+    pub(super) failures: BTreeMap<String, usize>,
+    /// The whole phase.
+    pub(super) took: Duration,
+}
+
+impl Registrations {
+    pub(super) fn count(&self) -> usize {
+        self.registered.len()
+    }
+
+    /// From the first byte to the assignment, as a device sees it.
+    pub(super) fn latencies(&self) -> Latencies {
+        self.registered.iter().map(|one| one.took).collect()
+    }
+
+    /// The same without the time devices waited because they were told to.
+    pub(super) fn latencies_without_pause(&self) -> Latencies {
+        let own = |one: &Registered| one.took.saturating_sub(one.paused);
+        self.registered.iter().map(own).collect()
+    }
+
+    pub(super) fn into_devices(self) -> Vec<Provisioned> {
+        self.registered.into_iter().map(|one| one.device).collect()
+    }
+}
+
+/// Registers all devices, so many at a time.
+pub(super) async fn all(
+    arguments: &SimulateArguments,
+    network: &Network,
+    enrollment: &Enrollment,
+) -> Registrations {
+    let shared = Arc::new((network.clone(), enrollment.attestation.clone()));
+    let poll_delay = if arguments.no_pause {
+        PollDelay::Fixed(Duration::ZERO)
+    } else {
+        PollDelay::AsTold
+    };
+    let start = |number: u32| {
+        let (shared, registration_id) = (Arc::clone(&shared), arguments.registration_id(number));
+        async move { one(&shared.0, &shared.1, &registration_id, poll_delay).await }
+    };
+    let progress = bar(arguments.devices.into(), "registering");
+    let began = Instant::now();
+    let numbers = 1..=arguments.devices;
+    let results = crowd(numbers, arguments.concurrency, start, |_| progress.inc(1)).await;
+    let took = began.elapsed();
+    progress.finish_and_clear();
+    let mut failures = BTreeMap::new();
+    let mut registered = Vec::with_capacity(results.len());
+    for result in results {
+        match result {
+            Ok(one) => registered.push(one),
+            Err(reason) => *failures.entry(reason).or_default() += 1,
+        }
+    }
+    Registrations {
+        registered,
+        failures,
+        took,
+    }
+}
+
+async fn one(
+    network: &Network,
+    attestation: &Attestation,
+    registration_id: &str,
+    poll_delay: PollDelay,
+) -> Result<Registered, String> {
+    let proof = attestation
+        .device(network, registration_id)
+        .map_err(|error| error.to_string())?;
+    let registration = Registration {
+        target: &network.dps,
+        tls: &proof.tls,
+        transport: network.transport,
+        id_scope: &network.id_scope,
+        registration_id,
+        key: proof.key.as_ref(),
+        payload: None,
+        poll_delay,
+        patience: PATIENCE,
+    };
+    let began = Instant::now();
+    let outcome = register(&registration, &SystemClock)
+        .await
+        .map_err(|error| reason::of_register_error(&error))?;
+    let took = began.elapsed();
+    if let Some(reason) = reason::of_outcome(&outcome) {
+        return Err(reason);
+    }
+    let (Some(hub), Some(device_id)) = (outcome.assigned_hub, outcome.device_id) else {
+        return Err("assigned without a hub".to_owned());
+    };
+    Ok(Registered {
+        device: Provisioned {
+            device_id,
+            hub,
+            proof,
+        },
+        took,
+        paused: outcome.paused,
+    })
+}
