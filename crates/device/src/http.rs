@@ -18,7 +18,7 @@ pub use ::http::Method;
 
 /// Longest answer that is read, bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-/// How long a request may take.
+/// How long a request may take unless [`HttpClient::set_timeout`] says otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An answer, read whole.
@@ -37,6 +37,7 @@ pub struct HttpAnswer {
 pub struct HttpClient {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+    timeout: Duration,
 }
 
 impl HttpClient {
@@ -49,7 +50,13 @@ impl HttpClient {
         Ok(Self {
             sender,
             host: format!("{}:{}", target.server_name, target.port),
+            timeout: REQUEST_TIMEOUT,
         })
+    }
+
+    /// Lets the next requests take this long, for answers that wait for something.
+    pub const fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
     }
 
     /// Sends one request with `Host` and, with a body, `Content-Type` of JSON, and reads the
@@ -78,11 +85,11 @@ impl HttpClient {
             self.sender.ready().await.map_err(failed)?;
             self.sender.send_request(request).await.map_err(failed)
         };
-        let answer = timeout(REQUEST_TIMEOUT, answering)
+        let answer = timeout(self.timeout, answering)
             .await
             .map_err(|_elapsed| DeviceError::Timeout("http request"))??;
         let (head, body) = answer.into_parts();
-        let body = read_body(body, MAX_ANSWER, REQUEST_TIMEOUT)
+        let body = read_body(body, MAX_ANSWER, self.timeout)
             .await
             .map_err(failed)?;
         Ok(HttpAnswer {

@@ -139,10 +139,11 @@ async fn run(
     give_up_at: Instant,
 ) -> Result<RegistrationOutcome, RegisterError> {
     let mut answer = session.register(registration.body()).await?;
+    let mut paused = Duration::ZERO;
     loop {
         let told = answer.retry_after;
         let operation_id = match answer.into_step()? {
-            answer::Step::Final(outcome) => return Ok(outcome),
+            answer::Step::Final(outcome) => return Ok(RegistrationOutcome { paused, ..outcome }),
             answer::Step::Assigning { operation_id } => operation_id,
         };
         let delay = match registration.poll_delay {
@@ -152,7 +153,9 @@ async fn run(
         if Instant::now() + delay > give_up_at {
             return Err(RegisterError::StillAssigning { operation_id });
         }
+        let pause_began = Instant::now();
         sleep(delay).await;
+        paused += pause_began.elapsed();
         answer = session.poll(&operation_id).await?;
     }
 }

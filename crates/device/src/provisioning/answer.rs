@@ -29,6 +29,8 @@ pub struct RegistrationOutcome {
     pub device_id: Option<String>,
     /// `errorCode` of a failed registration.
     pub error_code: Option<i64>,
+    /// How long the device waited between its polls, as part of the whole time.
+    pub paused: Duration,
     /// The whole answer.
     pub raw: Value,
 }
@@ -111,6 +113,7 @@ impl Answer {
             assigned_hub,
             device_id,
             error_code,
+            paused: Duration::ZERO,
             raw,
         }))
     }
