@@ -1,5 +1,5 @@
 use provost_model::{
-    DeviceId, EnrollmentGroupId, Etag, OperationId, PageSize, RegistrationFailure, RegistrationId,
+    Assignment,     DeviceId, EnrollmentGroupId, Etag, OperationId, PageSize, RegistrationFailure, RegistrationId,
     RegistrationRecord, RegistrationState, Substatus, Timestamp,
 };
 use provost_store::{RegistrationFilter, Store, StoreError};
@@ -14,6 +14,7 @@ fn record(id: &str, state: RegistrationState) -> RegistrationRecord {
         group: None,
         by_certificate: true,
         state,
+        kept: None,
         operation: OperationId::parse("5.0123456789abcdef.x").unwrap(),
         payload: None,
         etag: Etag::from_text("e"),
@@ -54,6 +55,10 @@ async fn every_state_comes_back() {
     ] {
         let mut written = record("Dev", state);
         written.payload = Some(json!({"hello": [1, null]}));
+        if written.state.assignment().is_none() {
+            let device_id = DeviceId::parse("Before").unwrap();
+            written.kept = Some(Assignment { hub: hub(), device_id });
+        }
         put(&test.store, written.clone()).await;
         let id = RegistrationId::parse("dev").unwrap();
         let read = test

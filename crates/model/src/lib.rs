@@ -46,7 +46,7 @@ pub use instance::{DpsInstance, Hub, LinkedHub};
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use page::{MAX_PAGE_SIZE, PageSize};
 pub use random::Random;
-pub use registration::{RegistrationFailure, RegistrationRecord, RegistrationState, Substatus};
+pub use registration::{Assignment, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use telemetry::{Retention, StoredTelemetry, Telemetry};

@@ -24,6 +24,15 @@ pub struct RegistrationFailure {
     pub message: String,
 }
 
+/// A device's place: its hub and its name there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The hub.
+    pub hub: HubName,
+    /// The device's name in it.
+    pub device_id: DeviceId,
+}
+
 /// Where a registration stands.
 ///
 /// | from | event | to |
@@ -52,10 +61,13 @@ pub enum RegistrationState {
 }
 
 impl RegistrationState {
-    /// The hub and device ID, when there is an assignment.
-    pub fn assignment(&self) -> Option<(&HubName, &DeviceId)> {
+    /// The assignment this state holds.
+    pub fn assignment(&self) -> Option<Assignment> {
         match self {
-            Self::Assigned { hub, device_id, .. } => Some((hub, device_id)),
+            Self::Assigned { hub, device_id, .. } => Some(Assignment {
+                hub: hub.clone(),
+                device_id: device_id.clone(),
+            }),
             Self::Failed(_) | Self::Disabled => None,
         }
     }
@@ -72,6 +84,9 @@ pub struct RegistrationRecord {
     pub by_certificate: bool,
     /// Where it stands.
     pub state: RegistrationState,
+    /// The assignment before, kept when a run ends without one: a device that was disabled for a
+    /// while comes back to the hub it had. `None` while assigned.
+    pub kept: Option<Assignment>,
     /// The run this outcome belongs to.
     pub operation: OperationId,
     /// What a custom allocation handed to the device.
@@ -82,4 +97,11 @@ pub struct RegistrationRecord {
     pub created_at: Timestamp,
     /// The latest run.
     pub updated_at: Timestamp,
+}
+
+impl RegistrationRecord {
+    /// The assignment the device has, or had before its latest run ended without one.
+    pub fn last_assignment(&self) -> Option<Assignment> {
+        self.state.assignment().or_else(|| self.kept.clone())
+    }
 }

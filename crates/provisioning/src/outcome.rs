@@ -1,7 +1,7 @@
 //! The outcome of a run, made and written inside its transaction.
 
 use provost_model::{
-    Action, Actor, AuditEvent, DeviceId, Etag, HubName, InitialTwin, OperationId, RegistrationFailure,
+    Action, Actor, Assignment, AuditEvent, Etag, InitialTwin, OperationId, RegistrationFailure,
     RegistrationRecord, RegistrationState, Substatus,
 };
 use provost_store::{ReadTx, WriteTx};
@@ -40,12 +40,6 @@ impl From<provost_store::StoreError> for NotAssigned {
     }
 }
 
-/// An assignment a device has.
-struct Current {
-    hub: HubName,
-    device_id: DeviceId,
-}
-
 impl ProvisioningService {
     /// Makes the outcome and writes it: hub identity, record. Answers the audit event to end with.
     pub(crate) fn write_outcome(
@@ -76,11 +70,18 @@ impl ProvisioningService {
         )
         .with_detail(detail(&state));
         let found = caller.found();
+        let kept = match &state {
+            RegistrationState::Assigned { .. } => None,
+            RegistrationState::Failed(_) | RegistrationState::Disabled => {
+                before.as_ref().and_then(RegistrationRecord::last_assignment)
+            }
+        };
         let record = RegistrationRecord {
             registration_id: id.clone(),
             group: found.entry.group_id().cloned(),
             by_certificate: found.proof.leaf().is_some(),
             state,
+            kept,
             operation,
             payload: None,
             etag: Etag::generate(self.random()),
@@ -95,7 +96,7 @@ impl ProvisioningService {
         &self,
         tx: &WriteTx<'_>,
         caller: &RegistrationCaller,
-        current: Option<Current>,
+        current: Option<Assignment>,
     ) -> Result<RegistrationState, NotAssigned> {
         let (instance, entry) = (caller.instance(), &caller.found().entry);
         let (id, settings) = (caller.registration_id(), entry.settings());
@@ -145,7 +146,7 @@ impl ProvisioningService {
     fn moved(
         &self,
         tx: &ReadTx<'_>,
-        current: &Current,
+        current: &Assignment,
         policy: provost_model::ReprovisionPolicy,
     ) -> Result<(Substatus, Option<InitialTwin>), NotAssigned> {
         if !policy.migrate_device_data {
@@ -156,19 +157,16 @@ impl ProvisioningService {
     }
 }
 
-/// The assignment of the latest run, when its hub still exists.
+/// The latest assignment, when its hub still exists; runs that ended without one do not end it.
 fn current_assignment(
     tx: &ReadTx<'_>,
     before: Option<&RegistrationRecord>,
-) -> Result<Option<Current>, ProvisioningError> {
-    let Some((hub, device_id)) = before.and_then(|record| record.state.assignment()) else {
+) -> Result<Option<Assignment>, ProvisioningError> {
+    let Some(assignment) = before.and_then(RegistrationRecord::last_assignment) else {
         return Ok(None);
     };
-    let exists = tx.hub(hub)?.is_some();
-    Ok(exists.then(|| Current {
-        hub: hub.clone(),
-        device_id: device_id.clone(),
-    }))
+    let exists = tx.hub(&assignment.hub)?.is_some();
+    Ok(exists.then_some(assignment))
 }
 
 fn detail(state: &RegistrationState) -> String {

@@ -33,7 +33,7 @@ impl RegistrationOutcome {
 
     fn of(tx: &ReadTx<'_>, record: RegistrationRecord) -> Result<Self, ProvisioningError> {
         let hub = match record.state.assignment() {
-            Some((hub, _)) => tx.hub(hub)?,
+            Some(assignment) => tx.hub(&assignment.hub)?,
             None => None,
         };
         Ok(Self {

@@ -1,6 +1,6 @@
 use provost_model::{
-    DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, PageSize, RegistrationFailure,
-    RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
+    Assignment, DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, PageSize,
+    RegistrationFailure, RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
 };
 
 use crate::convert::Place;
@@ -82,6 +82,7 @@ impl WriteTx<'_> {
                    payload = excluded.payload, etag = excluded.etag, created_at = excluded.created_at, \
                    updated_at = excluded.updated_at";
         let state = StateColumns::of(&record.state);
+        let assignment = record.last_assignment();
         let payload = record.payload.as_ref().map(ToString::to_string);
         let params = params![
             dps.key(),
@@ -91,8 +92,10 @@ impl WriteTx<'_> {
             record.group.as_ref().map(EnrollmentGroupId::as_str),
             record.by_certificate,
             state.status,
-            state.hub.map(HubName::key),
-            state.device_id.map(DeviceId::as_str),
+            assignment.as_ref().map(|assignment| assignment.hub.key()),
+            assignment
+                .as_ref()
+                .map(|assignment| assignment.device_id.as_str()),
             state.substatus,
             state.failure.map(|failure| i64::from(failure.code)),
             state.failure.map(|failure| failure.message.as_str()),
@@ -114,37 +117,23 @@ impl WriteTx<'_> {
 
 struct StateColumns<'a> {
     status: &'static str,
-    hub: Option<&'a HubName>,
-    device_id: Option<&'a DeviceId>,
     substatus: Option<&'static str>,
     failure: Option<&'a RegistrationFailure>,
 }
 
 impl<'a> StateColumns<'a> {
     fn of(state: &'a RegistrationState) -> Self {
-        let empty = |status| Self {
-            status,
-            hub: None,
-            device_id: None,
-            substatus: None,
-            failure: None,
+        let (status, substatus, failure) = match state {
+            RegistrationState::Assigned { substatus, .. } => {
+                ("assigned", Some(substatus_word(*substatus)), None)
+            }
+            RegistrationState::Failed(failure) => ("failed", None, Some(failure)),
+            RegistrationState::Disabled => ("disabled", None, None),
         };
-        match state {
-            RegistrationState::Assigned {
-                hub,
-                device_id,
-                substatus,
-            } => Self {
-                hub: Some(hub),
-                device_id: Some(device_id),
-                substatus: Some(substatus_word(*substatus)),
-                ..empty("assigned")
-            },
-            RegistrationState::Failed(failure) => Self {
-                failure: Some(failure),
-                ..empty("failed")
-            },
-            RegistrationState::Disabled => empty("disabled"),
+        Self {
+            status,
+            substatus,
+            failure,
         }
     }
 }
@@ -182,11 +171,17 @@ fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
         .opt_text(10)?
         .map(|text| serde_json::from_str(&text).map_err(|_| place.inconsistent("payload")))
         .transpose()?;
+    let state = state(row, place)?;
+    let kept = match &state {
+        RegistrationState::Assigned { .. } => None,
+        RegistrationState::Failed(_) | RegistrationState::Disabled => assignment(row, place)?,
+    };
     Ok(RegistrationRecord {
         registration_id: place.id("registration_id", RegistrationId::parse(&id))?,
         group,
         by_certificate: row.flag(2)?,
-        state: state(row, place)?,
+        state,
+        kept,
         operation: place.id("operation", OperationId::parse(&row.text(9)?))?,
         payload,
         etag: Etag::from_text(&row.text(11)?),
@@ -197,16 +192,32 @@ fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
 
 fn state(row: &Row<'_>, place: Place<'_>) -> Result<RegistrationState, StoreError> {
     match row.text(3)?.as_str() {
-        "assigned" => Ok(RegistrationState::Assigned {
-            hub: place.id("hub", HubName::parse(&row.text(4)?))?,
-            device_id: place.id("device_id", DeviceId::parse(&row.text(5)?))?,
-            substatus: substatus(&row.text(6)?).ok_or_else(|| place.inconsistent("substatus"))?,
-        }),
+        "assigned" => {
+            let Assignment { hub, device_id } =
+                assignment(row, place)?.ok_or_else(|| place.inconsistent("hub"))?;
+            let substatus = substatus(&row.text(6)?).ok_or_else(|| place.inconsistent("substatus"))?;
+            Ok(RegistrationState::Assigned {
+                hub,
+                device_id,
+                substatus,
+            })
+        }
         "failed" => Ok(RegistrationState::Failed(RegistrationFailure {
             code: u32::try_from(row.int(7)?).map_err(|_| place.inconsistent("error_code"))?,
             message: row.text(8)?,
         })),
         "disabled" => Ok(RegistrationState::Disabled),
         _ => Err(place.inconsistent("status")),
+    }
+}
+
+fn assignment(row: &Row<'_>, place: Place<'_>) -> Result<Option<Assignment>, StoreError> {
+    match (row.opt_text(4)?, row.opt_text(5)?) {
+        (Some(hub), Some(device_id)) => Ok(Some(Assignment {
+            hub: place.id("hub", HubName::parse(&hub))?,
+            device_id: place.id("device_id", DeviceId::parse(&device_id))?,
+        })),
+        (None, None) => Ok(None),
+        _ => Err(place.inconsistent("device_id")),
     }
 }

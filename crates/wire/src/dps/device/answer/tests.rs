@@ -8,6 +8,7 @@ fn record(state: RegistrationState) -> RegistrationRecord {
         group: Some(EnrollmentGroupId::parse("line-7").unwrap()),
         by_certificate: false,
         state,
+        kept: None,
         operation: operation(),
         payload: None,
         etag: Etag::from_text("IjAwMDAwMDAxIg=="),
