@@ -239,7 +239,7 @@ pub(crate) fn shown_certificates(slots: Option<&Slots<CertificateDer>>) -> Slots
     }
 }
 
-fn shown_certificate(certificate: &Certificate) -> CertificateInfo {
+pub(crate) fn shown_certificate(certificate: &Certificate) -> CertificateInfo {
     CertificateInfo {
         subject_name: certificate.subject_display(),
         sha1_thumbprint: certificate.sha1_thumbprint().to_string(),

@@ -6,8 +6,9 @@ use provost_model::{
 };
 use provost_pki::Certificate;
 use provost_store::{ReadTx, WriteTx};
+use provost_wire::dps::CertificateInfo;
 
-use crate::attestation::certificate_index;
+use crate::attestation::{certificate_index, shown_certificate};
 use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
 
 pub(crate) const NOUN: Noun = Noun::CaCertificate;
@@ -34,6 +35,11 @@ pub struct ShownAuthority {
 }
 
 impl ShownAuthority {
+    /// What the certificate says, as answers show it.
+    pub fn info(&self) -> CertificateInfo {
+        shown_certificate(&self.certificate)
+    }
+
     pub(crate) fn of(authority: CertificateAuthority) -> Result<Self, ProvisioningError> {
         let certificate = Certificate::from_der(&authority.certificate.0).map_err(|error| {
             ProvisioningError::Certificate {

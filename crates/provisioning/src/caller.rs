@@ -139,7 +139,8 @@ impl AdminCaller {
         &self.name
     }
 
-    pub(crate) fn actor(&self) -> Actor {
+    /// As whom it acts.
+    pub fn actor(&self) -> Actor {
         Actor::Admin(self.name.clone())
     }
 }

@@ -13,6 +13,7 @@
 //!   authenticators alone, and rights are checked inside the methods.
 
 mod admin;
+mod administration;
 mod allocate;
 mod attestation;
 mod authorities;

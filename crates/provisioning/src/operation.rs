@@ -105,10 +105,10 @@ mod tests {
                 "press-1",
             ),
             (
-                "changed uuid",
-                format!("{}0", &text[..text.len() - 1]).replace("0000", "0001"),
+                "another uuid",
+                text.replace(uuid, "00000000-0000-4000-8000-000000000000"),
                 instance(1),
-                "press-x",
+                "press-1",
             ),
             ("no dots", "abc".to_owned(), instance(1), "press-1"),
             ("empty", String::new(), instance(1), "press-1"),

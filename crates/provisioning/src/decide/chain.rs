@@ -40,7 +40,7 @@ impl<S: Snapshot> Judge<'_, S> {
         for height in 1.. {
             let candidates = self.candidates(&walk, &mut seen)?;
             let issuers = Self::climb(&mut walk, &candidates)
-                .map_err(|error| self.end_of_chain(error, height, &seen))?;
+                .map_err(|error| Self::end_of_chain(error, height, &seen))?;
             self.trace.push(Step::Level {
                 height,
                 issuers: issuers.iter().map(|issuer| issuer.certificate.clone()).collect(),
@@ -205,7 +205,7 @@ impl<S: Snapshot> Judge<'_, S> {
     }
 
     /// Says why a chain ended without a group.
-    fn end_of_chain(&self, error: ChainError, height: usize, seen: &Seen) -> Refusal {
+    fn end_of_chain(error: ChainError, height: usize, seen: &Seen) -> Refusal {
         let refusal = Self::chain_refusal(error);
         let Refusal::AuthorityMissing {
             issuer: Some(certificate),

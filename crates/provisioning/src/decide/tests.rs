@@ -1,1 +1,7 @@
+//! The rules of the decision, over a snapshot in memory.
 
+mod by_chain;
+mod by_key;
+mod individual;
+mod memory;
+mod order;
