@@ -12,6 +12,8 @@ use super::{ClientError, Refusal};
 
 /// Lifetime of the tokens signed here, as the `az` command line has it (dps-service-api.md 1.3).
 const SAS_TTL: Duration = Duration::from_mins(10);
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// More pages than this are a server that never ends.
 const MAX_PAGES: usize = 100_000;
 const CONTINUATION: &str = "x-ms-continuation";
@@ -55,6 +57,7 @@ pub struct ApiClient {
     tls: ClientTls,
     authorization: Authorization,
     api_version: &'static str,
+    timeout: Duration,
     connection: Option<HttpClient>,
 }
 
@@ -70,8 +73,14 @@ impl ApiClient {
             tls,
             authorization,
             api_version,
+            timeout: TIMEOUT,
             connection: None,
         }
+    }
+
+    /// Waits this long for the answers to come, for requests that wait for something themselves.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
     }
 
     /// Reads a document.
@@ -166,7 +175,7 @@ impl ApiClient {
         all.extend_from_slice(headers);
         let bytes = body.map(|body| body.to_string().into_bytes());
         let answer = self.exchange(&method, &path, &all, bytes).await?;
-        read(answer)
+        read(&answer)
     }
 
     async fn exchange(
@@ -192,6 +201,7 @@ impl ApiClient {
         }
         let connected = HttpClient::connect(&self.target, &self.tls).await;
         let mut fresh = connected.map_err(|source| self.failed(source))?;
+        fresh.set_timeout(self.timeout);
         let answer = fresh
             .request(method.clone(), path, headers, body.map(Into::into))
             .await
@@ -208,7 +218,7 @@ impl ApiClient {
     }
 }
 
-fn read(answer: HttpAnswer) -> Result<Answer, ClientError> {
+fn read(answer: &HttpAnswer) -> Result<Answer, ClientError> {
     let status = answer.status.as_u16();
     if status >= 300 {
         return Err(ClientError::Refused(Box::new(Refusal::read(

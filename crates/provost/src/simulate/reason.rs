@@ -16,7 +16,6 @@ pub(super) fn of_register_error(error: &RegisterError) -> String {
             format!("{code} {message}").trim_end().to_owned()
         }
         RegisterError::StillAssigning { .. } => "still assigning when patience ended".to_owned(),
-        RegisterError::Malformed(_) => error.to_string(),
         RegisterError::Connection(error) => of_device_error(error),
         _ => error.to_string(),
     }

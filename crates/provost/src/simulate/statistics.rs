@@ -59,6 +59,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "whole milliseconds")]
     fn percentiles_are_nearest_rank() {
         let hundred = latencies((1..=100).rev());
         assert_eq!(hundred.p50_p95_p99(), [50.0, 95.0, 99.0]);

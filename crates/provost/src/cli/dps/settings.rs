@@ -47,9 +47,11 @@ enum Status {
 #[value(rename_all = "lower")]
 enum Reprovision {
     /// Choose the hub again, take the twin along
-    ReprovisionAndMigrateData,
+    #[value(name = "reprovisionandmigratedata")]
+    MigrateData,
     /// Choose the hub again, start with the first twin
-    ReprovisionAndResetData,
+    #[value(name = "reprovisionandresetdata")]
+    ResetData,
     /// Keep the hub for ever
     Never,
 }
@@ -91,30 +93,23 @@ impl SettingsArguments {
     }
 
     fn apply_twin(&self, enrollment: &mut Map<String, Value>) -> Result<(), Failure> {
-        let mut set = |pointer: &str, object: Map<String, Value>| {
-            let twin = enrollment.entry("initialTwin").or_insert(Value::Null);
-            if !twin.is_object() {
-                *twin = json!({});
-            }
-            if let Some(("properties", name)) = pointer.split_once('.') {
-                if !twin.get("properties").is_some_and(Value::is_object) {
-                    twin["properties"] = json!({});
-                }
-                twin["properties"][name] = Value::Object(object);
-            } else {
-                twin[pointer] = Value::Object(object);
-            }
-        };
         if let Some(tags) = &self.initial_twin_tags {
-            set("tags", json_object("--initial-twin-tags", tags)?);
+            let tags = json_object("--initial-twin-tags", tags)?;
+            change_object(enrollment, "initialTwin", |twin| {
+                twin.insert("tags".to_owned(), Value::Object(tags));
+            });
         }
         if let Some(desired) = &self.initial_twin_properties {
             let mut desired = json_object("--initial-twin-properties", desired)?;
-            // `az` wants {"desired": {…}} spelled out by some users and bare by others.
+            // Some `az` users write {"desired": {…}}, others the bare properties.
             if let (1, Some(Value::Object(inner))) = (desired.len(), desired.get_mut("desired")) {
                 desired = std::mem::take(inner);
             }
-            set("properties.desired", desired);
+            change_object(enrollment, "initialTwin", |twin| {
+                change_object(twin, "properties", |properties| {
+                    properties.insert("desired".to_owned(), Value::Object(desired));
+                });
+            });
         }
         Ok(())
     }
@@ -130,6 +125,16 @@ impl SettingsArguments {
         }
         Ok(())
     }
+}
+
+/// Changes the object of this name inside another; it is made when there is none.
+fn change_object(outer: &mut Map<String, Value>, name: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+    let mut object = match outer.remove(name) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    };
+    change(&mut object);
+    outer.insert(name.to_owned(), Value::Object(object));
 }
 
 impl Status {
@@ -156,8 +161,8 @@ impl Reprovision {
     /// dps-service-api.md 3.8.
     fn json(self) -> Value {
         let (update, migrate) = match self {
-            Self::ReprovisionAndMigrateData => (true, true),
-            Self::ReprovisionAndResetData => (true, false),
+            Self::MigrateData => (true, true),
+            Self::ResetData => (true, false),
             Self::Never => (false, false),
         };
         json!({ "updateHubAssignment": update, "migrateDeviceData": migrate })

@@ -96,13 +96,17 @@ impl Credentials {
             }
             AuthMethod::X509Thumbprint => {
                 let kept = old.and_then(|old| old.get("x509Thumbprint")).cloned();
-                let mut thumbprints = kept.filter(Value::is_object).unwrap_or_else(|| json!({}));
-                if let Some(primary) = &self.primary_thumbprint {
-                    thumbprints["primaryThumbprint"] = json!(primary);
-                }
-                if let Some(secondary) = &self.secondary_thumbprint {
-                    thumbprints["secondaryThumbprint"] = json!(secondary);
-                }
+                let mut thumbprints = match kept {
+                    Some(Value::Object(kept)) => kept,
+                    _ => Map::new(),
+                };
+                let mut set = |name: &str, thumbprint: &Option<String>| {
+                    if let Some(thumbprint) = thumbprint {
+                        thumbprints.insert(name.to_owned(), json!(thumbprint));
+                    }
+                };
+                set("primaryThumbprint", &self.primary_thumbprint);
+                set("secondaryThumbprint", &self.secondary_thumbprint);
                 if thumbprints.get("primaryThumbprint").is_none_or(Value::is_null) {
                     return Err(Failure::usage("x509_thumbprint needs --primary-thumbprint"));
                 }

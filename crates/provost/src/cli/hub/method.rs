@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -47,6 +49,7 @@ impl MethodVerb {
         let Self::Invoke(arguments) = self;
         let body = arguments.body()?;
         let mut client = arguments.device.hub.client(context)?;
+        client.set_timeout(arguments.patience());
         let path = format!("{}/methods", arguments.device.path("twins"));
         let answer = client.post(&path, &body, None).await?;
         Ok(context.output.document(&answer)?)
@@ -54,6 +57,11 @@ impl MethodVerb {
 }
 
 impl InvokeArguments {
+    /// The hub answers within both times; the rest is for the way.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout) + u64::from(self.connect_timeout) + 15)
+    }
+
     fn body(&self) -> Result<Value, Failure> {
         Ok(json!({
             "methodName": self.method_name,

@@ -32,12 +32,7 @@ pub(in crate::cli) struct MonitorArguments {
 impl MonitorArguments {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let hub = self.hub.instance(context)?;
-        // Telemetry is read with the admin token, or with a login that may connect to the service.
-        let client = if context.locator.login.is_some() {
-            context.locator.client(&hub, OWN_API_VERSION)?
-        } else {
-            context.locator.management(OWN_API_VERSION)?
-        };
+        let client = context.locator.client(&hub, OWN_API_VERSION)?;
         let path = format!("/provost/hubs/{}/telemetry", segment(&hub.name));
         say(&format!("telemetry of hub {}; end with Ctrl-C", hub.name));
         tokio::select! {
