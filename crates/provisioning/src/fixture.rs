@@ -17,7 +17,7 @@ use provost_pki::issue::{
     Issuance, KeyAlgorithm, KeyPair as PrivateKey, Profile, SubjectName, issue, self_signed,
 };
 use provost_pki::{Certificate, PresentedChain};
-use provost_store::{ReadTx, Store, StoreAddress, StoreError, StoreOptions, WriteTx};
+use provost_store::{ReadTx, Store, StoreAddress, StoreOptions, WriteTx};
 use provost_wire::dps::service::{EnrollmentInput, GroupInput};
 use serde_json::{Value, json};
 
@@ -291,7 +291,7 @@ impl House {
         self.store
             .write(move |tx| {
                 tx.delete_linked_hub(&dps, &hub)?;
-                Ok::<_, StoreError>(tx.record(&event(), ())?)
+                tx.record(&event(), ())
             })
             .await
             .unwrap();

@@ -12,8 +12,10 @@ pub struct ProvisioningOptions {
     /// A CA certificate uploaded as verified stays unverified until its possession is proven
     /// (dps-service-api.md 4.4).
     pub require_proof_of_possession: bool,
-    /// How long a decision may be acted upon without making it again; what it rests on is checked in
-    /// the transaction all the same.
+    /// How long a decision may be acted upon without making it again. What it rests on (the entry,
+    /// the absence of an individual enrollment, the CA certificates of the path) is checked in the
+    /// transaction all the same; only another group that matches too, made within this time on a
+    /// connection that is already open, can be overlooked for so long.
     pub decision_ttl: Duration,
     /// Most CA certificates of an instance (dps-service-api.md 7).
     pub max_authorities: usize,

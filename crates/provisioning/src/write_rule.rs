@@ -79,6 +79,7 @@ pub(crate) fn check_delete(
 
 #[cfg(test)]
 mod tests {
+    use super::WriteMode::{Create, Put, Update};
     use super::*;
 
     const NOUN: Noun = Noun::Enrollment;
@@ -93,7 +94,6 @@ mod tests {
     fn every_mode_against_every_state() {
         let tag = |text| IfMatch::Tag(Etag::from_text(text));
         let (nothing, same, other) = (None, Some(true), Some(false));
-        use WriteMode::{Create, Put, Update};
         for (mode, stored, expected) in [
             (Put(IfMatch::Absent), nothing, Ok(Write::Do)),
             (Put(IfMatch::Absent), same, Ok(Write::Nothing)),
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn blind_overwrite_is_a_switch() {
-        let blind = WriteMode::Put(IfMatch::Absent);
+        let blind = Put(IfMatch::Absent);
         assert_eq!(judge(&blind, Some(false), true), Ok(Write::Do));
         assert_eq!(judge(&blind, Some(true), true), Ok(Write::Nothing));
-        let wrong = WriteMode::Put(IfMatch::Tag(Etag::from_text("old")));
+        let wrong = Put(IfMatch::Tag(Etag::from_text("old")));
         assert_eq!(judge(&wrong, Some(false), true), Err(412_201));
     }
 

@@ -1,4 +1,5 @@
 use provost_model::{Etag, IndividualMechanism};
+use provost_wire::dps::device::RegisterRequest;
 use provost_wire::dps::service::{parse_bulk_enrollments, parse_bulk_groups};
 use serde_json::{Value, json};
 
@@ -6,12 +7,12 @@ use super::*;
 use crate::ProvisioningOptions;
 use crate::fixture::{House, Made, id};
 
-fn input(body: Value) -> EnrollmentInput {
+fn input(body: &Value) -> EnrollmentInput {
     EnrollmentInput::parse(body.to_string().as_bytes()).unwrap()
 }
 
 fn symmetric(name: &str) -> EnrollmentInput {
-    input(json!({"registrationId": name, "attestation": {"type": "symmetricKey"}}))
+    input(&json!({"registrationId": name, "attestation": {"type": "symmetricKey"}}))
 }
 
 async fn put(house: &House, input: EnrollmentInput, if_match: &str) -> Result<IndividualEnrollment, u32> {
@@ -109,7 +110,10 @@ async fn get_shows_the_outcome_and_delete_ends_it() {
         .authenticate(house.by_chain("press-1", leaf.with(&[])))
         .await
         .unwrap();
-    service.register(&caller, &Default::default()).await.unwrap();
+    service
+        .register(&caller, &RegisterRequest::default())
+        .await
+        .unwrap();
     let shown = service
         .get_enrollment(&house.caller, id("press-1"))
         .await
