@@ -128,7 +128,8 @@ impl ClientTls {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(crate) const fn config(&self) -> &Arc<ClientConfig> {
+    /// The rustls configuration, for a protocol that has no client here.
+    pub const fn config(&self) -> &Arc<ClientConfig> {
         &self.0
     }
 }

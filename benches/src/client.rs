@@ -1,0 +1,206 @@
+//! A crowd of devices in one process.
+
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use provost_device::Target;
+use provost_device::hub::{HubLogin, HubSession};
+use provost_device::provisioning::{PollDelay, Registration, RegistrationStatus, Transport, register};
+use provost_device::tls::{ClientTls, Roots, TlsVersion};
+use provost_model::SymmetricKey;
+use provost_model::ambient::SystemClock;
+use tokio::task::JoinSet;
+
+use crate::certificates::read_devices;
+use crate::numbered;
+use crate::protocol::{Devices, Plan, Report, Work};
+use crate::spread::quantile;
+
+mod bare;
+
+/// The longest keep-alive, so that sessions that are held stay silent.
+const KEEP_ALIVE: u16 = 1_177;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+struct Device {
+    id: String,
+    tls: ClientTls,
+    key: Option<SymmetricKey>,
+}
+
+struct Crowd {
+    plan: Plan,
+    target: Target,
+    devices: Vec<Device>,
+    next: AtomicUsize,
+}
+
+/// What one worker brings home.
+#[derive(Default)]
+struct Yield {
+    latencies: Vec<Duration>,
+    failures: Vec<String>,
+    held: Vec<HubSession>,
+}
+
+/// Speaks [`crate::protocol`] on standard input and output.
+pub(crate) fn run() -> Result<()> {
+    let mut input = std::io::stdin().lines();
+    let mut line = move || input.next().context("the parent went away");
+    let crowd = Arc::new(Crowd::prepare(serde_json::from_str(&line()??)?)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    say("ready")?;
+    line()??;
+    let (report, held) = runtime.block_on(crowd.work())?;
+    say(&serde_json::to_string(&report)?)?;
+    // Held sessions live in the runtime until the parent closes our input.
+    std::io::stdin().lock().lines().for_each(drop);
+    drop(held);
+    Ok(())
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+impl Crowd {
+    fn prepare(plan: Plan) -> Result<Self> {
+        let roots = Roots::from_pem(&std::fs::read(&plan.root_ca)?)?;
+        let devices = match &plan.devices {
+            Devices::Certified { file, first, count } => {
+                let certified = read_devices(file, *first, *count)?;
+                let device = |device: crate::certificates::CertifiedDevice| {
+                    let tls = ClientTls::new(&roots, Some(&device.identity), TlsVersion::Tls13)?;
+                    Ok(Device {
+                        id: device.id,
+                        tls,
+                        key: None,
+                    })
+                };
+                certified.into_iter().map(device).collect::<Result<Vec<_>>>()?
+            }
+            Devices::Numbered {
+                population,
+                first,
+                count,
+            } => {
+                let tls = ClientTls::new(&roots, None, TlsVersion::Tls13)?;
+                let device = |position: u32| {
+                    let index = numbered::member(position, *population);
+                    let key = Some(numbered::key(index)?);
+                    Ok(Device {
+                        id: numbered::id(index),
+                        tls: tls.clone(),
+                        key,
+                    })
+                };
+                (*first..first + count).map(device).collect::<Result<Vec<_>>>()?
+            }
+        };
+        let mut target = Target::new("127.0.0.1", plan.port);
+        "localhost".clone_into(&mut target.server_name);
+        Ok(Self {
+            plan,
+            target,
+            devices,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    async fn work(self: Arc<Self>) -> Result<(Report, Vec<HubSession>)> {
+        let started = Instant::now();
+        let mut workers = JoinSet::new();
+        for _ in 0..self.plan.at_once {
+            workers.spawn(Arc::clone(&self).worker());
+        }
+        let mut all = Yield::default();
+        while let Some(ended) = workers.join_next().await {
+            let worker = ended?;
+            all.latencies.extend(worker.latencies);
+            all.failures.extend(worker.failures);
+            all.held.extend(worker.held);
+        }
+        let wall_seconds = started.elapsed().as_secs_f64();
+        let mut latencies: Vec<f64> = all
+            .latencies
+            .iter()
+            .map(|time| time.as_secs_f64() * 1e3)
+            .collect();
+        latencies.sort_by(f64::total_cmp);
+        let report = Report {
+            done: u32::try_from(latencies.len())?,
+            failed: u32::try_from(all.failures.len())?,
+            first_failure: all.failures.into_iter().next(),
+            wall_seconds,
+            p50_ms: quantile(&latencies, 50),
+            p99_ms: quantile(&latencies, 99),
+        };
+        Ok((report, all.held))
+    }
+
+    async fn worker(self: Arc<Self>) -> Yield {
+        let mut mine = Yield::default();
+        while let Some(device) = self.devices.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let started = Instant::now();
+            match self.act(device).await {
+                Ok(session) => {
+                    mine.latencies.push(started.elapsed());
+                    mine.held.extend(session);
+                }
+                Err(error) => mine.failures.push(format!("{}: {error:#}", device.id)),
+            }
+        }
+        mine
+    }
+
+    async fn act(&self, device: &Device) -> Result<Option<HubSession>> {
+        match self.plan.work {
+            Work::Handshake => bare::handshake(&self.target, &device.tls).await.map(|()| None),
+            Work::RegisterHttps => self.register(device, Transport::Https).await.map(|()| None),
+            Work::RegisterMqtt => self.register(device, Transport::Mqtt).await.map(|()| None),
+            Work::Connect => {
+                self.connect(device).await?.disconnect().await;
+                Ok(None)
+            }
+            Work::Hold => self.connect(device).await.map(Some),
+        }
+    }
+
+    async fn register(&self, device: &Device, transport: Transport) -> Result<()> {
+        let registration = Registration {
+            target: &self.target,
+            tls: &device.tls,
+            transport,
+            id_scope: &self.plan.id_scope,
+            registration_id: &device.id,
+            key: device.key.as_ref(),
+            payload: None,
+            poll_delay: PollDelay::Fixed(Duration::ZERO),
+            patience: PATIENCE,
+        };
+        let outcome = Box::pin(register(&registration, &SystemClock)).await?;
+        if outcome.status != RegistrationStatus::Assigned {
+            bail!("ended as {:?}", outcome.status);
+        }
+        Ok(())
+    }
+
+    async fn connect(&self, device: &Device) -> Result<HubSession> {
+        let login = HubLogin {
+            hub: &self.plan.hub,
+            device_id: &device.id,
+            key: device.key.as_ref(),
+            keep_alive: KEEP_ALIVE,
+        };
+        Ok(Box::pin(HubSession::connect(
+            &self.target,
+            &device.tls,
+            &login,
+            &SystemClock,
+        ))
+        .await?)
+    }
+}

@@ -1,0 +1,80 @@
+//! Measures speed and memory of the server against baselines of the same run.
+//!
+//! Every part is a process of its own, so that its CPU time can be read apart:
+//! - [`run`] starts the others, reads their CPU time and memory, and reports;
+//! - [`baseline_server`] completes a TLS handshake, answers one byte and closes: the floor;
+//! - [`client`] is a crowd of devices; [`protocol`] is what it is told and what it reports;
+//! - [`seed`] fills a store with enrollments;
+//! - the server under test is the release binary, started as anybody would start it.
+//!
+//! Ratios of one run mean something; the absolute figures move with the machine.
+
+mod baseline_server;
+mod certificates;
+mod client;
+mod load;
+mod machine;
+mod numbered;
+mod process;
+mod protocol;
+mod report;
+mod run;
+mod seed;
+mod server;
+mod spread;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::run::RunArguments;
+
+// The allocator of the server, so that the baseline does not differ in it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures speed and memory against baselines of the same run.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(flatten)]
+    run: RunArguments,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// The other processes of a run.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Completes handshakes, answers one byte and closes; ends with its standard input
+    BaselineServer {
+        /// Chain of the server, PEM
+        #[arg(long)]
+        certificate: PathBuf,
+        /// Key of the server, PEM
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Acts as many devices; told what to do on standard input
+    Client,
+    /// Stores numbered individual enrollments in a data folder that was served once
+    Seed {
+        /// The data folder
+        #[arg(long)]
+        data: PathBuf,
+        /// How many
+        #[arg(long)]
+        count: u32,
+    },
+}
+
+fn main() -> Result<()> {
+    let line = CommandLine::parse();
+    match line.role {
+        None => run::run(&line.run),
+        Some(Role::BaselineServer { certificate, key }) => baseline_server::run(&certificate, &key),
+        Some(Role::Client) => client::run(),
+        Some(Role::Seed { data, count }) => seed::run(&data, count),
+    }
+}

@@ -1,0 +1,140 @@
+//! The run: servers up, rounds interleaved, figures out.
+
+pub(crate) mod devices;
+mod group;
+pub(crate) mod memory;
+pub(crate) mod scale;
+
+use std::fmt::Display;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::machine;
+use crate::report::{Report, write_block};
+
+/// What to measure and how much of it.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Small counts: shows that everything works, its figures mean nothing
+    #[arg(long)]
+    quick: bool,
+    /// Server binary [default: `provost` beside this program]
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Put the results between the markers of this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Leave out the part with a million enrollments
+    #[arg(long)]
+    without_scale: bool,
+}
+
+/// How much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amounts {
+    /// Rounds that count; one more goes first to warm up.
+    pub(crate) rounds: u32,
+    /// Devices per load and round.
+    pub(crate) devices: u32,
+    /// Devices at a time.
+    pub(crate) at_once: u32,
+    /// Sessions held.
+    pub(crate) sessions: u32,
+    /// Enrollments of the small and the large store.
+    pub(crate) few: u32,
+    pub(crate) many: u32,
+}
+
+const FULL: Amounts = Amounts {
+    rounds: 7,
+    devices: 4_000,
+    at_once: 64,
+    sessions: 5_000,
+    few: 1_000,
+    many: 1_000_000,
+};
+const QUICK: Amounts = Amounts {
+    rounds: 2,
+    devices: 100,
+    at_once: 16,
+    sessions: 150,
+    few: 100,
+    many: 2_000,
+};
+
+/// Runs all of it and prints the result as Markdown.
+pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
+    let amounts = if arguments.quick { QUICK } else { FULL };
+    if arguments.write.is_some() && (arguments.quick || arguments.without_scale) {
+        bail!("only a whole run may be written down");
+    }
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("this program has no folder")?;
+    let binary = arguments.server.clone().unwrap_or_else(|| folder.join("provost"));
+    // Beside the program: on the disk of the build, not in memory.
+    let work = tempfile::tempdir_in(folder)?;
+    match measure(arguments, &amounts, &binary, work.path()) {
+        Ok(report) => {
+            let text = report.markdown();
+            write!(std::io::stdout(), "{text}")?;
+            if let Some(path) = &arguments.write {
+                write_block(path, &text)?;
+            }
+            Ok(())
+        }
+        Err(error) => {
+            say(format!("the servers' logs stay in {}", work.keep().display()));
+            Err(error)
+        }
+    }
+}
+
+fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Path) -> Result<Report> {
+    let files = rlimit_of_files()?;
+    if files < u64::from(amounts.sessions) + 500 {
+        bail!(
+            "{} sessions need more than {files} open files: raise `ulimit -n`",
+            amounts.sessions
+        );
+    }
+    let machine = machine::describe()?;
+    let first = machine::yardstick()?;
+    let (devices, memory) = devices::measure(amounts, binary, work)?;
+    let scale = if arguments.without_scale {
+        None
+    } else {
+        Some(scale::measure(amounts, binary, work)?)
+    };
+    let yardsticks = [first, machine::yardstick()?];
+    Ok(Report {
+        amounts: *amounts,
+        is_quick: arguments.quick,
+        machine,
+        yardsticks,
+        devices,
+        memory,
+        scale,
+    })
+}
+
+fn rlimit_of_files() -> Result<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .context("no limit of files")?;
+    let soft = line
+        .split_ascii_whitespace()
+        .nth(3)
+        .context("no limit of files")?;
+    Ok(soft.parse().unwrap_or(u64::MAX))
+}
+
+/// Progress, to standard error.
+fn say(line: impl Display) {
+    // Progress that nobody reads is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
