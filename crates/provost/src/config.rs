@@ -14,6 +14,9 @@ use provost_store::StoreAddress;
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
 
+/// The data folder of server and command line when none is named.
+pub const DEFAULT_DATA: &str = "./provost-data";
+
 /// Everything `serve` needs, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -116,7 +119,7 @@ impl Config {
         let data = arguments
             .data
             .or(file.data)
-            .unwrap_or_else(|| PathBuf::from("./provost-data"));
+            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
         let host = host_name(arguments.host.or(file.host).as_deref().unwrap_or("localhost"))?;
         let aliases = if arguments.alias.is_empty() {
             file.aliases

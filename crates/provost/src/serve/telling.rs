@@ -41,10 +41,10 @@ pub(super) fn how_to_connect(config: &Config, connection: &ConnectionFile) {
          \x20 root certificate   {root}\n\
          \x20 data folder        {data}\n\
          \n\
-         A first device, from another terminal:\n\
+         A first device and what it sends, from another terminal:\n\
          \n\
-         \x20 provost dps enrollment create --enrollment-id first --attestation-type symmetrickey --data {data}\n\
          \x20 provost simulate --devices 1 --messages 3 --data {data}\n\
+         \x20 provost hub monitor --from-start --data {data}\n\
          \n\
          The README leads from here to a device of your own.\n\
          \n",
