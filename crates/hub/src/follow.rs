@@ -1,4 +1,8 @@
 //! Acting on changes: sessions whose right is gone are closed, whoever took it away.
+//!
+//! DEVIATION: Azure closes a live session when its device is disabled or deleted; here also when the
+//! key, thumbprint, policy or CA certificate that admitted it no longer stands, so that a revocation
+//! takes effect when it is committed (iot-hub-device-api.md 3.3 and 17).
 
 use std::sync::Arc;
 use std::time::Duration;

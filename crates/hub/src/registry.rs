@@ -3,18 +3,16 @@
 mod bulk;
 mod device_write;
 mod generated;
+mod record;
 
 use std::sync::Arc;
 
-use provost_model::twin::Twin;
-use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, DeviceStatus, HubName, IfMatch,
-    InitialTwin, PageSize,
-};
-use provost_store::{Audited, WriteTx};
-use provost_wire::hub::service::{DeviceInput, auth_kind_word};
+use provost_model::{AccessRight, Action, DeviceId, DeviceIdentity, HubName, IfMatch, InitialTwin, PageSize};
+use provost_wire::hub::service::DeviceInput;
 
 pub(crate) use self::generated::{device_scope, generation_id, key_pair};
+pub(crate) use self::record::announce;
+use self::record::{event, insert, update};
 use crate::service::HubService;
 use crate::{HubError, ServiceCaller};
 
@@ -47,12 +45,6 @@ pub(crate) enum Expected {
     Device(IfMatch),
     /// Nothing, or a device in this state.
     Either(IfMatch),
-}
-
-/// A stored device, and whether live sessions must prove themselves again.
-struct Written {
-    device: DeviceIdentity,
-    affects_sessions: bool,
 }
 
 impl HubService {
@@ -216,75 +208,4 @@ impl HubService {
         self.activity().forget(caller.hub(), id);
         Ok(())
     }
-}
-
-fn insert(
-    tx: WriteTx<'_>,
-    hub: &HubName,
-    actor: Actor,
-    device: DeviceIdentity,
-    initial: &InitialTwin,
-) -> Result<Audited<Written>, HubError> {
-    let twin = Twin::new(initial, tx.now(), provost_wire::time::iso);
-    tx.insert_device(hub, &device, &twin)?;
-    let event = event(actor, Action::Create, hub, &device.device_id);
-    let written = Written {
-        device,
-        affects_sessions: false,
-    };
-    Ok(tx.record(&event, written)?)
-}
-
-fn update(
-    tx: WriteTx<'_>,
-    hub: &HubName,
-    actor: Actor,
-    stored: &DeviceIdentity,
-    device: DeviceIdentity,
-) -> Result<Audited<Written>, HubError> {
-    tx.update_device(hub, &device)?;
-    let affects_sessions = device.auth != stored.auth || device.status != stored.status;
-    if affects_sessions {
-        announce(&tx, hub, &device.device_id)?;
-    }
-    let event = event(actor, Action::Update, hub, &device.device_id);
-    let event = event.with_detail(changes(stored, &device));
-    let written = Written {
-        device,
-        affects_sessions,
-    };
-    Ok(tx.record(&event, written)?)
-}
-
-/// What an update did, in words for the audit trail.
-fn changes(before: &DeviceIdentity, after: &DeviceIdentity) -> String {
-    let mut words = Vec::new();
-    match after.status {
-        status if status == before.status => {}
-        DeviceStatus::Enabled => words.push("enabled".to_owned()),
-        DeviceStatus::Disabled => words.push("disabled".to_owned()),
-    }
-    let (from, to) = (before.auth.kind(), after.auth.kind());
-    if from != to {
-        words.push(format!(
-            "authentication changed from {} to {}",
-            auth_kind_word(from),
-            auth_kind_word(to)
-        ));
-    } else if before.auth != after.auth {
-        words.push("credential changed".to_owned());
-    }
-    words.join(", ")
-}
-
-pub(crate) fn announce(tx: &WriteTx<'_>, hub: &HubName, device_id: &DeviceId) -> Result<(), HubError> {
-    let change = Change::Device {
-        hub: hub.clone(),
-        device_id: device_id.clone(),
-    };
-    Ok(tx.announce(&change)?)
-}
-
-fn event(actor: Actor, action: Action, hub: &HubName, device_id: &DeviceId) -> AuditEvent {
-    AuditEvent::new(actor, action, "device", hub.as_str(), device_id.as_str())
 }
