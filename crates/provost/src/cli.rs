@@ -13,14 +13,14 @@ mod token;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use provost_model::Secret;
 
 pub use self::failure::Failure;
 pub(crate) use self::failure::chain;
 pub(crate) use self::input::segment;
 use crate::client::Locator;
-use crate::config::ServeArguments;
+use crate::config::{DEFAULT_DATA, ServeArguments};
 use crate::output::{Format, Output};
 use crate::simulate::SimulateArguments;
 
@@ -30,7 +30,8 @@ use crate::simulate::SimulateArguments;
     name = "provost",
     version,
     max_term_width = 110,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    disable_help_flag = true
 )]
 #[command(after_help = "Start here:\n  provost serve\n  provost dps show\n  provost simulate --devices 100")]
 pub struct CommandLine {
@@ -44,15 +45,10 @@ pub struct CommandLine {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalOptions {
-    /// Data folder of the server
-    #[arg(
-        long,
-        global = true,
-        env = "PROVOST_DATA",
-        value_name = "DIR",
-        default_value = "./provost-data"
-    )]
-    data: PathBuf,
+    /// Data folder of the server [default: ./provost-data]
+    // Without a default of its own: `serve` takes the folder of its configuration file before it.
+    #[arg(long, global = true, env = "PROVOST_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Connection string of another server, instead of the data folder
     #[arg(
         long,
@@ -78,6 +74,9 @@ pub struct GlobalOptions {
     /// How data is printed [default: table on a terminal, else json]
     #[arg(long, short, global = true, env = "PROVOST_OUTPUT", value_name = "FORMAT")]
     output: Option<Format>,
+    /// Print help
+    #[arg(long, short, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// Sent with requests outside of Azure's contracts; nothing depends on it yet.
@@ -112,7 +111,7 @@ impl GlobalOptions {
     fn into_context(self) -> Context {
         Context {
             locator: Locator {
-                data: self.data,
+                data: self.data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
                 login: self.login.map(Secret::new),
                 root_ca: self.root_ca,
                 token: self.token.map(Secret::new),
@@ -146,7 +145,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
 async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
         Command::Serve(_) => Ok(()),
-        Command::ConnectionString(arguments) => arguments.run(context),
+        Command::ConnectionString(arguments) => arguments.run(context).await,
         Command::Token(arguments) => arguments.run(context).await,
         Command::Dps(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,

@@ -3,6 +3,7 @@
 mod address;
 mod api;
 mod error;
+mod hubs;
 mod locate;
 mod refusal;
 

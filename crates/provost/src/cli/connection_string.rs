@@ -25,11 +25,11 @@ enum Kind {
 }
 
 impl ConnectionStringArguments {
-    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let name = self.name.as_deref();
         let instance = match self.kind {
             Kind::Dps => context.locator.dps(name)?,
-            Kind::Hub => context.locator.hub(name)?,
+            Kind::Hub => context.locator.find_hub(name).await?,
         };
         let (policy, key) = instance.policy(self.policy.as_deref())?;
         let string = ConnectionString::service(&instance.service_host(), &policy, key);

@@ -51,12 +51,13 @@ pub(super) struct HubName {
 }
 
 impl HubName {
-    fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
-        context.locator.hub(self.hub_name.as_deref())
+    async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
+        context.locator.find_hub(self.hub_name.as_deref()).await
     }
 
-    fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
-        context.locator.client(&self.instance(context)?, HUB_API_VERSION)
+    async fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
+        let instance = self.instance(context).await?;
+        context.locator.client(&instance, HUB_API_VERSION)
     }
 }
 

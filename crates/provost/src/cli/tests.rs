@@ -69,7 +69,7 @@ fn words(line: &str) -> Vec<String> {
 fn global_options_may_follow_the_verb() {
     let line = "provost dps enrollment list --data /d --output json --root-ca r.pem";
     let line = CommandLine::parse_from(line.split(' '));
-    assert_eq!(line.global.data, PathBuf::from("/d"));
+    assert_eq!(line.global.data, Some(PathBuf::from("/d")));
     assert_eq!(line.global.output, Some(Format::Json));
 }
 

@@ -94,13 +94,24 @@ impl Locator {
         let index = pick("hub", &names, name)?;
         let hub = file.hubs.into_iter().nth(index);
         let hub = hub.ok_or(ClientError::Unexpected("no hub"))?;
+        self.other_hub(&hub.name, &hub.host, hub.policies)
+    }
+
+    /// A hub of this server that is known from elsewhere.
+    pub(super) fn other_hub(
+        &self,
+        name: &str,
+        host: &str,
+        policies: Vec<PolicyKey>,
+    ) -> Result<Instance, ClientError> {
+        let file = self.file()?;
         Ok(Instance {
-            name: hub.name,
-            host: hub.host,
+            name: name.to_owned(),
+            host: host.to_owned(),
             id_scope: None,
             https: Address::parse(&file.https, HTTPS_PORT)?,
             mqtt: Address::parse(&file.mqtt, 8883)?,
-            credential: Credential::Policies(hub.policies),
+            credential: Credential::Policies(policies),
             owner: HUB_OWNER,
         })
     }

@@ -31,7 +31,8 @@ pub fn list_table(values: &[Value], columns: &[Column]) -> String {
     rows_table(&titles, rows)
 }
 
-/// A document as two columns, inner objects by their path (`attestation.type`), lists as JSON.
+/// A document as two columns, inner objects by their path (`attestation.type`), lists as JSON. The
+/// `$metadata` of twins repeats every property with its dates; it is left to JSON.
 pub fn object_table(value: &Value) -> String {
     let mut rows = Vec::new();
     flatten("", value, &mut rows);
@@ -39,7 +40,7 @@ pub fn object_table(value: &Value) -> String {
     for (name, text) in rows {
         table.add_row(vec![name, text]);
     }
-    table.trim_fmt()
+    print(table)
 }
 
 /// Titles and rows of text as columns.
@@ -49,7 +50,7 @@ pub fn rows_table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
     for row in rows {
         table.add_row(row);
     }
-    table.trim_fmt()
+    print(table)
 }
 
 fn bare() -> Table {
@@ -57,16 +58,21 @@ fn bare() -> Table {
     let style: TableStyle = presets::NOTHING;
     table.load_style(style);
     table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// Two spaces between columns, none around them.
+fn print(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table
+    table.trim_fmt()
 }
 
 fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) if !members.is_empty() => {
-            for (name, member) in members {
+            for (name, member) in members.iter().filter(|(name, _)| *name != "$metadata") {
                 let path = if path.is_empty() {
                     name.clone()
                 } else {
@@ -115,6 +121,7 @@ mod tests {
             .lines()
             .map(|line| line.split_whitespace().collect())
             .collect();
+        assert!(table.starts_with("ID "), "{table}");
         assert_eq!(lines[0], ["ID", "ATTESTATION", "N"]);
         assert_eq!(lines[1], ["press-1", "x509"]);
         assert_eq!(lines[2], ["press-22", "symmetricKey", "3"]);
@@ -127,7 +134,8 @@ mod tests {
 
     #[test]
     fn documents_are_flattened_without_nulls() {
-        let table = object_table(&json!({"a": {"b": 1, "c": null, "e": {}}, "d": [1, "x"]}));
+        let table =
+            object_table(&json!({"a": {"b": 1, "c": null, "e": {}, "$metadata": {"b": 2}}, "d": [1, "x"]}));
         let lines: Vec<Vec<&str>> = table
             .lines()
             .map(|line| line.split_whitespace().collect())

@@ -32,23 +32,14 @@ pub(super) async fn run(
         progress.inc(1);
     }
     progress.finish_and_clear();
-    for name in hub_names(context)? {
-        let hub = context.locator.hub(Some(&name))?;
+    for name in context.locator.hub_names().await? {
+        let hub = context.locator.find_hub(Some(&name)).await?;
         let mut hub = context.locator.client(&hub, HUB_API_VERSION)?;
         for ids in ids.chunks(BULK) {
             delete_devices(&mut hub, ids).await?;
         }
     }
     Ok(())
-}
-
-/// All hubs of this server; with `--login` none is known.
-fn hub_names(context: &Context) -> Result<Vec<String>, ClientError> {
-    if context.locator.login.is_some() {
-        return Ok(Vec::new());
-    }
-    let file = context.locator.file()?;
-    Ok(file.hubs.into_iter().map(|hub| hub.name).collect())
 }
 
 async fn delete_devices(hub: &mut ApiClient, ids: &[String]) -> Result<(), ClientError> {

@@ -40,6 +40,7 @@ pub(super) struct Registrations {
     pub(super) failures: BTreeMap<String, usize>,
     /// The whole phase.
     pub(super) took: Duration,
+    has_paused: bool,
 }
 
 impl Registrations {
@@ -56,6 +57,11 @@ impl Registrations {
     pub(super) fn latencies_without_pause(&self) -> Latencies {
         let own = |one: &Registered| one.took.saturating_sub(one.paused);
         self.registered.iter().map(own).collect()
+    }
+
+    /// Whether devices waited before polling as the service asked.
+    pub(super) fn has_paused(&self) -> bool {
+        self.has_paused
     }
 
     pub(super) fn into_devices(self) -> Vec<Provisioned> {
@@ -97,6 +103,7 @@ pub(super) async fn all(
         registered,
         failures,
         took,
+        has_paused: !arguments.no_pause,
     }
 }
 

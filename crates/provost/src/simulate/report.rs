@@ -27,7 +27,9 @@ impl Report {
         report.add("registered", json!(count));
         report.add("registrationsPerSecond", json!(rate(count, registrations.took)));
         report.add_latencies("registrationMs", &registrations.latencies_without_pause());
-        report.add_latencies("registrationWithPauseMs", &registrations.latencies());
+        if registrations.has_paused() {
+            report.add_latencies("registrationWithPauseMs", &registrations.latencies());
+        }
         report.add_failures("register", &registrations.failures);
         report
     }
@@ -106,8 +108,8 @@ impl Report {
 fn title(name: &str) -> String {
     match name {
         "registrationsPerSecond" => "registrations per second",
-        "registrationMs" => "register to assigned, without pauses",
-        "registrationWithPauseMs" => "register to assigned, with pauses",
+        "registrationMs" => "register to assigned",
+        "registrationWithPauseMs" => "the same with the pauses asked for",
         "connectsPerSecond" => "connects per second",
         "connectMs" => "connect to CONNACK",
         "messagesPerSecond" => "messages per second",

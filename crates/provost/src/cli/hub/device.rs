@@ -121,12 +121,12 @@ impl DeviceVerb {
         match self {
             Self::Create(arguments) => arguments.run(context).await,
             Self::Show(arguments) => {
-                let mut client = arguments.device.hub.client(context)?;
+                let mut client = arguments.device.hub.client(context).await?;
                 let found = client.get(&arguments.device.path("devices")).await?;
                 show(context, found, arguments.show_keys)
             }
             Self::List(arguments) => {
-                let mut client = arguments.hub.client(context)?;
+                let mut client = arguments.hub.client(context).await?;
                 let answer = client.get(&format!("/devices?top={}", arguments.top)).await?;
                 let Value::Array(mut devices) = answer else {
                     return Err(ClientError::Unexpected("no list in the answer").into());
@@ -136,7 +136,7 @@ impl DeviceVerb {
             }
             Self::Update(arguments) => arguments.run(context).await,
             Self::Delete(arguments) => {
-                let mut client = arguments.device.hub.client(context)?;
+                let mut client = arguments.device.hub.client(context).await?;
                 let path = arguments.device.path("devices");
                 Ok(client.delete(&path, arguments.etag.as_deref()).await?)
             }
@@ -150,7 +150,7 @@ impl CreateArguments {
         let mut body = serde_json::json!({ "deviceId": self.device.device_id });
         self.credentials.create(&mut body)?;
         self.status.apply(&mut body);
-        let mut client = self.device.hub.client(context)?;
+        let mut client = self.device.hub.client(context).await?;
         let made = client.put(&self.device.path("devices"), &body, None).await?;
         show(context, made, self.show_keys)
     }
@@ -158,7 +158,7 @@ impl CreateArguments {
 
 impl UpdateArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut client = self.device.hub.client(context)?;
+        let mut client = self.device.hub.client(context).await?;
         let path = self.device.path("devices");
         let mut device = client.get(&path).await?;
         self.credentials.update(&mut device)?;
@@ -171,8 +171,8 @@ impl UpdateArguments {
 
 impl StringArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let hub = self.device.hub.instance(context)?;
-        let mut client = self.device.hub.client(context)?;
+        let hub = self.device.hub.instance(context).await?;
+        let mut client = self.device.hub.client(context).await?;
         let device = client.get(&self.device.path("devices")).await?;
         let member = match self.key_type {
             KeyType::Primary => "primaryKey",

@@ -48,7 +48,7 @@ impl MethodVerb {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let Self::Invoke(arguments) = self;
         let body = arguments.body()?;
-        let mut client = arguments.device.hub.client(context)?;
+        let mut client = arguments.device.hub.client(context).await?;
         client.set_timeout(arguments.patience());
         let path = format!("{}/methods", arguments.device.path("twins"));
         let answer = client.post(&path, &body, None).await?;

@@ -1,15 +1,20 @@
+use std::time::Duration;
+
 use clap::Args;
 use provost_wire::own::{TelemetryItem, TelemetryPage};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::HubName;
 use crate::cli::input::segment;
-use crate::cli::{Context, Failure, OWN_API_VERSION};
+use crate::cli::{Context, Failure, OWN_API_VERSION, chain};
 use crate::client::{ApiClient, ClientError};
-use crate::output::{Format, say};
+use crate::output::{Format, say, warn};
 
 /// Seconds a request waits for the next message; below every idle timeout on the way.
 const WAIT_SECONDS: u32 = 20;
+/// Wait before a server that went away is asked again.
+const RETRY: Duration = Duration::from_secs(2);
 /// Messages a page.
 const PAGE: u32 = 500;
 
@@ -31,7 +36,7 @@ pub(in crate::cli) struct MonitorArguments {
 
 impl MonitorArguments {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let hub = self.hub.instance(context)?;
+        let hub = self.hub.instance(context).await?;
         let client = context.locator.client(&hub, OWN_API_VERSION)?;
         let path = format!("/provost/hubs/{}/telemetry", segment(&hub.name));
         say(&format!("telemetry of hub {}; end with Ctrl-C", hub.name));
@@ -44,11 +49,20 @@ impl MonitorArguments {
     async fn follow(&self, mut client: ApiClient, path: &str, context: &Context) -> Result<(), Failure> {
         let mut after = self.from_start.then_some(0);
         let mut shown = 0;
+        let mut has_begun = false;
         loop {
             let from = after.map(|after| format!("&after={after}")).unwrap_or_default();
-            let page = client
-                .get(&format!("{path}?limit={PAGE}&wait={WAIT_SECONDS}{from}"))
-                .await?;
+            let address = format!("{path}?limit={PAGE}&wait={WAIT_SECONDS}{from}");
+            let page = match client.get(&address).await {
+                // Once it has begun, a restart of the server does not end it.
+                Err(error @ ClientError::Connection { .. }) if has_begun => {
+                    warn(&format!("{}; trying again", chain(&error)));
+                    sleep(RETRY).await;
+                    continue;
+                }
+                answer => answer?,
+            };
+            has_begun = true;
             let page: TelemetryPage = serde_json::from_value(page)
                 .map_err(|_| ClientError::Unexpected("this is no page of telemetry"))?;
             for item in page.value.iter().filter(|item| self.wants(item)) {

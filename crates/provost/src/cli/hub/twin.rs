@@ -43,20 +43,20 @@ impl TwinVerb {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Show(device) => {
-                let mut client = device.hub.client(context)?;
+                let mut client = device.hub.client(context).await?;
                 let twin = client.get(&device.path("twins")).await?;
                 Ok(context.output.document(&twin)?)
             }
             Self::Update(arguments) => {
                 let body = arguments.body()?;
-                let mut client = arguments.device.hub.client(context)?;
+                let mut client = arguments.device.hub.client(context).await?;
                 let path = arguments.device.path("twins");
                 let twin = client.patch(&path, &body, Some(arguments.if_match())).await?;
                 Ok(context.output.document(&twin)?)
             }
             Self::Replace(arguments) => {
                 let body = arguments.body()?;
-                let mut client = arguments.device.hub.client(context)?;
+                let mut client = arguments.device.hub.client(context).await?;
                 let path = arguments.device.path("twins");
                 let twin = client.put(&path, &body, Some(arguments.if_match())).await?;
                 Ok(context.output.document(&twin)?)
