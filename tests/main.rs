@@ -1,4 +1,8 @@
 //! Everything that needs more than one room: the store on both engines, the wire over real sockets,
 //! and the acceptance rules.
 
+mod access;
+mod audit;
+mod flows;
+mod robustness;
 mod store;

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use provost_attestation::symmetric::derive_device_key;
+use provost_device::DeviceError;
+use provost_device::hub::{HubLogin, HubSession};
+use provost_device::provisioning::{
+    PollDelay, RegisterError, Registration, RegistrationOutcome, Transport, register,
+};
+use provost_device::tls::ClientIdentity;
+use provost_model::SymmetricKey;
+use serde_json::Value;
+
+use crate::{Endpoints, Leaf};
+
+/// How a device reaches the provisioning service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// MQTT over TLS.
+    Mqtt,
+    /// MQTT in a WebSocket.
+    MqttWebSocket,
+    /// HTTPS.
+    Https,
+}
+
+impl Via {
+    /// Every transport.
+    pub const ALL: [Self; 3] = [Self::Mqtt, Self::MqttWebSocket, Self::Https];
+
+    /// Whether MQTT carries the answers.
+    pub fn is_mqtt(self) -> bool {
+        self != Self::Https
+    }
+}
+
+/// Runs a rule once over each transport of the provisioning service.
+pub async fn over_every_transport(rule: impl AsyncFn(Via)) {
+    for via in Via::ALL {
+        Box::pin(rule(via)).await;
+    }
+}
+
+/// A device: its name and what it proves itself with.
+#[derive(Clone)]
+pub struct Device {
+    /// Registration ID, and device ID unless the enrollment says otherwise.
+    pub id: String,
+    identity: Option<ClientIdentity>,
+    key: Option<SymmetricKey>,
+}
+
+impl Device {
+    /// A device that shows this leaf with its intermediates; its common name is its ID.
+    pub fn with_leaf(leaf: &Leaf) -> Self {
+        Self {
+            id: leaf.common_name().to_owned(),
+            identity: Some(leaf.identity()),
+            key: None,
+        }
+    }
+
+    /// A device that forgets to show its intermediates.
+    pub fn with_leaf_alone(leaf: &Leaf) -> Self {
+        Self {
+            identity: Some(leaf.identity_alone()),
+            ..Self::with_leaf(leaf)
+        }
+    }
+
+    /// A device with a key of its own.
+    pub fn with_key(id: &str, key: &SymmetricKey) -> Self {
+        Self {
+            id: id.to_owned(),
+            identity: None,
+            key: Some(key.clone()),
+        }
+    }
+
+    /// A device whose key is derived from its group's.
+    pub fn of_group(id: &str, group_key: &SymmetricKey) -> Self {
+        Self::with_key(id, &derive_device_key(group_key, id))
+    }
+
+    /// A device with nothing to show.
+    pub fn without_proof(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            identity: None,
+            key: None,
+        }
+    }
+
+    /// The same proof under another name.
+    #[must_use]
+    pub fn named(&self, id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Registers and polls until the outcome is final.
+    pub async fn register(
+        &self,
+        endpoints: &Endpoints,
+        via: Via,
+    ) -> Result<RegistrationOutcome, RegisterError> {
+        self.register_with(endpoints, via, None).await
+    }
+
+    /// Registers with a payload.
+    pub async fn register_with(
+        &self,
+        endpoints: &Endpoints,
+        via: Via,
+        payload: Option<Value>,
+    ) -> Result<RegistrationOutcome, RegisterError> {
+        let host = &endpoints.dps().host;
+        let target = match via {
+            Via::Mqtt => endpoints.mqtt(host),
+            Via::MqttWebSocket => endpoints.https(host).with_websocket(true),
+            Via::Https => endpoints.https(host),
+        };
+        let registration = Registration {
+            target: &target,
+            tls: &endpoints.tls(self.identity.as_ref()),
+            transport: if via.is_mqtt() {
+                Transport::Mqtt
+            } else {
+                Transport::Https
+            },
+            id_scope: &endpoints.dps().id_scope,
+            registration_id: &self.id,
+            key: self.key.as_ref(),
+            payload,
+            poll_delay: PollDelay::Fixed(Duration::from_millis(5)),
+            patience: Duration::from_secs(30),
+        };
+        Box::pin(register(&registration, &*endpoints.clock)).await
+    }
+
+    /// Connects to its hub over MQTT.
+    pub async fn connect(&self, endpoints: &Endpoints) -> Result<HubSession, DeviceError> {
+        self.connect_over(endpoints, false).await
+    }
+
+    /// Connects to its hub over MQTT, in a WebSocket or not.
+    pub async fn connect_over(
+        &self,
+        endpoints: &Endpoints,
+        websocket: bool,
+    ) -> Result<HubSession, DeviceError> {
+        let host = &endpoints.hub().host;
+        let target = if websocket {
+            endpoints.https(host).with_websocket(true)
+        } else {
+            endpoints.mqtt(host)
+        };
+        let login = HubLogin {
+            hub: host,
+            device_id: &self.id,
+            key: self.key.as_ref(),
+            keep_alive: 60,
+        };
+        let tls = endpoints.tls(self.identity.as_ref());
+        Box::pin(HubSession::connect(&target, &tls, &login, &*endpoints.clock)).await
+    }
+}

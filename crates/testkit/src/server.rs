@@ -1,0 +1,135 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use provost::config::{Config, DpsOptions, Limits, LogConfig, TlsFiles};
+use provost::serve::{Ambient, Server};
+use provost_model::{Clock, HostName, Retention};
+use provost_store::{Store, StoreAddress, StoreOptions};
+use tempfile::TempDir;
+
+use crate::store::fresh_address;
+use crate::{Endpoints, ManualClock, Stored};
+
+/// A server in this process on a fresh store of the engine under test, gone with this value.
+pub struct TestServer {
+    endpoints: Endpoints,
+    server: Option<Server>,
+    config: Config,
+    ambient: Ambient,
+    stored: Stored,
+    _folder: TempDir,
+}
+
+impl TestServer {
+    /// A server with the machine's clock.
+    pub async fn start() -> Self {
+        Self::start_with(Ambient::default(), |_| {}).await
+    }
+
+    /// A server whose clock stands still until it is moved. It stands at the present: clients
+    /// judge the server's certificate by the machine's clock.
+    pub async fn start_with_clock() -> (Self, ManualClock) {
+        let clock = ManualClock::default();
+        clock.set(Ambient::default().clock.now());
+        let ambient = Ambient {
+            clock: Arc::new(clock.clone()),
+            ..Ambient::default()
+        };
+        (Self::start_with(ambient, |_| {}).await, clock)
+    }
+
+    /// A server configured differently.
+    pub async fn start_configured(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(Ambient::default(), configure).await
+    }
+
+    async fn start_with(ambient: Ambient, configure: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let mut config = config(folder.path(), fresh_address(&folder).await);
+        configure(&mut config);
+        let server = Server::start(config.clone(), ambient.clone())
+            .await
+            .expect("the server starts");
+        let endpoints = endpoints(&server, &config, &ambient);
+        let options = StoreOptions {
+            address: config.store.clone(),
+            clock: Arc::clone(&ambient.clock),
+            queue: 1_000,
+        };
+        let store = Store::open(options).await.expect("the store opens again");
+        let stored = Stored::new(store, endpoints.dps_name(), endpoints.hub_name());
+        Self {
+            endpoints,
+            server: Some(server),
+            config,
+            ambient,
+            stored,
+            _folder: folder,
+        }
+    }
+
+    /// Stops the server and starts it again on the same data. Its ports change.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let server = Server::start(self.config.clone(), self.ambient.clone())
+            .await
+            .expect("it starts again");
+        self.endpoints = endpoints(&server, &self.config, &self.ambient);
+        self.server = Some(server);
+    }
+
+    /// Stops the server and keeps its data.
+    pub async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+
+    /// What the server has stored.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
+    }
+}
+
+impl Deref for TestServer {
+    type Target = Endpoints;
+
+    fn deref(&self) -> &Endpoints {
+        &self.endpoints
+    }
+}
+
+fn endpoints(server: &Server, config: &Config, ambient: &Ambient) -> Endpoints {
+    let connection = server.connection().clone();
+    let root = connection.root_ca.clone();
+    // With an operator's certificate the chain file ends with what is to be trusted.
+    let trusted = root.or(config
+        .tls_files
+        .as_ref()
+        .map(|TlsFiles { certificate, .. }| certificate.clone()));
+    let root = std::fs::read(trusted.expect("a root or an own certificate")).expect("root certificate");
+    Endpoints::new(connection, &root, Arc::clone(&ambient.clock) as Arc<dyn Clock>)
+}
+
+fn config(data: &Path, store: StoreAddress) -> Config {
+    Config {
+        data: data.join("data"),
+        store,
+        host: HostName::parse("localhost").expect("a host name"),
+        aliases: Vec::new(),
+        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        https_port: 0,
+        mqtt_port: 0,
+        tls_files: None,
+        ready_file: None,
+        log: LogConfig {
+            filter: "off".to_owned(),
+            json: false,
+        },
+        limits: Limits::default(),
+        telemetry: Retention::default(),
+        dps: DpsOptions::default(),
+    }
+}
