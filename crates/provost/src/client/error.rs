@@ -81,7 +81,7 @@ impl ClientError {
             Self::Connection {
                 source: DeviceError::Handshake(_),
                 ..
-            } => Some("give the root certificate of the server with --root-ca"),
+            } => Some("--root-ca names the root certificate to trust; the server's must be made for the host name"),
             _ => None,
         }
     }

@@ -14,13 +14,14 @@ pub(in crate::cli) enum CertificateVerb {
     /// Upload a CA certificate
     #[command(
         after_help = "Example:\n  samples/certificates.sh certificates press-0001\n  \
-        provost dps certificate create --certificate-name my-root --path certificates/root.pem --verified"
+        provost dps certificate create -n my-root --path certificates/root.pem --verified"
     )]
     Create(CreateArguments),
     /// Show one
     #[command(
-        after_help = "Example:\n  provost dps certificate create --certificate-name my-root --path certificates/root.pem --verified\n  \
-        provost dps certificate show --certificate-name my-root"
+        after_help = "Example:\n  samples/certificates.sh certificates press-0001\n  \
+        provost dps certificate create -n my-root --path certificates/root.pem --verified\n  \
+        provost dps certificate show -n my-root"
     )]
     Show(NamedArguments),
     /// List all
@@ -28,24 +29,29 @@ pub(in crate::cli) enum CertificateVerb {
     List(DpsName),
     /// Delete one; devices that chain to it are refused from then on
     #[command(
-        after_help = "Example:\n  provost dps certificate create --certificate-name old-root --path certificates/root.pem\n  \
-        provost dps certificate delete --certificate-name old-root"
+        after_help = "Example:\n  samples/certificates.sh certificates press-0001\n  \
+        provost dps certificate create -n old-root --path certificates/root.pem\n  \
+        provost dps certificate delete -n old-root"
     )]
     Delete(ChangeArguments),
     /// Make the code that the proof of possession must carry as its common name
     #[command(
-        after_help = "Example:\n  provost dps certificate create --certificate-name my-ca --path certificates/root.pem\n  \
-        provost dps certificate generate-verification-code --certificate-name my-ca"
+        after_help = "Example:\n  samples/certificates.sh certificates press-0001\n  \
+        provost dps certificate create -n my-ca --path certificates/root.pem\n  \
+        provost dps certificate generate-verification-code -n my-ca"
     )]
     GenerateVerificationCode(ChangeArguments),
     /// Prove that you own the CA's key: upload a certificate it signed, with the code as common name
     #[command(after_help = "Example:\n  \
-        provost dps certificate create --certificate-name my-ca --path certificates/root.pem\n  \
-        code=$(provost dps certificate generate-verification-code --certificate-name my-ca --output json \\\n    \
-        | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"properties\"][\"verificationCode\"])')\n  \
-        openssl req -new -newkey rsa:2048 -nodes -keyout proof.key -subj \"/CN=$code\" -out proof.csr\n  \
-        openssl x509 -req -in proof.csr -CA certificates/root.pem -CAkey certificates/root.key -set_serial 7 -out proof.pem\n  \
-        provost dps certificate verify --certificate-name my-ca --path proof.pem")]
+        samples/certificates.sh certificates press-0001\n  \
+        provost dps certificate create -n my-ca --path certificates/root.pem\n  \
+        provost dps certificate generate-verification-code -n my-ca --output table | tee code.txt\n  \
+        code=$(awk '/verificationCode/ { print $2 }' code.txt)\n  \
+        openssl req -new -newkey rsa:2048 -nodes -subj \"/CN=$code\" \\\n    \
+        -keyout certificates/proof.key -out certificates/proof.csr\n  \
+        openssl x509 -req -in certificates/proof.csr -set_serial 7 -out certificates/proof.pem \\\n    \
+        -CA certificates/root.pem -CAkey certificates/root.key\n  \
+        provost dps certificate verify -n my-ca --path certificates/proof.pem")]
     Verify(VerifyArguments),
 }
 

@@ -12,10 +12,10 @@ use crate::output::Column;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum EnrollmentVerb {
     /// Enroll a device
-    #[command(
-        after_help = "Examples:\n  provost dps enrollment create --eid press-1 --attestation-type symmetrickey --show-keys\n  \
-        provost dps enrollment create --eid press-2 --attestation-type x509 --cp press-2.pem"
-    )]
+    #[command(after_help = "Examples:\n  \
+        provost dps enrollment create --eid press-1 --attestation-type symmetrickey --show-keys\n  \
+        samples/certificates.sh certificates press-2\n  \
+        provost dps enrollment create --eid press-2 --cp certificates/press-2.pem")]
     Create(Box<CreateArguments>),
     /// Show one
     #[command(

@@ -13,11 +13,12 @@ use crate::output::Column;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum GroupVerb {
     /// Make a group
-    #[command(
-        after_help = "Examples:\n  provost dps enrollment-group create --gid line-1 --attestation-type symmetrickey\n  \
-        provost dps enrollment-group create --gid line-2 --attestation-type x509 --cp intermediate.pem\n  \
-        provost dps enrollment-group create --gid line-3 --attestation-type x509 --root-ca-name my-root"
-    )]
+    #[command(after_help = "Examples:\n  \
+        provost dps enrollment-group create --gid line-1 --attestation-type symmetrickey\n\n  \
+        samples/certificates.sh certificates press-0001\n  \
+        provost dps enrollment-group create --gid line-2 --cp certificates/intermediate.pem\n\n  \
+        provost dps certificate create -n my-root --path certificates/root.pem --verified\n  \
+        provost dps enrollment-group create --gid line-3 --root-ca-name my-root")]
     Create(Box<CreateArguments>),
     /// Show one
     #[command(

@@ -11,7 +11,7 @@ use crate::cli::{Context, Failure};
 pub(in crate::cli) enum MethodVerb {
     /// Call a method of a connected device and print what it answers
     #[command(after_help = "Example, while the device of the quickstart is running:\n  \
-        provost hub method invoke --device-id press-0001 --method-name reboot --method-payload '{\"delay\":5}'")]
+        provost hub method invoke --device-id press-0001 --mn reboot --mp '{\"delay\":5}'")]
     Invoke(InvokeArguments),
 }
 

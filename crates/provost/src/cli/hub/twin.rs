@@ -17,7 +17,7 @@ pub(in crate::cli) enum TwinVerb {
     Update(WriteArguments),
     /// Replace tags and desired properties as wholes
     #[command(after_help = "Example:\n  provost simulate --devices 1 --prefix twin\n  \
-        provost hub twin replace --device-id twin-0000001 --json '{\"tags\":{},\"properties\":{\"desired\":{\"rate\":5}}}'")]
+        provost hub twin replace --device-id twin-0000001 --tags '{}' --desired '{\"rate\":5}'")]
     Replace(WriteArguments),
 }
 
