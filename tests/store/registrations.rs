@@ -1,6 +1,6 @@
 use provost_model::{
-    Assignment,     DeviceId, EnrollmentGroupId, Etag, OperationId, PageSize, RegistrationFailure, RegistrationId,
-    RegistrationRecord, RegistrationState, Substatus, Timestamp,
+    Assignment, DeviceId, EnrollmentGroupId, Etag, OperationId, PageSize, RegistrationFailure,
+    RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
 };
 use provost_store::{RegistrationFilter, Store, StoreError};
 use provost_testkit::TestStore;
@@ -57,7 +57,10 @@ async fn every_state_comes_back() {
         written.payload = Some(json!({"hello": [1, null]}));
         if written.state.assignment().is_none() {
             let device_id = DeviceId::parse("Before").unwrap();
-            written.kept = Some(Assignment { hub: hub(), device_id });
+            written.kept = Some(Assignment {
+                hub: hub(),
+                device_id,
+            });
         }
         put(&test.store, written.clone()).await;
         let id = RegistrationId::parse("dev").unwrap();

@@ -59,7 +59,7 @@ run(async () => {
   const query = service.createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }, 1);
   let largest = 0;
   do {
-    const page = (await query.next()).responseBody;
+    const page = (await query.next(query.continuationToken)).responseBody;
     largest = Math.max(largest, page.length);
     found.push(...page.map((item) => item.enrollmentGroupId));
   } while (query.hasMoreResults);

@@ -93,7 +93,7 @@ async function bulkAndQuery() {
   let pages = 0;
   let type;
   do {
-    const page = await query.next();
+    const page = await query.next(query.continuationToken);
     type = page.httpResponse.headers['x-ms-item-type'];
     found.push(...page.responseBody.map((item) => item.registrationId));
     pages += 1;

@@ -27,7 +27,7 @@ run(async () => {
   const query = service.createEnrollmentGroupDeviceRegistrationStateQuery({ query: '*' }, 'node-records', 2);
   const pages = [];
   do {
-    pages.push((await query.next()).responseBody.map((item) => item.registrationId));
+    pages.push((await query.next(query.continuationToken)).responseBody.map((item) => item.registrationId));
   } while (query.hasMoreResults);
   proveEqual(pages.flat().sort(), ids, 'the query over the group finds its three records');
   prove(pages.length >= 2 && pages.every((page) => page.length <= 2), 'it comes in pages of two', pages);
