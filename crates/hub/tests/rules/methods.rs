@@ -190,6 +190,21 @@ async fn caller_that_went_away_before_the_device_came_runs_nothing() {
 }
 
 #[tokio::test]
+async fn caller_that_went_away_before_the_device_took_the_method_runs_nothing() {
+    let scene = Scene::new().await;
+    let session = scene.listen().await;
+    // More than may be in flight: each one is forgotten with its caller.
+    for _ in 0..20 {
+        let calling = scene.call(request(30, 0));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        calling.abort();
+        assert!(calling.await.unwrap_err().is_cancelled());
+    }
+    let nothing = tokio::time::timeout(Duration::from_secs(400), session.next_event());
+    assert!(nothing.await.is_err());
+}
+
+#[tokio::test]
 async fn too_many_methods_in_flight_are_refused() {
     let scene = Scene::new().await;
     let session = scene.listen().await;
