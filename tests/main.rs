@@ -4,5 +4,6 @@
 mod access;
 mod audit;
 mod flows;
+mod operations;
 mod robustness;
 mod store;

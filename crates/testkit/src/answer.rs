@@ -91,7 +91,7 @@ impl Answer {
         }
         let named = self.header(HEADER_ERROR_CODE);
         let base = u32::from(self.status) * 1000;
-        let by_name = named.and_then(|named| (base..base + 1000).find(|code| name(*code) == named));
+        let by_name = named.and_then(|named| (base + 1..base + 1000).find(|code| name(*code) == named));
         by_name.unwrap_or(0)
     }
 }

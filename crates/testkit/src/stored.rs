@@ -1,7 +1,7 @@
 use provost_model::{
-    AccessPolicy, AccessRights, Action, Actor, AuditEvent, DeviceId, DeviceIdentity, DpsName, HubName,
-    KeyPair, PageSize, PolicyName, PolicyOwner, RegistrationId, RegistrationRecord, SymmetricKey,
-    ambient::SystemRandom, twin::Twin,
+    AccessPolicy, AccessRights, Action, Actor, AuditEvent, AuthorityOwner, CertificateName, DeviceId,
+    DeviceIdentity, DpsName, HubName, KeyPair, PageSize, PolicyName, PolicyOwner, RegistrationId,
+    RegistrationRecord, SymmetricKey, ambient::SystemRandom, twin::Twin,
 };
 use provost_store::{RegistrationFilter, Store, StoreError, StoredAuditEvent};
 
@@ -65,6 +65,18 @@ impl Stored {
             .read(move |tx| tx.twin(&hub, &id))
             .await
             .expect("the store answers")
+    }
+
+    /// The verification code a CA certificate of the provisioning service waits for.
+    pub async fn verification_code(&self, name: &str) -> Option<String> {
+        let owner = AuthorityOwner::Dps(self.dps.clone());
+        let name = CertificateName::parse(name).expect("a name");
+        let found = self
+            .store
+            .read(move |tx| tx.certificate_authority(&owner, &name))
+            .await;
+        let found = found.expect("the store answers")?;
+        found.verification_code.map(|code| code.expose().clone())
     }
 
     /// Every audit event, oldest first.

@@ -1,0 +1,78 @@
+//! Every operation of every API once, in an order in which each succeeds: what [`crate::access`] and
+//! [`crate::audit`] go through.
+
+mod catalogue;
+mod name;
+mod world;
+
+use provost_model::AccessRight;
+use serde_json::Value;
+
+pub(crate) use self::catalogue::catalogue;
+pub(crate) use self::name::{NAMES, name};
+pub(crate) use self::world::World;
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Anyone.
+    Open,
+    /// A policy of the provisioning service with this right.
+    Dps(AccessRight),
+    /// A policy of the hub with this right.
+    Hub(AccessRight),
+    /// The holder of an admin token, who is answered in the shape of the management plane.
+    Management,
+    /// The holder of an admin token, who is answered in the shape of our own addresses.
+    Own,
+    /// The device itself.
+    Device,
+}
+
+/// One operation as it is called.
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
+    pub(crate) door: Door,
+    /// The status when everything is right.
+    pub(crate) status: u16,
+    /// Action, kind and key of the audit event it leaves, if it leaves one.
+    pub(crate) event: Option<(&'static str, &'static str, String)>,
+}
+
+impl Operation {
+    fn new(door: Door, method: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body: None,
+            door,
+            status: 200,
+            event: None,
+        }
+    }
+
+    fn body(self, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    fn leaves(self, action: &'static str, kind: &'static str, key: &str) -> Self {
+        Self {
+            event: Some((action, kind, key.to_owned())),
+            ..self
+        }
+    }
+
+    /// What it is, for messages.
+    pub(crate) fn title(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}

@@ -1,0 +1,192 @@
+use provost_model::AccessRight::{
+    EnrollmentRead, EnrollmentWrite, RegistrationStatusRead, RegistrationStatusWrite, RegistryRead,
+    RegistryWrite, ServiceConnect,
+};
+use serde_json::{Value, json};
+
+use super::{Door, Operation, World};
+
+/// Every operation, each after those it needs.
+pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
+    let mut all = enrollments();
+    all.extend(groups());
+    all.extend(device(world));
+    all.extend(registrations());
+    all.extend(hub());
+    all.extend(management(world));
+    all.extend(own(world));
+    all
+}
+
+fn keys() -> Value {
+    let keys =
+        json!({ "primaryKey": "a2V5a2V5a2V5a2V5a2V5a2V5", "secondaryKey": "a2V5a2V5a2V5a2V5a2V5a2V6" });
+    json!({ "type": "symmetricKey", "symmetricKey": keys })
+}
+
+fn enrollments() -> Vec<Operation> {
+    let (read, write) = (Door::Dps(EnrollmentRead), Door::Dps(EnrollmentWrite));
+    let body = json!({ "registrationId": "press-1", "attestation": keys() });
+    let item = json!({ "registrationId": "press-2", "attestation": keys() });
+    vec![
+        Operation::new(write, "PUT", "/enrollments/press-1")
+            .body(body)
+            .leaves("create", "enrollment", "press-1"),
+        Operation::new(read, "GET", "/enrollments/press-1"),
+        Operation::new(read, "POST", "/enrollments/query").body(json!({ "query": "*" })),
+        Operation::new(read, "POST", "/enrollments/press-1/attestationmechanism").leaves(
+            "reveal",
+            "enrollment",
+            "press-1",
+        ),
+        Operation::new(write, "POST", "/enrollments")
+            .body(json!({ "mode": "create", "enrollments": [item] }))
+            .leaves("create", "enrollment", "press-2"),
+        Operation::new(write, "DELETE", "/enrollments/press-1")
+            .status(204)
+            .leaves("delete", "enrollment", "press-1"),
+    ]
+}
+
+fn groups() -> Vec<Operation> {
+    let (read, write) = (Door::Dps(EnrollmentRead), Door::Dps(EnrollmentWrite));
+    let body = json!({ "enrollmentGroupId": "line-1", "attestation": keys() });
+    let item = json!({ "enrollmentGroupId": "line-2", "attestation": keys() });
+    vec![
+        Operation::new(write, "PUT", "/enrollmentGroups/line-1")
+            .body(body)
+            .leaves("create", "enrollmentGroup", "line-1"),
+        Operation::new(read, "GET", "/enrollmentGroups/line-1"),
+        Operation::new(read, "POST", "/enrollmentGroups/query").body(json!({ "query": "*" })),
+        Operation::new(read, "POST", "/enrollmentGroups/line-1/attestationmechanism").leaves(
+            "reveal",
+            "enrollmentGroup",
+            "line-1",
+        ),
+        Operation::new(write, "POST", "/enrollmentGroups")
+            .body(json!({ "mode": "create", "enrollmentGroups": [item] }))
+            .leaves("create", "enrollmentGroup", "line-2"),
+        Operation::new(write, "DELETE", "/enrollmentGroups/line-1")
+            .status(204)
+            .leaves("delete", "enrollmentGroup", "line-1"),
+    ]
+}
+
+fn device(world: &World) -> Vec<Operation> {
+    let base = format!("/{}/registrations/known", world.server.dps().id_scope);
+    let body = json!({ "registrationId": "known" });
+    vec![
+        Operation::new(Door::Device, "GET", format!("{base}/operations/{{operation}}")),
+        Operation::new(Door::Device, "POST", base.clone()).body(body.clone()),
+        Operation::new(Door::Device, "PUT", format!("{base}/register"))
+            .body(body)
+            .status(202)
+            .leaves("register", "registration", "known"),
+    ]
+}
+
+fn registrations() -> Vec<Operation> {
+    let read = Door::Dps(RegistrationStatusRead);
+    vec![
+        Operation::new(read, "GET", "/registrations/known"),
+        Operation::new(read, "POST", "/registrations/line-2/query").body(json!({ "query": "*" })),
+        Operation::new(
+            Door::Dps(RegistrationStatusWrite),
+            "DELETE",
+            "/registrations/known",
+        )
+        .status(204)
+        .leaves("delete", "registration", "known"),
+    ]
+}
+
+fn hub() -> Vec<Operation> {
+    let (read, write, service) = (
+        Door::Hub(RegistryRead),
+        Door::Hub(RegistryWrite),
+        Door::Hub(ServiceConnect),
+    );
+    let tags = json!({ "tags": { "hall": 7 } });
+    vec![
+        Operation::new(write, "PUT", "/devices/dev-1")
+            .body(json!({ "deviceId": "dev-1" }))
+            .leaves("create", "device", "dev-1"),
+        Operation::new(read, "GET", "/devices/dev-1"),
+        Operation::new(read, "GET", "/devices?top=10"),
+        Operation::new(write, "POST", "/devices")
+            .body(json!([{ "id": "dev-2", "importMode": "create" }]))
+            .leaves("create", "device", "dev-2"),
+        Operation::new(read, "GET", "/statistics/devices"),
+        Operation::new(service, "GET", "/statistics/service"),
+        Operation::new(service, "GET", "/twins/dev-1"),
+        Operation::new(service, "PATCH", "/twins/dev-1")
+            .body(tags.clone())
+            .leaves("update", "twin", "dev-1"),
+        Operation::new(service, "PUT", "/twins/dev-1")
+            .body(tags)
+            .leaves("update", "twin", "dev-1"),
+        // Nobody is connected: past the door it is 404103.
+        Operation::new(service, "POST", "/twins/dev-1/methods")
+            .body(json!({ "methodName": "m" }))
+            .status(404),
+        Operation::new(write, "DELETE", "/devices/dev-1")
+            .status(204)
+            .leaves("delete", "device", "dev-1"),
+    ]
+}
+
+fn management(world: &World) -> Vec<Operation> {
+    let kind = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.Devices";
+    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let instance = format!("{kind}/provisioningServices/{dps}");
+    let anchor = format!("{instance}/certificates/anchor");
+    let upload = json!({ "properties": { "certificate": world.authority.pem() } });
+    let ask = |method, path: String| Operation::new(Door::Management, method, path);
+    let owner = "provisioningserviceowner";
+    vec![
+        ask("GET", format!("{kind}/provisioningServices")),
+        ask("GET", instance.clone()),
+        ask("POST", format!("{instance}/listkeys")).leaves("reveal", "accessPolicy", "*"),
+        ask("POST", format!("{instance}/keys/{owner}/listkeys")).leaves("reveal", "accessPolicy", owner),
+        ask("POST", format!("{kind}/IotHubs/{hub}/listkeys")).leaves("reveal", "accessPolicy", "*"),
+        ask("PUT", anchor.clone())
+            .body(upload)
+            .leaves("create", "caCertificate", "anchor"),
+        ask("GET", format!("{instance}/certificates")),
+        ask("GET", anchor.clone()),
+        ask("POST", format!("{anchor}/generateVerificationCode")).leaves("update", "caCertificate", "anchor"),
+        ask("POST", format!("{anchor}/verify")).leaves("verify", "caCertificate", "anchor"),
+        ask("DELETE", anchor)
+            .status(204)
+            .leaves("delete", "caCertificate", "anchor"),
+    ]
+}
+
+fn own(world: &World) -> Vec<Operation> {
+    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let links = format!("/provost/dps/{dps}/linkedHubs");
+    let ask = |method, path: String| Operation::new(Door::Own, method, path);
+    vec![
+        Operation::new(Door::Open, "GET", "/provost/health"),
+        Operation::new(
+            Door::Hub(ServiceConnect),
+            "GET",
+            format!("/provost/hubs/{hub}/telemetry?after=0"),
+        ),
+        ask("POST", "/provost/adminTokens".to_owned())
+            .body(json!({ "name": "second" }))
+            .leaves("create", "adminToken", "second"),
+        ask("GET", "/provost/hubs".to_owned()),
+        ask("POST", "/provost/hubs".to_owned())
+            .body(json!({ "name": "hub2", "host": "hub2.localhost" }))
+            .leaves("create", "hub", "hub2"),
+        ask("GET", links.clone()),
+        ask("PUT", format!("{links}/hub2"))
+            .body(json!({ "allocationWeight": 2 }))
+            .leaves("update", "linkedHub", "hub2"),
+        ask("GET", format!("{links}/hub2")),
+        ask("DELETE", format!("{links}/hub2"))
+            .status(204)
+            .leaves("delete", "linkedHub", "hub2"),
+    ]
+}

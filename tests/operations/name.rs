@@ -1,0 +1,145 @@
+use provost_wire::Routed;
+use provost_wire::arm::ArmOperation;
+use provost_wire::dps::device::DeviceOperation;
+use provost_wire::dps::service::ServiceOperation;
+use provost_wire::http::{Route, parse_route};
+use provost_wire::hub::service::HubOperation;
+use provost_wire::own::OwnOperation;
+
+/// The name of every operation. A new one does not compile until it is named in [`name`], and the
+/// tests fail until it stands here and in the catalogue.
+pub(crate) const NAMES: [&str; 48] = [
+    "dps put enrollment",
+    "dps get enrollment",
+    "dps delete enrollment",
+    "dps query enrollments",
+    "dps bulk enrollments",
+    "dps reveal enrollment",
+    "dps put group",
+    "dps get group",
+    "dps delete group",
+    "dps query groups",
+    "dps bulk groups",
+    "dps reveal group",
+    "dps get registration",
+    "dps delete registration",
+    "dps query registrations",
+    "device register",
+    "device operation status",
+    "device status lookup",
+    "hub get device",
+    "hub put device",
+    "hub delete device",
+    "hub list devices",
+    "hub bulk devices",
+    "hub device statistics",
+    "hub service statistics",
+    "hub get twin",
+    "hub replace twin",
+    "hub patch twin",
+    "hub invoke method",
+    "arm list instances",
+    "arm get instance",
+    "arm list keys",
+    "arm list key",
+    "arm list certificates",
+    "arm get certificate",
+    "arm put certificate",
+    "arm delete certificate",
+    "arm generate code",
+    "arm verify certificate",
+    "own health",
+    "own create admin token",
+    "own list hubs",
+    "own add hub",
+    "own read telemetry",
+    "own list linked hubs",
+    "own get linked hub",
+    "own put linked hub",
+    "own delete linked hub",
+];
+
+/// Which operation a request line asks for.
+pub(crate) fn name(method: &str, path: &str) -> &'static str {
+    match parse_route(method, path, "api-version=2021-10-01") {
+        Routed::To(Route::DpsService(route)) => dps(&route.operation),
+        Routed::To(Route::DpsDevice(route)) => device(&route.operation),
+        Routed::To(Route::Hub(route)) => hub(&route.operation),
+        Routed::To(Route::Arm(route)) => arm(&route.operation),
+        Routed::To(Route::Own(operation)) => own(&operation),
+        other => panic!("{method} {path} is no operation: {other:?}"),
+    }
+}
+
+fn dps(operation: &ServiceOperation) -> &'static str {
+    match operation {
+        ServiceOperation::PutEnrollment(_) => "dps put enrollment",
+        ServiceOperation::GetEnrollment(_) => "dps get enrollment",
+        ServiceOperation::DeleteEnrollment(_) => "dps delete enrollment",
+        ServiceOperation::QueryEnrollments => "dps query enrollments",
+        ServiceOperation::BulkEnrollments => "dps bulk enrollments",
+        ServiceOperation::EnrollmentAttestation(_) => "dps reveal enrollment",
+        ServiceOperation::PutGroup(_) => "dps put group",
+        ServiceOperation::GetGroup(_) => "dps get group",
+        ServiceOperation::DeleteGroup(_) => "dps delete group",
+        ServiceOperation::QueryGroups => "dps query groups",
+        ServiceOperation::BulkGroups => "dps bulk groups",
+        ServiceOperation::GroupAttestation(_) => "dps reveal group",
+        ServiceOperation::GetRegistration(_) => "dps get registration",
+        ServiceOperation::DeleteRegistration(_) => "dps delete registration",
+        ServiceOperation::QueryRegistrations(_) => "dps query registrations",
+    }
+}
+
+fn device(operation: &DeviceOperation) -> &'static str {
+    match operation {
+        DeviceOperation::Register => "device register",
+        DeviceOperation::OperationStatus(_) => "device operation status",
+        DeviceOperation::StatusLookup => "device status lookup",
+    }
+}
+
+fn hub(operation: &HubOperation) -> &'static str {
+    match operation {
+        HubOperation::GetDevice(_) => "hub get device",
+        HubOperation::PutDevice(_) => "hub put device",
+        HubOperation::DeleteDevice(_) => "hub delete device",
+        HubOperation::ListDevices { .. } => "hub list devices",
+        HubOperation::BulkDevices => "hub bulk devices",
+        HubOperation::DeviceStatistics => "hub device statistics",
+        HubOperation::ServiceStatistics => "hub service statistics",
+        HubOperation::GetTwin(_) => "hub get twin",
+        HubOperation::ReplaceTwin(_) => "hub replace twin",
+        HubOperation::PatchTwin(_) => "hub patch twin",
+        HubOperation::InvokeMethod(_) => "hub invoke method",
+    }
+}
+
+fn arm(operation: &ArmOperation) -> &'static str {
+    match operation {
+        ArmOperation::ListInstances => "arm list instances",
+        ArmOperation::GetInstance(_) => "arm get instance",
+        ArmOperation::ListKeys(_) => "arm list keys",
+        ArmOperation::ListKey(..) => "arm list key",
+        ArmOperation::ListCertificates(_) => "arm list certificates",
+        ArmOperation::GetCertificate(..) => "arm get certificate",
+        ArmOperation::PutCertificate(..) => "arm put certificate",
+        ArmOperation::DeleteCertificate(..) => "arm delete certificate",
+        ArmOperation::GenerateVerificationCode(..) => "arm generate code",
+        ArmOperation::VerifyCertificate(..) => "arm verify certificate",
+    }
+}
+
+fn own(operation: &OwnOperation) -> &'static str {
+    match operation {
+        OwnOperation::Health => "own health",
+        OwnOperation::CreateAdminToken => "own create admin token",
+        OwnOperation::ListHubs => "own list hubs",
+        OwnOperation::AddHub => "own add hub",
+        OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
+        OwnOperation::GetLinkedHub(..) => "own get linked hub",
+        OwnOperation::PutLinkedHub(..) => "own put linked hub",
+        OwnOperation::DeleteLinkedHub(..) => "own delete linked hub",
+    }
+}
