@@ -63,7 +63,7 @@ ROOMS_OF_PACKAGE = {
     "hyper-util": {"provost-transport", "provost-device", "provost"},
     "rusqlite": {"provost-store"},
     "rustls": {"provost-transport", "provost-device", "provost", "provost-testkit", "provost-tests", "provost-benches"},
-    "tokio-postgres": {"provost-store"},
+    "tokio-postgres": {"provost-store", "provost-testkit"},
     "tokio-rustls": {
         "provost-transport",
         "provost-device",
@@ -86,8 +86,8 @@ ROOMS_OF_ROOM = {
     "provost-attestation": {"provost-model", "provost-pki"},
     "provost-wire": {"provost-model"},
     "provost-store": {"provost-model"},
-    "provost-provisioning": {"provost-model", "provost-pki", "provost-attestation", "provost-store"},
-    "provost-hub": {"provost-model", "provost-pki", "provost-attestation", "provost-store"},
+    "provost-provisioning": {"provost-model", "provost-pki", "provost-attestation", "provost-wire", "provost-store"},
+    "provost-hub": {"provost-model", "provost-pki", "provost-attestation", "provost-wire", "provost-store"},
     "provost-transport": {
         "provost-model",
         "provost-pki",
