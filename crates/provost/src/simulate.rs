@@ -35,15 +35,18 @@ pub(crate) async fn run(arguments: SimulateArguments, context: &Context) -> Resu
         "{} devices through enrollment group {}",
         arguments.devices, enrollment.group_id
     ));
-    let outcome = tokio::select! {
+    let report = tokio::select! {
         report = Box::pin(work(&arguments, &network, &enrollment)) => Some(report),
         _ = tokio::signal::ctrl_c() => None,
     };
-    if arguments.cleanup {
-        cleanup::run(&arguments, context, &enrollment).await?;
+    if let Some(report) = &report {
+        report.print(context.output)?;
     }
-    let report = outcome.ok_or_else(|| Failure::Incomplete("interrupted".to_owned()))?;
-    report.print(context.output)?;
+    if arguments.cleanup {
+        let hubs = report.as_ref().map(Report::hubs);
+        cleanup::run(&arguments, context, &enrollment, hubs).await?;
+    }
+    let report = report.ok_or_else(|| Failure::Incomplete("interrupted".to_owned()))?;
     report.verdict()
 }
 

@@ -1,7 +1,7 @@
+use std::fmt;
 use std::io::{self, Write};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A line of talk on stderr. Nobody reading it is no reason to fail.
 pub fn say(text: &str) {
@@ -16,16 +16,13 @@ pub fn warn(text: &str) {
 /// A progress bar on stderr; invisible when that is no terminal.
 pub fn bar(total: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{msg:<12} {bar:30} {pos}/{len}  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{msg:<12} {bar:30} {pos}/{len}  {rate}  {eta} left");
     if let Ok(style) = style {
+        let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // Writing to the bar's own text cannot fail.
+            let _ = write!(text, "{:.0}/s", state.per_sec());
+        });
         bar.set_style(style.progress_chars("=> "));
     }
     bar.with_message(what)
-}
-
-/// A sign of life on stderr for work without a known end.
-pub fn spinner(what: &'static str) -> ProgressBar {
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what);
-    spinner.enable_steady_tick(Duration::from_millis(120));
-    spinner
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::arguments::SimulateArguments;
@@ -12,11 +14,13 @@ const HUB_API_VERSION: &str = "2021-04-12";
 const BULK: usize = 100;
 
 /// Deletes the registration records and hub devices of this run, and its group if it was made here.
-/// What is not there any more is no failure.
+/// What is not there any more is no failure. `hubs` are the host names devices were assigned to;
+/// without them every hub is looked at.
 pub(super) async fn run(
     arguments: &SimulateArguments,
     context: &Context,
     enrollment: &Enrollment,
+    hubs: Option<&BTreeSet<String>>,
 ) -> Result<(), Failure> {
     let mut dps = client(arguments, context)?;
     // First the group, so that nobody registers again meanwhile.
@@ -34,6 +38,9 @@ pub(super) async fn run(
     progress.finish_and_clear();
     for name in context.locator.hub_names().await? {
         let hub = context.locator.find_hub(Some(&name)).await?;
+        if hubs.is_some_and(|hubs| !hubs.contains(&hub.host)) {
+            continue;
+        }
         let mut hub = context.locator.client(&hub, HUB_API_VERSION)?;
         for ids in ids.chunks(BULK) {
             delete_devices(&mut hub, ids).await?;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,11 @@ pub(super) struct Registrations {
 impl Registrations {
     pub(super) fn count(&self) -> usize {
         self.registered.len()
+    }
+
+    /// Host names of the hubs devices were assigned to.
+    pub(super) fn hubs(&self) -> BTreeSet<String> {
+        self.registered.iter().map(|one| one.device.hub.clone()).collect()
     }
 
     /// From the first byte to the assignment, as a device sees it.

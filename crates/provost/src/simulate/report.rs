@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ use crate::output::{Format, Output, rows_table};
 pub(super) struct Report {
     facts: Map<String, Value>,
     failures: BTreeMap<String, usize>,
+    hubs: BTreeSet<String>,
 }
 
 impl Report {
@@ -21,6 +22,7 @@ impl Report {
         let mut report = Self {
             facts: Map::new(),
             failures: BTreeMap::new(),
+            hubs: registrations.hubs(),
         };
         let count = registrations.count();
         report.add("devices", json!(devices));
@@ -32,6 +34,11 @@ impl Report {
         }
         report.add_failures("register", &registrations.failures);
         report
+    }
+
+    /// Host names of the hubs devices were assigned to.
+    pub(super) fn hubs(&self) -> &BTreeSet<String> {
+        &self.hubs
     }
 
     /// Adds the connections to hubs.
@@ -139,6 +146,7 @@ mod tests {
         Report {
             facts: Map::new(),
             failures: BTreeMap::new(),
+            hubs: BTreeSet::new(),
         }
     }
 

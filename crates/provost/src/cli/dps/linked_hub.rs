@@ -14,7 +14,7 @@ pub(in crate::cli) enum LinkedHubVerb {
     List(DpsName),
     /// Link a hub, or change its link, so that devices can be assigned to it
     #[command(
-        after_help = "Example:\n  provost hub create --name hub-b\n  provost dps linked-hub create --hub-name hub-b"
+        after_help = "Example:\n  provost hub create --name hub-b\n  provost dps linked-hub create --hub-name hub-b --apply-allocation-policy false"
     )]
     Create(CreateArguments),
     /// Take a link away; devices that were assigned to the hub stay there
