@@ -108,7 +108,7 @@ impl MqttServer {
         match service {
             Service::Dps(username) => {
                 let session = dps::DpsSession::new(&self.parts, peer, username, password);
-                Box::pin(session.run(connection, shutdown)).await;
+                Box::pin(session.run(connection, keep_alive, shutdown)).await;
             }
             Service::Hub(username) => {
                 let connect = Box::pin(hub::connect(&self.parts, &peer, username, password)).await;

@@ -1,5 +1,7 @@
 //! A device's session with the provisioning service (dps-device-api.md 3).
 
+use std::time::Duration;
+
 use provost_model::{OperationId, Secret};
 use provost_provisioning::RegistrationCaller;
 use provost_wire::dps::device::{RESPONSE_FILTER, RequestTopic, Username, answer_topic, parse_request};
@@ -53,7 +55,12 @@ impl<'a> DpsSession<'a> {
     }
 
     /// Serves the device until it leaves or breaks the rules.
-    pub(super) async fn run<S>(mut self, mut connection: Connection<S>, mut shutdown: Shutdown)
+    pub(super) async fn run<S>(
+        mut self,
+        mut connection: Connection<S>,
+        keep_alive: Duration,
+        mut shutdown: Shutdown,
+    )
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
@@ -64,7 +71,8 @@ impl<'a> DpsSession<'a> {
             return_code: ConnectReturnCode::Accepted,
         };
         connection.outbox().connack(accepted);
-        let mut patience = Patience::new(self.parts.limits.provisioning_silence, None);
+        let silence = keep_alive.min(self.parts.limits.provisioning_silence);
+        let mut patience = Patience::new(silence, None);
         loop {
             if connection.flush().await.is_err() {
                 break;
