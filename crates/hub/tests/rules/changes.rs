@@ -1,16 +1,24 @@
 use std::time::Duration;
 
-use provost_hub::{CloseReason, ConnectRequest, Feature, HubError, SessionEvent};
+use provost_hub::{CloseReason, ConnectRequest, Feature, HubError, HubService, SessionEvent};
 use provost_model::twin::TwinWrite;
 use provost_model::{Change, DeviceAuthKind, DeviceStatus, IfMatch, PolicyName, PolicyOwner};
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::certificates::root;
 use crate::house::{HOST, House, device, event, keys, made};
 
+/// A follower that has begun: what happens from here on is a change to it.
+async fn follow(node: &HubService) -> JoinHandle<()> {
+    let following = tokio::spawn(node.clone().follow_changes());
+    tokio::task::yield_now().await;
+    following
+}
+
 async fn connect(
-    node: &provost_hub::HubService,
+    node: &HubService,
     id: &str,
     token: &str,
 ) -> Result<provost_hub::DeviceSession, provost_hub::ConnectRefusal> {
@@ -27,7 +35,7 @@ async fn connect(
 async fn session_on_another_node_is_closed() {
     let house = House::new().await;
     let node = house.second_node();
-    let following = tokio::spawn(node.clone().follow_changes());
+    let following = follow(&node).await;
     let key = keys(&house.create("d1").await).primary;
     let token = house.token(&format!("{HOST}/devices/d1"), &key, None);
     let session = connect(&node, "d1", &token).await.unwrap();
@@ -41,7 +49,7 @@ async fn session_on_another_node_is_closed() {
 async fn desired_change_on_another_node_reaches_the_device() {
     let house = House::new().await;
     let node = house.second_node();
-    let following = tokio::spawn(node.clone().follow_changes());
+    let following = follow(&node).await;
     let key = keys(&house.create("d1").await).primary;
     let token = house.token(&format!("{HOST}/devices/d1"), &key, None);
     let session = connect(&node, "d1", &token).await.unwrap();
@@ -63,7 +71,7 @@ async fn desired_change_on_another_node_reaches_the_device() {
 #[tokio::test]
 async fn follower_does_not_tell_the_own_node_twice() {
     let house = House::new().await;
-    let following = tokio::spawn(house.service.clone().follow_changes());
+    let following = follow(&house.service).await;
     let session = house.connected("d1").await;
     session.subscribe(Feature::Desired).await.unwrap();
     let (caller, id) = (house.owner().await, device("d1"));
@@ -94,7 +102,7 @@ async fn follower_does_not_tell_the_own_node_twice() {
 #[tokio::test]
 async fn deleted_policy_closes_the_sessions_it_admitted() {
     let house = House::new().await;
-    let following = tokio::spawn(house.service.clone().follow_changes());
+    let following = follow(&house.service).await;
     let key = keys(&house.create("d1").await).primary;
     house.create("d2").await;
     let by_key = house.connect_with_key("d1", &key).await.unwrap();
@@ -119,7 +127,7 @@ async fn deleted_policy_closes_the_sessions_it_admitted() {
 #[tokio::test]
 async fn s13_deleted_ca_closes_the_sessions_it_admitted() {
     let house = House::new().await;
-    let following = tokio::spawn(house.service.clone().follow_changes());
+    let following = follow(&house.service).await;
     let ca = root("root", house.now());
     house.register_ca(&ca, true).await;
     let input = DeviceInput {
