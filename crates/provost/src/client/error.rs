@@ -28,6 +28,9 @@ pub enum ClientError {
     /// `--login` lacks what signs a request.
     #[error("--login needs SharedAccessKeyName and SharedAccessKey, or SharedAccessSignature")]
     LoginWithoutKey,
+    /// The management plane takes no shared access policy.
+    #[error("the management API of another server needs an admin token: give --token")]
+    NoToken,
     /// Nothing of this name is known.
     #[error("there is no {kind} named {name}; known: {known}")]
     UnknownName {

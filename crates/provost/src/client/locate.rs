@@ -165,6 +165,9 @@ impl Locator {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
+        if self.login.is_some() {
+            return Err(ClientError::NoToken);
+        }
         let path = self.resolve(&self.file()?.admin_token_file);
         let text = std::fs::read_to_string(&path).map_err(|source| ClientError::File { path, source })?;
         Ok(Secret::new(text.trim().to_owned()))
