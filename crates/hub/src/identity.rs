@@ -3,7 +3,7 @@
 //! declares; after the commit it calls [`HubService::recheck_device`](crate::HubService::recheck_device)
 //! before the device is answered.
 
-use provost_model::twin::Twin;
+use provost_model::twin::{Twin, check_initial};
 use provost_model::{DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, HubName, InitialTwin, Random};
 use provost_store::{ReadTx, WriteTx};
 use provost_wire::time::iso;
@@ -98,6 +98,7 @@ fn create(
         last_activity_at: None,
         generation_id,
     };
+    check_initial(&new.initial_twin)?;
     let twin = Twin::new(&new.initial_twin, tx.now(), iso);
     tx.insert_device(hub, &device, &twin)?;
     Ok(ProvisionedIdentity {

@@ -234,6 +234,16 @@ impl Twin {
     }
 }
 
+/// Judges a twin a device is to begin with, before anything is stored: the limits of a patch and of
+/// the documents it makes.
+pub fn check_initial(initial: &InitialTwin) -> Result<(), TwinError> {
+    let desired = without_read_only(&initial.desired);
+    limits::check_patch("tags", &initial.tags)?;
+    limits::check_patch("desired", &desired)?;
+    limits::check_size("tags", &initial.tags, MAX_TAGS)?;
+    limits::check_size("desired", &desired, MAX_DESIRED)
+}
+
 /// How an instant is written inside `$metadata`; the wire knows.
 pub type TimeFormat = fn(Timestamp) -> String;
 

@@ -1,3 +1,4 @@
+use provost_model::twin::check_initial;
 use provost_model::{AllocationPolicy, EnrollmentSettings, Etag, Timestamp};
 use provost_wire::dps::service::SettingsInput;
 
@@ -15,6 +16,10 @@ pub(crate) fn merged(
         return Err(ProvisioningError::invalid(
             "`customAllocationDefinition` is required when `allocationPolicy` is custom",
         ));
+    }
+    if let Some(twin) = &input.initial_twin {
+        // Refused here, where somebody can mend it, and not at a device's registration.
+        check_initial(twin).map_err(|error| ProvisioningError::invalid(format!("`initialTwin`: {error}")))?;
     }
     Ok(EnrollmentSettings {
         status: input.status.unwrap_or_default(),
@@ -38,7 +43,7 @@ pub(crate) fn touch(settings: &mut EnrollmentSettings, etag: Etag, now: Timestam
 
 #[cfg(test)]
 mod tests {
-    use provost_model::CustomAllocation;
+    use provost_model::{CustomAllocation, InitialTwin};
 
     use super::*;
     use crate::fixture::{NOW, settings};
@@ -54,6 +59,20 @@ mod tests {
             (merged.created_at, &merged.etag),
             (Timestamp::from_unix_seconds(1), &stored.etag)
         );
+    }
+
+    #[test]
+    fn an_initial_twin_over_its_limits_is_refused() {
+        let tags = serde_json::json!({ "not allowed": 1 });
+        let initial_twin = InitialTwin {
+            tags: tags.as_object().cloned().unwrap(),
+            ..InitialTwin::default()
+        };
+        let input = SettingsInput {
+            initial_twin: Some(initial_twin),
+            ..SettingsInput::default()
+        };
+        assert_eq!(merged(&input, None, NOW).unwrap_err().code(), 400_004);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A write of the registry: rows, the announcement that live sessions need, and the audit event.
 
-use provost_model::twin::Twin;
+use provost_model::twin::{Twin, check_initial};
 use provost_model::{
     Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, DeviceStatus, HubName, InitialTwin,
 };
@@ -22,6 +22,7 @@ pub(super) fn insert(
     device: DeviceIdentity,
     initial: &InitialTwin,
 ) -> Result<Audited<Written>, HubError> {
+    check_initial(initial)?;
     let twin = Twin::new(initial, tx.now(), provost_wire::time::iso);
     tx.insert_device(hub, &device, &twin)?;
     let event = event(actor, Action::Create, hub, &device.device_id);

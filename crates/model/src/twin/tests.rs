@@ -152,3 +152,16 @@ fn ten_levels_and_big_but_legal_values_pass() {
     )
     .unwrap();
 }
+
+#[test]
+fn an_initial_twin_keeps_the_limits_of_a_patch() {
+    let initial = |tags: Value, desired: Value| InitialTwin { tags: map(tags), desired: map(desired) };
+    assert_eq!(check_initial(&initial(json!({"a": 1}), json!({"b": null, "$version": 3}))), Ok(()));
+    for bad in [
+        initial(json!({"a b": 1}), json!({})),
+        initial(json!({}), json!({"$x": 1})),
+        initial(json!({"s": vec!["x".repeat(4096); 3]}), json!({})),
+    ] {
+        assert!(check_initial(&bad).is_err(), "{bad:?}");
+    }
+}
