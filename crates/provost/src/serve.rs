@@ -68,7 +68,6 @@ impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
-        let tls = tls_files::prepare(&config, ambient.clock.now(), &*ambient.random)?;
         let store = Store::open(StoreOptions {
             address: config.store.clone(),
             clock: Arc::clone(&ambient.clock),
@@ -77,6 +76,8 @@ impl Server {
         .await
         .context("cannot open the store")?;
         first_start::prepare(&config, &store, &ambient).await?;
+        let hubs = background::hub_hosts(&store).await?;
+        let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(HubOptions {
             store: store.clone(),
             clock: Arc::clone(&ambient.clock),

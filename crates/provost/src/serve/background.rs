@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_hub::HubService;
-use provost_store::{Store, StoreError};
+use provost_model::HostName;
+use provost_store::{ReadTx, Store, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
 use tokio::task::JoinSet;
@@ -17,6 +18,8 @@ use crate::config::Config;
 
 /// How often the files of the server certificate are looked at.
 const IDENTITY_LOOK: Duration = Duration::from_secs(2);
+/// The least time between two looks at the list of hubs.
+const HUBS_LOOK: Duration = Duration::from_secs(1);
 /// How often our own server certificate is looked at for renewal.
 const RENEWAL_LOOK: Duration = Duration::from_hours(12);
 /// How often old changes are forgotten, and how old they are then.
@@ -46,7 +49,7 @@ pub(super) fn start(
         spawn(
             tasks,
             shutdown,
-            renew_certificate(config.clone(), ambient.clone()),
+            renew_certificate(config.clone(), store.clone(), ambient.clone()),
         );
     }
 }
@@ -73,11 +76,37 @@ pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdo
     }
 }
 
-async fn renew_certificate(config: Config, ambient: Ambient) {
+/// The host names of every hub.
+pub(super) async fn hub_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
+    let read = |tx: &ReadTx<'_>| tx.hubs();
+    let hubs = store.read(read).await?;
+    Ok(hubs.into_iter().map(|hub| hub.host).collect())
+}
+
+/// Makes another server certificate in time, and when a hub was added.
+async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
     let mut ticks = every(RENEWAL_LOOK);
+    let mut changed = store.changed();
+    let mut named = Vec::new();
     loop {
-        ticks.tick().await;
-        if let Err(error) = tls_files::prepare(&config, ambient.clock.now(), &*ambient.random) {
+        let is_due = tokio::select! {
+            _ = ticks.tick() => true,
+            woken = changed.changed() => match woken {
+                Ok(()) => false,
+                Err(_) => return,
+            },
+        };
+        // Devices change all the time; a new hub can wait a moment.
+        tokio::time::sleep(HUBS_LOOK).await;
+        let prepared = match hub_hosts(&store).await {
+            Ok(hubs) if !is_due && hubs == named => Ok(()),
+            Ok(hubs) => {
+                named.clone_from(&hubs);
+                tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random).map(|_| ())
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = prepared {
             warn!(error = &*error, "cannot renew the server certificate");
         }
     }

@@ -27,7 +27,12 @@ pub(crate) struct TlsMaterial {
 }
 
 /// The operator's files, or our own ones, made or renewed when needed.
-pub(crate) fn prepare(config: &Config, now: Timestamp, random: &dyn Random) -> Result<TlsMaterial> {
+pub(crate) fn prepare(
+    config: &Config,
+    hubs: &[HostName],
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<TlsMaterial> {
     if let Some(files) = &config.tls_files {
         return Ok(TlsMaterial {
             files: files.clone(),
@@ -37,7 +42,7 @@ pub(crate) fn prepare(config: &Config, now: Timestamp, random: &dyn Random) -> R
     let folder = config.data.join("tls");
     private_file::make_folder(&folder)?;
     let (root, root_key) = root_authority(&folder, now, random)?;
-    let names = ServerNames::of(config);
+    let names = ServerNames::of(config, hubs);
     let files = TlsFiles {
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
@@ -58,8 +63,9 @@ struct ServerNames {
 }
 
 impl ServerNames {
-    /// The host and the aliases with one level below each, `localhost`, and the loopback addresses.
-    fn of(config: &Config) -> Self {
+    /// The host and the aliases with one level below each, `localhost`, the hubs by their exact names
+    /// (clients do not take `*.localhost`), and the loopback addresses.
+    fn of(config: &Config, hubs: &[HostName]) -> Self {
         let mut dns = Vec::new();
         let mut ip = vec![
             IpAddr::from([127, 0, 0, 1]),
@@ -73,6 +79,9 @@ impl ServerNames {
                 push_new(&mut dns, name.to_owned());
                 push_new(&mut dns, format!("*.{name}"));
             }
+        }
+        for hub in hubs.iter().filter(|hub| hub.key().parse::<IpAddr>().is_err()) {
+            push_new(&mut dns, hub.key().to_owned());
         }
         Self { dns, ip }
     }
