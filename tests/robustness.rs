@@ -1,1 +1,15 @@
+//! What arrives is not always what was meant: an error or a closed connection, and nobody else
+//! notices.
 
+mod malformed_certificates;
+mod malformed_documents;
+mod malformed_http;
+mod malformed_mqtt;
+mod malformed_tls;
+mod malformed_websocket;
+mod own_certificate;
+mod power_cut;
+mod shutdown;
+mod witness;
+
+use self::witness::Witness;

@@ -160,6 +160,16 @@ impl Leaf {
         self.certificate.common_name().expect("a common name")
     }
 
+    /// The leaf in DER.
+    pub fn der(&self) -> &[u8] {
+        self.certificate.der()
+    }
+
+    /// These certificates, whatever they are, with the leaf's key.
+    pub(crate) fn identity_with(&self, chain: Vec<Vec<u8>>) -> ClientIdentity {
+        self.show(chain.into_iter().map(CertificateDer::from).collect())
+    }
+
     /// The leaf in PEM.
     pub fn pem(&self) -> String {
         provost_pki::pem("CERTIFICATE", self.certificate.der())

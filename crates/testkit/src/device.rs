@@ -67,6 +67,15 @@ impl Device {
         }
     }
 
+    /// A device that shows these certificates, whatever they are, with the key of the leaf.
+    pub fn with_certificate(id: &str, leaf: &Leaf, chain: Vec<Vec<u8>>) -> Self {
+        Self {
+            id: id.to_owned(),
+            identity: Some(leaf.identity_with(chain)),
+            key: None,
+        }
+    }
+
     /// A device with a key of its own.
     pub fn with_key(id: &str, key: &SymmetricKey) -> Self {
         Self {
