@@ -1,6 +1,6 @@
 //! A crowd of devices in one process.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -49,15 +49,15 @@ struct Yield {
 /// Speaks [`crate::protocol`] on standard input and output.
 pub(crate) fn run() -> Result<()> {
     let mut input = std::io::stdin().lines();
-    let mut line = move || input.next().context("the parent went away");
-    let crowd = Arc::new(Crowd::prepare(serde_json::from_str(&line()??)?)?);
+    let line = input.next().context("no plan")??;
+    let crowd = Arc::new(Crowd::prepare(serde_json::from_str(&line)?)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     say("ready")?;
-    line()??;
+    input.next().context("no word to go")??;
     let (report, held) = runtime.block_on(crowd.work())?;
     say(&serde_json::to_string(&report)?)?;
     // Held sessions live in the runtime until the parent closes our input.
-    std::io::stdin().lock().lines().for_each(drop);
+    input.for_each(drop);
     drop(held);
     Ok(())
 }
