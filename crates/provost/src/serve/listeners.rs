@@ -14,7 +14,7 @@ use provost_transport::listener::{Listener, ListenerLimits};
 use provost_transport::mqtt::session::{MqttServer, SessionLimits};
 use provost_transport::peer::Peer;
 use provost_transport::shutdown::Shutdown;
-use provost_transport::tls::{ALPN_HTTP_1_1, ReloadingIdentity, handshake, server_config};
+use provost_transport::tls::{ALPN_HTTP_1_1, ReloadingIdentity, Secured, handshake, server_config};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -114,6 +114,25 @@ struct Front {
     handshake_timeout: Duration,
 }
 
+impl Front {
+    /// The TLS handshake; a client that is still at it when the server ends is not waited for.
+    async fn secure(
+        &self,
+        tls: Arc<ServerConfig>,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> Option<Secured<TcpStream>> {
+        let mut shutdown = self.shutdown.clone();
+        let outcome = tokio::select! {
+            () = shutdown.requested() => return None,
+            outcome = handshake(tls, stream, self.handshake_timeout) => outcome,
+        };
+        outcome
+            .inspect_err(|error| debug!(peer = %address, error = error as &dyn std::error::Error, "no handshake"))
+            .ok()
+    }
+}
+
 #[derive(Clone)]
 struct HttpsFront {
     front: Front,
@@ -132,11 +151,8 @@ impl HttpsFront {
             api,
             mqtt,
         } = self;
-        let stream = match handshake(tls, stream, front.handshake_timeout).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                return debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake");
-            }
+        let Some(stream) = front.secure(tls, stream, address).await else {
+            return;
         };
         let peer = Peer::of(&stream, address);
         let connection = api.connection(peer.clone());
@@ -157,12 +173,10 @@ struct MqttFront {
 impl MqttFront {
     async fn serve(self, stream: TcpStream, address: SocketAddr) {
         let Self { front, tls, mqtt } = self;
-        match handshake(tls, stream, front.handshake_timeout).await {
-            Ok(stream) => {
-                let peer = Peer::of(&stream, address);
-                mqtt.serve(stream, peer, front.shutdown).await;
-            }
-            Err(error) => debug!(peer = %address, error = &error as &dyn std::error::Error, "no handshake"),
-        }
+        let Some(stream) = front.secure(tls, stream, address).await else {
+            return;
+        };
+        let peer = Peer::of(&stream, address);
+        mqtt.serve(stream, peer, front.shutdown).await;
     }
 }
