@@ -124,19 +124,17 @@ fn publish(topic: &str, payload: &[u8], delivery: Delivery) -> Vec<u8> {
         duplicate: false,
         retain: false,
     };
-    match publish.encode(&mut packet) {
-        Ok(()) => packet,
-        // What the codec does not write is put together by hand.
-        Err(_) => {
-            let body = [
-                &[0, u8::try_from(topic.len()).unwrap()],
-                topic.as_bytes(),
-                payload,
-            ]
-            .concat();
-            [&[0x30, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
-        }
+    if publish.encode(&mut packet).is_ok() {
+        return packet;
     }
+    // What the codec does not write is put together by hand.
+    let body = [
+        &[0, u8::try_from(topic.len()).unwrap()],
+        topic.as_bytes(),
+        payload,
+    ]
+    .concat();
+    [&[0x30, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
 }
 
 fn subscribe(filter: &str) -> Vec<u8> {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use provost_model::Random;
 
-/// The same bytes in every run of a test (SplitMix64). Never for keys that matter.
+/// The same bytes in every run of a test (`SplitMix64`). Never for keys that matter.
 #[derive(Debug, Clone)]
 pub struct SeededRandom(Arc<AtomicU64>);
 
