@@ -16,6 +16,7 @@ mod load;
 mod machine;
 mod numbered;
 mod process;
+mod profile;
 mod protocol;
 mod report;
 mod run;

@@ -30,6 +30,10 @@ pub(crate) struct RunArguments {
     /// Leave out the part with a million enrollments
     #[arg(long)]
     without_scale: bool,
+    /// Sample where the server spends its time and leave the samples in this folder; implies
+    /// one round, without the part with a million enrollments
+    #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
+    profile: Option<PathBuf>,
 }
 
 /// How much.
@@ -67,7 +71,11 @@ const QUICK: Amounts = Amounts {
 
 /// Runs all of it and prints the result as Markdown.
 pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
-    let amounts = if arguments.quick { QUICK } else { FULL };
+    let mut amounts = if arguments.quick { QUICK } else { FULL };
+    if let Some(folder) = &arguments.profile {
+        std::fs::create_dir_all(folder)?;
+        amounts.rounds = 1;
+    }
     if arguments.write.is_some() && (arguments.quick || arguments.without_scale) {
         bail!("only a whole run may be written down");
     }
@@ -102,12 +110,11 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     }
     let machine = machine::describe()?;
     let first = machine::yardstick()?;
-    let (devices, memory) = devices::measure(amounts, binary, work)?;
-    let scale = if arguments.without_scale {
-        None
-    } else {
-        Some(scale::measure(amounts, binary, work)?)
-    };
+    let (devices, memory) = devices::measure(amounts, binary, work, arguments.profile.as_deref())?;
+    let is_scaled = !arguments.without_scale && arguments.profile.is_none();
+    let scale = is_scaled
+        .then(|| scale::measure(amounts, binary, work))
+        .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
         amounts: *amounts,

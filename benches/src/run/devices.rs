@@ -9,6 +9,7 @@ use super::{Amounts, group, memory, say};
 use crate::certificates::Intermediate;
 use crate::load::Sample;
 use crate::process::commit_count;
+use crate::profile::Profile;
 use crate::protocol::{Devices, Plan, Work};
 use crate::server::{Baseline, Server};
 
@@ -34,10 +35,17 @@ struct Bench<'a> {
     file: &'a Path,
     server: &'a Server,
     baseline: &'a Baseline,
+    /// Where samples go, when wanted.
+    profiles: Option<&'a Path>,
 }
 
 /// The rounds, and then the memory of sessions of the same devices.
-pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<(Vec<Round>, SessionMemory)> {
+pub(super) fn measure(
+    amounts: &Amounts,
+    binary: &Path,
+    work: &Path,
+    profiles: Option<&Path>,
+) -> Result<(Vec<Round>, SessionMemory)> {
     let file = work.join("devices");
     let intermediate = Intermediate::new()?;
     // Every registration is a device's first: HTTPS and MQTT have their own.
@@ -54,6 +62,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<(
         file: &file,
         server: &server,
         baseline: &baseline,
+        profiles,
     };
     let mut rounds = Vec::new();
     for number in 0..=amounts.rounds {
@@ -83,18 +92,29 @@ impl Bench<'_> {
         let (https_port, mqtt_port) = (self.server.ready.https_port()?, self.server.ready.mqtt_port()?);
         let handshake = self.plan(Work::Handshake, https, self.baseline.port);
         Ok(Round {
-            handshake: Sample::take(self.baseline.pid(), &handshake)?,
+            handshake: self.sample(self.baseline.pid(), &handshake)?,
             https: self.register(&self.plan(Work::RegisterHttps, https, https_port))?,
             mqtt: self.register(&self.plan(Work::RegisterMqtt, mqtt, mqtt_port))?,
-            connect: Sample::take(self.server.pid(), &self.plan(Work::Connect, https, mqtt_port))?,
+            connect: self.sample(self.server.pid(), &self.plan(Work::Connect, https, mqtt_port))?,
         })
     }
 
     fn register(&self, plan: &Plan) -> Result<Registrations> {
         let before = commit_count(&self.server.database())?;
-        let sample = Sample::take(self.server.pid(), plan)?;
+        let sample = self.sample(self.server.pid(), plan)?;
         let commits = commit_count(&self.server.database())?.wrapping_sub(before);
         Ok(Registrations { sample, commits })
+    }
+
+    fn sample(&self, pid: u32, plan: &Plan) -> Result<Sample> {
+        let Some(folder) = self.profiles else {
+            return Sample::take(pid, plan);
+        };
+        // The warm-up's file is overwritten by the round that counts.
+        let profile = Profile::start(pid, &folder.join(format!("{:?}.perf", plan.work)))?;
+        let sample = Sample::take(pid, plan);
+        profile.end()?;
+        sample
     }
 
     fn plan(&self, work: Work, first: u32, port: u16) -> Plan {
