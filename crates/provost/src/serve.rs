@@ -56,6 +56,7 @@ pub struct Server {
     https: SocketAddr,
     mqtt: SocketAddr,
     store: Store,
+    hub: HubService,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -89,7 +90,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         let (https, mqtt) =
             listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
-        background::start(&config, &tls, hub, &store, &ambient, &shutdown, &mut tasks);
+        background::start(&config, &tls, hub.clone(), &store, &ambient, &shutdown, &mut tasks);
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
@@ -101,6 +102,7 @@ impl Server {
             https,
             mqtt,
             store,
+            hub,
             trigger,
             tasks,
         })
@@ -133,6 +135,9 @@ impl Server {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(listeners_limit, all).await.is_err() {
             warn!("some tasks did not end in time and are cut");
+        }
+        if let Err(error) = self.hub.flush_activity().await {
+            warn!(error = &error as &dyn std::error::Error, "the last signs of life were not stored");
         }
     }
 }

@@ -1,13 +1,11 @@
 //! What a first start makes, each step only when it is missing, so that a start that was cut off is
 //! finished by the next one.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use provost_hub::{HubError, create_hub};
 use provost_model::{Action, Actor, AllocationPolicy, AuditEvent, DpsName, Hub, HubName, LinkedHub, Random};
 use provost_provisioning::{NewInstance, ProvisioningError, create_admin_token, create_instance, link_hub};
-use provost_store::{Store, StoreError};
+use provost_store::{Store, StoreAddress};
 use tracing::info;
 
 use super::ready::ADMIN_TOKEN_FILE;
@@ -29,7 +27,7 @@ pub(super) async fn prepare(config: &Config, store: &Store, ambient: &Ambient) -
     prepare_dps(config, store, ambient, dps, hub)
         .await
         .context("cannot make the provisioning service")?;
-    prepare_token(&config.data, store, ambient)
+    prepare_token(config, store, ambient)
         .await
         .context("cannot make the admin token")
 }
@@ -105,16 +103,20 @@ async fn prepare_dps(
 }
 
 /// The file is the only place where the token itself is; without it there is no use for the old
-/// one, and a new one takes its place.
-async fn prepare_token(data: &Path, store: &Store, ambient: &Ambient) -> Result<()> {
-    let path = data.join(ADMIN_TOKEN_FILE);
+/// one, and a new one takes its place. A PostgreSQL database may serve other data folders, whose
+/// tokens stay.
+async fn prepare_token(config: &Config, store: &Store, ambient: &Ambient) -> Result<()> {
+    let path = config.data.join(ADMIN_TOKEN_FILE);
+    let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
     if path.exists() {
         return Ok(());
     }
     let random = ambient.random.clone();
     let token = store
         .write(move |tx| {
-            revoke_old(&tx)?;
+            if is_alone {
+                tx.delete_admin_tokens(TOKEN_OWNER)?;
+            }
             let token = create_admin_token(&tx, TOKEN_OWNER, &*random as &dyn Random)?;
             let event = AuditEvent::new(Actor::System, Action::Create, "adminToken", "", TOKEN_OWNER);
             Ok::<_, ProvisioningError>(tx.record(&event, token)?)
@@ -123,8 +125,4 @@ async fn prepare_token(data: &Path, store: &Store, ambient: &Ambient) -> Result<
     private_file::write(&path, token.expose().as_bytes())?;
     info!(path = %path.display(), "made the command line's admin token");
     Ok(())
-}
-
-fn revoke_old(tx: &provost_store::WriteTx<'_>) -> Result<u64, StoreError> {
-    tx.delete_admin_tokens(TOKEN_OWNER)
 }
