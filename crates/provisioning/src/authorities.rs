@@ -1,8 +1,9 @@
-//! CA certificates of an instance: list, get, upload, delete (dps-service-api.md 4.4).
+//! CA certificates of instances and of hubs: list, get, upload, delete (dps-service-api.md 4.4,
+//! iot-hub-service-api.md 14). Both live alike, so they are kept alike.
 
 use provost_model::{
-    Action, AuditEvent, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change,
-    DpsName, Etag, IfMatch, Timestamp,
+    Action, AuditEvent, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag,
+    IfMatch, Timestamp,
 };
 use provost_pki::Certificate;
 use provost_store::{ReadTx, WriteTx};
@@ -59,11 +60,11 @@ impl ProvisioningService {
     pub async fn list_authorities(
         &self,
         _admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
     ) -> Result<Vec<ShownAuthority>, ProvisioningError> {
         self.store()
             .scan(move |tx| {
-                let owner = owner_of(tx, &dps)?;
+                check_owner(tx, &owner)?;
                 tx.certificate_authorities(&owner)?
                     .into_iter()
                     .map(ShownAuthority::of)
@@ -76,12 +77,12 @@ impl ProvisioningService {
     pub async fn get_authority(
         &self,
         _admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
         name: CertificateName,
     ) -> Result<ShownAuthority, ProvisioningError> {
         self.store()
             .read(move |tx| {
-                let owner = owner_of(tx, &dps)?;
+                check_owner(tx, &owner)?;
                 ShownAuthority::of(found(tx, &owner, &name)?)
             })
             .await
@@ -95,7 +96,7 @@ impl ProvisioningService {
     pub async fn put_authority(
         &self,
         admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
         name: CertificateName,
         upload: AuthorityUpload,
         if_match: IfMatch,
@@ -113,14 +114,14 @@ impl ProvisioningService {
         let (actor, service) = (admin.actor(), self.clone());
         self.store()
             .write(move |tx| {
-                let owner = owner_of(&tx, &dps)?;
+                check_owner(&tx, &owner)?;
                 let stored = tx.certificate_authority(&owner, &name)?;
                 service.check_upload(&tx, &owner, &if_match, stored.as_ref())?;
                 let action = stored.as_ref().map_or(Action::Create, |_| Action::Update);
                 let mut authority = uploaded_over(stored, name, &certificate, asserted, tx.now());
                 service.put(&tx, &owner, &mut authority, &certificate)?;
                 let key = authority.name.as_str();
-                let event = AuditEvent::new(actor, action, SUBJECT, dps.as_str(), key)
+                let event = AuditEvent::new(actor, action, SUBJECT, scope(&owner), key)
                     .with_detail(word(authority.is_verified, asserted));
                 let shown = ShownAuthority {
                     authority,
@@ -139,19 +140,22 @@ impl ProvisioningService {
     pub async fn delete_authority(
         &self,
         admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
         name: CertificateName,
         if_match: IfMatch,
     ) -> Result<(), ProvisioningError> {
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
-                let owner = owner_of(&tx, &dps)?;
+                check_owner(&tx, &owner)?;
                 check_state(&if_match, &found(&tx, &owner, &name)?)?;
-                let used_by = tx.groups_by_reference(&dps, &name)?.len();
+                let used_by = match &owner {
+                    AuthorityOwner::Dps(dps) => tx.groups_by_reference(dps, &name)?.len(),
+                    AuthorityOwner::Hub(_) => 0,
+                };
                 tx.delete_certificate_authority(&owner, &name)?;
                 tx.announce(&Change::Configuration)?;
-                let event = AuditEvent::new(actor, Action::Delete, SUBJECT, dps.as_str(), name.as_str())
+                let event = AuditEvent::new(actor, Action::Delete, SUBJECT, scope(&owner), name.as_str())
                     .with_detail(format!("referred to by {used_by} groups"));
                 Ok::<_, ProvisioningError>(tx.record(&event, ())?)
             })
@@ -236,11 +240,24 @@ fn word(is_verified: bool, asserted: Option<bool>) -> &'static str {
     }
 }
 
-/// The owner of an instance that exists.
-pub(crate) fn owner_of(tx: &ReadTx<'_>, dps: &DpsName) -> Result<AuthorityOwner, ProvisioningError> {
-    match tx.dps(dps)? {
-        Some(instance) => Ok(AuthorityOwner::Dps(instance.name)),
-        None => Err(ProvisioningError::NotFound(Noun::Instance)),
+/// Refuses an owner that does not exist.
+pub(crate) fn check_owner(tx: &ReadTx<'_>, owner: &AuthorityOwner) -> Result<(), ProvisioningError> {
+    let exists = match owner {
+        AuthorityOwner::Dps(name) => tx.dps(name)?.is_some(),
+        AuthorityOwner::Hub(name) => tx.hub(name)?.is_some(),
+    };
+    if exists {
+        Ok(())
+    } else {
+        Err(ProvisioningError::NotFound(Noun::Instance))
+    }
+}
+
+/// The scope of audit events.
+pub(crate) fn scope(owner: &AuthorityOwner) -> &str {
+    match owner {
+        AuthorityOwner::Dps(name) => name.as_str(),
+        AuthorityOwner::Hub(name) => name.as_str(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Proof of possession of a CA certificate's key (dps-service-api.md 4.4).
 
 use provost_attestation::possession;
-use provost_model::{Action, AuditEvent, CertificateName, DpsName, IfMatch, Secret};
+use provost_model::{Action, AuditEvent, AuthorityOwner, CertificateName, IfMatch, Secret};
 use provost_pki::Certificate;
 
-use crate::authorities::{SUBJECT, check_state, found, owner_of};
+use crate::authorities::{SUBJECT, check_owner, check_state, found, scope};
 use crate::{AdminCaller, ProvisioningError, ProvisioningService, ShownAuthority};
 
 /// 48 hexadecimal digits, as the real service's codes have.
@@ -18,21 +18,21 @@ impl ProvisioningService {
     pub async fn generate_verification_code(
         &self,
         admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
         name: CertificateName,
         if_match: IfMatch,
     ) -> Result<ShownAuthority, ProvisioningError> {
         let (actor, service) = (admin.actor(), self.clone());
         self.store()
             .write(move |tx| {
-                let owner = owner_of(&tx, &dps)?;
+                check_owner(&tx, &owner)?;
                 let mut shown = ShownAuthority::of(found(&tx, &owner, &name)?)?;
                 check_state(&if_match, &shown.authority)?;
                 let code = service.random().hex(CODE_BYTES).to_ascii_uppercase();
                 shown.authority.verification_code = Some(Secret::new(code));
                 service.put(&tx, &owner, &mut shown.authority, &shown.certificate)?;
                 let key = shown.authority.name.as_str();
-                let event = AuditEvent::new(actor, Action::Update, SUBJECT, dps.as_str(), key)
+                let event = AuditEvent::new(actor, Action::Update, SUBJECT, scope(&owner), key)
                     .with_detail("new verification code");
                 Ok::<_, ProvisioningError>(tx.record(&event, shown)?)
             })
@@ -48,7 +48,7 @@ impl ProvisioningService {
     pub async fn verify_authority(
         &self,
         admin: &AdminCaller,
-        dps: DpsName,
+        owner: AuthorityOwner,
         name: CertificateName,
         answer: &str,
         if_match: IfMatch,
@@ -62,7 +62,7 @@ impl ProvisioningService {
         let (actor, service, now) = (admin.actor(), self.clone(), self.now());
         self.store()
             .write(move |tx| {
-                let owner = owner_of(&tx, &dps)?;
+                check_owner(&tx, &owner)?;
                 let mut shown = ShownAuthority::of(found(&tx, &owner, &name)?)?;
                 check_state(&if_match, &shown.authority)?;
                 let code = shown.authority.verification_code.take();
@@ -71,7 +71,7 @@ impl ProvisioningService {
                 shown.authority.is_verified = true;
                 service.put(&tx, &owner, &mut shown.authority, &shown.certificate)?;
                 let key = shown.authority.name.as_str();
-                let event = AuditEvent::new(actor, Action::Verify, SUBJECT, dps.as_str(), key)
+                let event = AuditEvent::new(actor, Action::Verify, SUBJECT, scope(&owner), key)
                     .with_detail("possession proven");
                 Ok::<_, ProvisioningError>(tx.record(&event, shown)?)
             })

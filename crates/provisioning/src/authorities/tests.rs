@@ -18,7 +18,10 @@ fn upload(made: &Made, is_verified: Option<bool>) -> AuthorityUpload {
 }
 
 async fn put(house: &House, upload: AuthorityUpload, if_match: &str) -> Result<CertificateAuthority, u32> {
-    let (dps, if_match) = (house.instance.name.clone(), IfMatch::parse(Some(if_match)));
+    let (dps, if_match) = (
+        AuthorityOwner::Dps(house.instance.name.clone()),
+        IfMatch::parse(Some(if_match)),
+    );
     let put = house
         .service
         .put_authority(&house.admin, dps, name("Root"), upload, if_match);
@@ -28,7 +31,10 @@ async fn put(house: &House, upload: AuthorityUpload, if_match: &str) -> Result<C
 }
 
 async fn code(house: &House, if_match: &str) -> Result<CertificateAuthority, u32> {
-    let (dps, if_match) = (house.instance.name.clone(), IfMatch::parse(Some(if_match)));
+    let (dps, if_match) = (
+        AuthorityOwner::Dps(house.instance.name.clone()),
+        IfMatch::parse(Some(if_match)),
+    );
     let code = house
         .service
         .generate_verification_code(&house.admin, dps, name("root"), if_match);
@@ -38,7 +44,10 @@ async fn code(house: &House, if_match: &str) -> Result<CertificateAuthority, u32
 }
 
 async fn verify(house: &House, answer: &Made, if_match: &str) -> Result<CertificateAuthority, u32> {
-    let (dps, if_match) = (house.instance.name.clone(), IfMatch::parse(Some(if_match)));
+    let (dps, if_match) = (
+        AuthorityOwner::Dps(house.instance.name.clone()),
+        IfMatch::parse(Some(if_match)),
+    );
     let text = answer.certificate.to_pem();
     let verify = house
         .service
@@ -157,7 +166,7 @@ async fn uploads_are_bounded_and_must_hold_a_certificate() {
     }
     assert_eq!(put(&house, upload(&root, None), "*").await.unwrap_err(), 404_205);
     put(&house, upload(&root, None), "").await.unwrap();
-    let dps = house.instance.name.clone();
+    let dps = AuthorityOwner::Dps(house.instance.name.clone());
     let second = house.service.put_authority(
         &house.admin,
         dps,
@@ -174,7 +183,7 @@ async fn delete_asks_for_the_state_it_deletes() {
     let house = House::new().await;
     let stored = put(&house, upload(&Made::root("root"), None), "").await.unwrap();
     let delete = |if_match| {
-        let dps = house.instance.name.clone();
+        let dps = AuthorityOwner::Dps(house.instance.name.clone());
         house
             .service
             .delete_authority(&house.admin, dps, name("root"), if_match)
@@ -184,7 +193,7 @@ async fn delete_asks_for_the_state_it_deletes() {
         delete(IfMatch::parse(Some("old"))).await.unwrap_err().code(),
         412_205
     );
-    let dps = house.instance.name.clone();
+    let dps = AuthorityOwner::Dps(house.instance.name.clone());
     assert_eq!(
         house
             .service

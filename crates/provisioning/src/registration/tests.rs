@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use provost_attestation::symmetric::derive_device_key;
-use provost_model::{Action, DeviceAuth, IfMatch, ProvisioningStatus, RegistrationState, Slots, Substatus};
+use provost_model::{
+    Action, AuthorityOwner, DeviceAuth, IfMatch, ProvisioningStatus, RegistrationState, Slots, Substatus,
+};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::{Value, json};
 
@@ -406,7 +408,7 @@ async fn a_ca_that_is_deleted_ends_its_kept_callers() {
         text: root.certificate.to_pem(),
         is_verified: Some(true),
     };
-    let dps = house.instance.name.clone();
+    let dps = AuthorityOwner::Dps(house.instance.name.clone());
     let put = house
         .service
         .put_authority(&house.admin, dps.clone(), name.clone(), upload, IfMatch::Absent);

@@ -125,7 +125,7 @@ impl Request<'_> {
         let (dps, call, admin) = (&self.parts.dps, self.call, self.admin);
         match operation {
             ArmOperation::ListCertificates(owner) => {
-                let shown = dps.list_authorities(admin, of(owner)?).await?;
+                let shown = dps.list_authorities(admin, owner.clone()).await?;
                 let all = shown
                     .iter()
                     .map(|one| self.certificate(owner, one, false))
@@ -133,7 +133,7 @@ impl Request<'_> {
                 Ok(value(&list(all)))
             }
             ArmOperation::GetCertificate(owner, name) => {
-                let shown = dps.get_authority(admin, of(owner)?, name.clone()).await?;
+                let shown = dps.get_authority(admin, owner.clone(), name.clone()).await?;
                 Ok(value(&self.certificate(owner, &shown, false)))
             }
             ArmOperation::PutCertificate(owner, name) => {
@@ -143,25 +143,25 @@ impl Request<'_> {
                     is_verified: Some(upload.is_verified),
                 };
                 let shown = dps
-                    .put_authority(admin, of(owner)?, name.clone(), upload, call.if_match())
+                    .put_authority(admin, owner.clone(), name.clone(), upload, call.if_match())
                     .await?;
                 Ok(value(&self.certificate(owner, &shown, false)))
             }
             ArmOperation::DeleteCertificate(owner, name) => {
-                dps.delete_authority(admin, of(owner)?, name.clone(), call.if_match())
+                dps.delete_authority(admin, owner.clone(), name.clone(), call.if_match())
                     .await?;
                 Ok(Answer::no_content())
             }
             ArmOperation::GenerateVerificationCode(owner, name) => {
                 let shown = dps
-                    .generate_verification_code(admin, of(owner)?, name.clone(), call.if_match())
+                    .generate_verification_code(admin, owner.clone(), name.clone(), call.if_match())
                     .await?;
                 Ok(value(&self.certificate(owner, &shown, true)))
             }
             ArmOperation::VerifyCertificate(owner, name) => {
                 let text = parse_verification(&call.body)?;
                 let shown = dps
-                    .verify_authority(admin, of(owner)?, name.clone(), &text, call.if_match())
+                    .verify_authority(admin, owner.clone(), name.clone(), &text, call.if_match())
                     .await?;
                 Ok(value(&self.certificate(owner, &shown, false)))
             }
@@ -178,14 +178,6 @@ impl Request<'_> {
             common_name: shown.certificate.common_name().unwrap_or_default(),
             show_code,
         })
-    }
-}
-
-/// CA certificates of hubs come with the hub's own management.
-fn of(owner: &AuthorityOwner) -> Result<DpsName, ProvisioningError> {
-    match owner {
-        AuthorityOwner::Dps(name) => Ok(name.clone()),
-        AuthorityOwner::Hub(_) => Err(ProvisioningError::NotFound(Noun::Instance)),
     }
 }
 

@@ -60,8 +60,7 @@ impl<'a> DpsSession<'a> {
         mut connection: Connection<S>,
         keep_alive: Duration,
         mut shutdown: Shutdown,
-    )
-    where
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         connection.set_max_remaining(MAX_MESSAGE);
