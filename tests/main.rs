@@ -15,6 +15,7 @@
 
 mod access;
 mod audit;
+mod cli;
 mod flows;
 mod operations;
 mod robustness;

@@ -86,8 +86,8 @@ impl Deref for ChildServer {
     }
 }
 
-/// `target/{profile}/provost`, beside the folder the test binary is in.
-fn program() -> PathBuf {
+/// The real program: `target/{profile}/provost`, beside the folder the test binary is in.
+pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("path of the test");
     let profile = test.parent().and_then(Path::parent).expect("target folder");
     let program = profile.join("provost");

@@ -76,6 +76,15 @@ impl Device {
         }
     }
 
+    /// A device that shows what was read from files.
+    pub fn with_identity(id: &str, identity: ClientIdentity) -> Self {
+        Self {
+            id: id.to_owned(),
+            identity: Some(identity),
+            key: None,
+        }
+    }
+
     /// A device with a key of its own.
     pub fn with_key(id: &str, key: &SymmetricKey) -> Self {
         Self {

@@ -36,7 +36,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use authority::{FixtureAuthority, Leaf};
-pub use child::ChildServer;
+pub use child::{ChildServer, program};
 pub use clock::ManualClock;
 pub use device::{Device, Via, over_every_transport};
 pub use endpoints::Endpoints;

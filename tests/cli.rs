@@ -1,0 +1,9 @@
+//! The command line as its users meet it: the real program against a real server.
+
+mod desk;
+mod examples;
+mod exit_codes;
+mod monitor;
+mod quickstart;
+
+use self::desk::Desk;
