@@ -14,7 +14,7 @@ use crate::output::Column;
 pub(in crate::cli) enum GroupVerb {
     /// Make a group
     #[command(after_help = "Examples:\n  \
-        provost dps enrollment-group create --gid line-1 --attestation-type symmetrickey\n\n  \
+        provost dps enrollment-group create --gid line-8 --attestation-type symmetrickey\n\n  \
         samples/certificates.sh certificates press-0001\n  \
         provost dps enrollment-group create --gid line-2 --cp certificates/intermediate.pem\n\n  \
         provost dps certificate create -n my-root --path certificates/root.pem --verified\n  \

@@ -13,8 +13,8 @@ pub(in crate::cli) enum RegistrationVerb {
     Show(RecordArguments),
     /// List the records of the devices of a group
     #[command(
-        after_help = "Example:\n  provost dps enrollment-group create --gid line-1 --attestation-type symmetrickey\n  \
-        provost dps registration list --enrollment-group-id line-1"
+        after_help = "Example:\n  provost dps enrollment-group create --gid line-9 --attestation-type symmetrickey\n  \
+        provost dps registration list --enrollment-group-id line-9"
     )]
     List(ListArguments),
     /// Delete the record of a device; its enrollment and its hub identity stay
