@@ -20,6 +20,9 @@ case "${1:-}" in
         ;;
 esac
 
+# Some tests run the program itself in a process of its own.
+cargo build --locked -p provost
+
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --locked
     # The nextest runner leaves documentation examples out.
