@@ -1,14 +1,16 @@
 use std::time::Duration;
 
+use provost_attestation::sas;
 use provost_attestation::symmetric::derive_device_key;
 use provost_device::DeviceError;
+use provost_device::http::{HttpClient, Method};
 use provost_device::hub::{HubLogin, HubSession};
 use provost_device::provisioning::{
     PollDelay, RegisterError, Registration, RegistrationOutcome, Transport, register,
 };
 use provost_device::tls::ClientIdentity;
 use provost_model::SymmetricKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Endpoints, Leaf};
 
@@ -155,6 +157,30 @@ impl Device {
             patience: Duration::from_secs(30),
         };
         Box::pin(register(&registration, &*endpoints.clock)).await
+    }
+
+    /// Asks over HTTPS to be registered and gives the status of that first answer; nothing is
+    /// polled.
+    pub async fn ask(&self, endpoints: &Endpoints) -> Result<u16, DeviceError> {
+        let (host, scope) = (&endpoints.dps().host, &endpoints.dps().id_scope);
+        let mut client =
+            HttpClient::connect(&endpoints.https(host), &endpoints.tls(self.identity.as_ref())).await?;
+        let resource = format!("{scope}/registrations/{}", self.id);
+        let path = format!("/{resource}/register?api-version=2021-06-01");
+        let expires_at = endpoints.clock.now().after(Duration::from_hours(1));
+        let token = self
+            .key
+            .as_ref()
+            .map(|key| sas::sign(&resource, key, expires_at, Some("registration")));
+        let headers: Vec<_> = token
+            .iter()
+            .map(|token| ("authorization", token.as_str()))
+            .collect();
+        let body = json!({ "registrationId": self.id }).to_string();
+        let answer = client
+            .request(Method::PUT, &path, &headers, Some(body.into()))
+            .await?;
+        Ok(answer.status.as_u16())
     }
 
     /// Connects to its hub over MQTT.
