@@ -89,9 +89,7 @@ impl HttpClient {
             .await
             .map_err(|_elapsed| DeviceError::Timeout("http request"))??;
         let (head, body) = answer.into_parts();
-        let body = read_body(body, MAX_ANSWER, self.timeout)
-            .await
-            .map_err(failed)?;
+        let body = read_body(body, MAX_ANSWER, self.timeout).await.map_err(failed)?;
         Ok(HttpAnswer {
             status: head.status,
             headers: head.headers,

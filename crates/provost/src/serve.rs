@@ -90,7 +90,15 @@ impl Server {
         let mut tasks = JoinSet::new();
         let (https, mqtt) =
             listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
-        background::start(&config, &tls, hub.clone(), &store, &ambient, &shutdown, &mut tasks);
+        background::start(
+            &config,
+            &tls,
+            hub.clone(),
+            &store,
+            &ambient,
+            &shutdown,
+            &mut tasks,
+        );
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
@@ -137,7 +145,10 @@ impl Server {
             warn!("some tasks did not end in time and are cut");
         }
         if let Err(error) = self.hub.flush_activity().await {
-            warn!(error = &error as &dyn std::error::Error, "the last signs of life were not stored");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the last signs of life were not stored"
+            );
         }
     }
 }

@@ -155,8 +155,14 @@ fn ten_levels_and_big_but_legal_values_pass() {
 
 #[test]
 fn an_initial_twin_keeps_the_limits_of_a_patch() {
-    let initial = |tags: Value, desired: Value| InitialTwin { tags: map(tags), desired: map(desired) };
-    assert_eq!(check_initial(&initial(json!({"a": 1}), json!({"b": null, "$version": 3}))), Ok(()));
+    let initial = |tags: Value, desired: Value| InitialTwin {
+        tags: map(tags),
+        desired: map(desired),
+    };
+    assert_eq!(
+        check_initial(&initial(json!({"a": 1}), json!({"b": null, "$version": 3}))),
+        Ok(())
+    );
     for bad in [
         initial(json!({"a b": 1}), json!({})),
         initial(json!({}), json!({"$x": 1})),

@@ -84,7 +84,9 @@ impl ClientError {
             Self::Connection {
                 source: DeviceError::Handshake(_),
                 ..
-            } => Some("--root-ca names the root certificate to trust; the server's must be made for the host name"),
+            } => Some(
+                "--root-ca names the root certificate to trust; the server's must be made for the host name",
+            ),
             _ => None,
         }
     }

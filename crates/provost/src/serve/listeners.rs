@@ -128,7 +128,9 @@ impl Front {
             outcome = handshake(tls, stream, self.handshake_timeout) => outcome,
         };
         outcome
-            .inspect_err(|error| debug!(peer = %address, error = error as &dyn std::error::Error, "no handshake"))
+            .inspect_err(
+                |error| debug!(peer = %address, error = error as &dyn std::error::Error, "no handshake"),
+            )
             .ok()
     }
 }
