@@ -70,6 +70,15 @@ async fn s_01_a_device_is_created_read_updated_disabled_enabled_and_deleted() {
 }
 
 #[tokio::test]
+async fn s_12_an_address_of_the_hub_with_a_mistake_in_it_has_the_hubs_error_shape() {
+    let server = TestServer::start().await;
+    let api = server.hub_api();
+    api.get("/devices?top=many").await.refused_by_hub(400_004);
+    api.get("/devices/has%20space").await.refused_by_hub(400_004);
+    api.get("/twins/%FF").await.refused_by_hub(400_004);
+}
+
+#[tokio::test]
 async fn s_02_creating_twice_and_stale_etags_are_refused_and_every_spelling_of_any_works() {
     let server = TestServer::start().await;
     let api = server.hub_api();

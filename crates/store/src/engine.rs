@@ -35,6 +35,14 @@ impl Engine<'_> {
         }
     }
 
+    /// Runs a statement that begins or ends a transaction; prepared once where that saves something.
+    pub(crate) fn control(self, sql: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::execute(connection, sql, &[]).map(|_| ()),
+            Self::Postgres(session) => session.run_script(sql),
+        }
+    }
+
     /// Runs several statements without parameters, as a migration does.
     pub(crate) fn run_script(self, sql: &str) -> Result<(), StoreError> {
         match self {

@@ -107,7 +107,7 @@ fn run_transaction(
     now: Timestamp,
     answers: &mut Vec<Answer>,
 ) -> Result<(), StoreError> {
-    engine.run_script(begin(engine))?;
+    engine.control(begin(engine))?;
     let work = lock_numbers(engine).and_then(|last| {
         let numbers = Cell::new(last);
         let context = JobContext {
@@ -130,7 +130,7 @@ fn run_transaction(
         Ok(())
     });
     match work {
-        Ok(()) => engine.run_script("COMMIT").inspect_err(|_| roll_back(engine)),
+        Ok(()) => engine.control("COMMIT").inspect_err(|_| roll_back(engine)),
         Err(error) => {
             roll_back(engine);
             Err(error)

@@ -29,6 +29,7 @@ use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_wire::Routed;
 use provost_wire::http::{Route, parse_route};
+use provost_wire::hub::service::is_hub_path;
 
 use self::call::Call;
 use self::reply::Answer;
@@ -101,8 +102,7 @@ impl HttpApi {
             Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,
             Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
             Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
-            // The number tells the shape: only the hub uses 400001 (iot-hub-service-api.md 1.4).
-            Routed::Malformed(error) if error.code() == 400_001 => hub::malformed(parts, call, &error),
+            Routed::Malformed(error) if is_hub_path(&call.path) => hub::malformed(parts, call, &error),
             Routed::Malformed(error) => {
                 parts.refuse(&call.tracking_id, error.code(), &error.public_message())
             }

@@ -15,7 +15,7 @@ pub use bulk::{BulkItem, BulkResult, BulkWarning, ImportMode, ItemError, parse_b
 pub use device_input::DeviceInput;
 pub use device_output::{Presence, device};
 pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
-pub use route::{HubOperation, HubRoute, parse_route};
+pub use route::{HubOperation, HubRoute, is_hub_path, parse_route};
 pub use statistics::{DeviceStatistics, ServiceStatistics};
 pub use twin_input::{parse_twin_patch, parse_twin_replacement};
 pub use twin_output::twin;

@@ -63,6 +63,15 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
         .into()
 }
 
+/// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
+/// of their own.
+pub fn is_hub_path(path: &str) -> bool {
+    let words = ["devices", "twins", "statistics"];
+    segments(path)
+        .first()
+        .is_some_and(|first| words.iter().any(|word| is(first, word)))
+}
+
 fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperation> {
     match path {
         [devices] if is(devices, "devices") => match method {
