@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::CpuTime;
+use crate::process::{CpuTime, busy_seconds};
 use crate::protocol::{Plan, Report};
 
 /// What a server still does after the last answer, closing connections for example, is its cost too.
@@ -27,6 +27,8 @@ pub(crate) struct Sample {
     pub(crate) server_cpu: f64,
     /// CPU seconds of the client while it worked.
     pub(crate) client_cpu: f64,
+    /// CPU seconds of everything else on the machine while the client worked.
+    pub(crate) other_cpu: f64,
 }
 
 impl Sample {
@@ -35,8 +37,12 @@ impl Sample {
         let mut load = Load::prepare(plan)?;
         let client = load.child.id();
         let (server_before, client_before) = (CpuTime::of(server)?, CpuTime::of(client)?);
+        let busy_before = busy_seconds()?;
         let report = load.go()?;
+        let busy = busy_seconds()? - busy_before;
         let client_cpu = CpuTime::of(client)?.seconds_since(client_before);
+        let server_at_end = CpuTime::of(server)?.seconds_since(server_before);
+        let other_cpu = (busy - client_cpu - server_at_end).max(0.0);
         std::thread::sleep(SETTLE);
         let server_cpu = CpuTime::of(server)?.seconds_since(server_before);
         load.finish()?;
@@ -44,6 +50,7 @@ impl Sample {
             report,
             server_cpu,
             client_cpu,
+            other_cpu,
         })
     }
 

@@ -59,6 +59,23 @@ impl CpuTime {
     }
 }
 
+/// CPU seconds all cores spent on anything since the machine started, time taken by other machines
+/// of the same host included.
+pub(crate) fn busy_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().context("/proc/stat is empty")?;
+    // User, nice, system, idle, waiting for input, interrupts, soft interrupts, stolen.
+    let ticks: Vec<u64> = line
+        .split_ascii_whitespace()
+        .skip(1)
+        .take(8)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let idle: u64 = ticks.iter().skip(3).take(2).sum();
+    let busy = ticks.iter().sum::<u64>() - idle;
+    Ok(Duration::from_millis(busy * 10).as_secs_f64())
+}
+
 /// Resident memory in KiB.
 pub(crate) fn resident_kib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -100,6 +117,7 @@ mod tests {
         }
         let seconds = CpuTime::of(pid).unwrap().seconds_since(before);
         assert!(seconds > 0.02, "{seconds}");
+        assert!(busy_seconds().unwrap() > seconds);
         assert!(resident_kib(pid).unwrap() > 100.0);
         assert!(open_files(pid).unwrap() > 2);
     }

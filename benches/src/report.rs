@@ -169,9 +169,9 @@ impl Report {
     fn loads(&self, text: &mut String) {
         line(
             text,
-            "\n| load | server CPU µs per device | per second | server cores busy | client cores busy | latency p50 ms | p99 ms | registrations per commit |",
+            "\n| load | server CPU µs per device | per second | server cores busy | client cores busy | other cores busy | latency p50 ms | p99 ms | registrations per commit |",
         );
-        line(text, "|---|---|---|---|---|---|---|---|");
+        line(text, "|---|---|---|---|---|---|---|---|---|");
         let rounds = &self.devices;
         load(text, "handshake alone", rounds, |round| &round.handshake, None);
         let per_commit = |of: fn(&Round) -> &Registrations| {
@@ -256,6 +256,7 @@ fn load(
         cell(spread(Sample::per_second), 0),
         cell(spread(|sample| sample.server_cpu / sample.report.wall_seconds), 2),
         cell(spread(|sample| sample.client_cpu / sample.report.wall_seconds), 2),
+        cell(spread(|sample| sample.other_cpu / sample.report.wall_seconds), 2),
         cell(spread(|sample| sample.report.p50_ms), 1),
         cell(spread(|sample| sample.report.p99_ms), 1),
         per_commit.map_or_else(String::new, |spread| cell(spread, 1)),
