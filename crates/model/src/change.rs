@@ -1,6 +1,6 @@
 use crate::{DeviceId, HubName};
 
-/// Something others must act on after the commit (DESIGN 3.6).
+/// Something others must act on after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A hub device's record, status or credential changed or went away: its live session must

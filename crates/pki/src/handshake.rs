@@ -21,7 +21,7 @@ pub enum HandshakeError {
 /// any version.
 ///
 /// The stock helpers refuse X.509 version 1, which is what `openssl x509 -req` makes without an
-/// extension file and what devices in the field have (crates.md 2.3). `algorithms` are those the
+/// extension file and what devices in the field have. `algorithms` are those the
 /// provider lists for the scheme the peer named: all of them in TLS 1.2, only the first in
 /// TLS 1.3, where the scheme names the curve; the caller refuses PKCS #1 1.5 schemes in TLS 1.3.
 pub fn verify_handshake_signature(

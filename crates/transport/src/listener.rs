@@ -90,7 +90,7 @@ impl Listener {
                             tracing::warn!(%peer, "too many connections, closing");
                         } else {
                             // Without it small answers wait for the peer's delayed
-                            // acknowledgement (crates.md 3). Failure means the peer is gone.
+                            // acknowledgement. Failure means the peer is gone.
                             let _ = stream.set_nodelay(true);
                             connections.spawn(handler(stream, peer));
                         }

@@ -40,7 +40,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// `alpn` lists what is accepted when the client asks for a protocol: [`ALPN_HTTP_1_1`] for
 /// HTTPS, nothing for MQTT, whose clients ask for names of their own that are then ignored.
 /// Resumption is off: a resumed session would skip the question for the certificate
-/// (crates.md 2.3).
+/// (docs/decisions/0007).
 pub fn server_config(
     identity: Arc<dyn ResolvesServerCert>,
     alpn: &[&[u8]],

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Read buffer in bytes. The library's own default takes 128 KiB per connection, 4 KiB would take
-/// 3 KiB more than this (crates.md 2.4); messages of devices are short.
+/// 3 KiB more than this; messages of devices are short.
 const READ_BUFFER: usize = 1_024;
 
 /// What one WebSocket may take.
