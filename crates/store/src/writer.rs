@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use provost_model::{Clock, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -16,6 +17,11 @@ use crate::tx::{lock_numbers, save_numbers};
 
 /// Writes that share one commit at most.
 const MAX_BATCH: usize = 256;
+/// With so many a commit is worth its fsync; fewer wait for company, but only under load.
+const GOOD_BATCH: usize = 16;
+/// One look for company, and how many looks at most: a write waits 2 ms at the longest.
+const LOOK: Duration = Duration::from_micros(500);
+const MAX_LOOKS: usize = 4;
 
 /// What a job sees.
 pub(crate) struct JobContext<'a> {
@@ -55,13 +61,12 @@ pub(crate) struct Writer<C> {
 impl<C: Connect> Writer<C> {
     /// Runs until every sender is gone.
     pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut is_busy = false;
         while let Some(first) = jobs.blocking_recv() {
             let mut batch = vec![first];
-            while batch.len() < MAX_BATCH
-                && let Ok(job) = jobs.try_recv()
-            {
-                batch.push(job);
-            }
+            gather(&mut batch, &mut jobs, is_busy);
+            // A lone writer never waits: the batch before it held one job.
+            is_busy = batch.len() > 1;
             self.run_batch(batch);
         }
     }
@@ -95,6 +100,30 @@ impl<C: Connect> Writer<C> {
         if result.is_ok() && has_changes.get() {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
+    }
+}
+
+/// Takes what is queued; under load looks again a few times while more keeps coming.
+fn gather(batch: &mut Vec<Job>, jobs: &mut mpsc::Receiver<Job>, is_busy: bool) {
+    drain(batch, jobs);
+    for _ in 0..MAX_LOOKS {
+        if !is_busy || batch.len() >= GOOD_BATCH {
+            return;
+        }
+        std::thread::sleep(LOOK);
+        let before = batch.len();
+        drain(batch, jobs);
+        if batch.len() == before {
+            return;
+        }
+    }
+}
+
+fn drain(batch: &mut Vec<Job>, jobs: &mut mpsc::Receiver<Job>) {
+    while batch.len() < MAX_BATCH
+        && let Ok(job) = jobs.try_recv()
+    {
+        batch.push(job);
     }
 }
 
