@@ -124,6 +124,15 @@ impl Endpoints {
         )
     }
 
+    /// The address of a CA certificate of the hub, or of one of its verbs.
+    pub fn hub_authority_path(&self, tail: &str) -> String {
+        let kind = "providers/Microsoft.Devices/IotHubs";
+        format!(
+            "/subscriptions/s1/resourceGroups/g1/{kind}/{}/certificates{tail}",
+            self.hub().name
+        )
+    }
+
     fn api(&self, host: &str, query: &'static str) -> ServiceApi {
         ServiceApi::new(self.https(host), self.tls(None), query)
     }
