@@ -3,13 +3,13 @@
 //!
 //! | path | who answers |
 //! |---|---|
-//! | `/provost/…` | [`own`]: what Azure has no contract for |
-//! | `/subscriptions/…`, `/providers/…` | [`arm`]: management |
-//! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | [`dps`]: service side of provisioning |
-//! | `/devices…`, `/twins…`, `/statistics…` | [`hub`]: service side of the hub |
-//! | `/{idScope}/registrations/…` | [`device`]: device side of provisioning |
+//! | `/provost/…` | `own`: what Azure has no contract for |
+//! | `/subscriptions/…`, `/providers/…` | `arm`: management |
+//! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | `dps`: service side of provisioning |
+//! | `/devices…`, `/twins…`, `/statistics…` | `hub`: service side of the hub |
+//! | `/{idScope}/registrations/…` | `device`: device side of provisioning |
 //!
-//! [`reply`] is the one place where an error becomes a status code.
+//! `reply` is the one place where an error becomes a status code.
 
 mod arm;
 mod call;
