@@ -125,9 +125,7 @@ async fn a_panic_in_a_write_is_rolled_back_and_the_writer_lives_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_grow_in_the_order_of_commits_over_two_nodes() {
     let test = TestStore::open().await;
-    if !test.is_postgres() {
-        // Two writers on one SQLite file wait for each other; numbers must still be distinct.
-    }
+    // Two writers on one SQLite file wait for each other; numbers must still be distinct.
     let nodes = [test.store.clone(), test.open_again().await];
     let writes: Vec<_> = (0..40)
         .map(|n| {

@@ -58,7 +58,7 @@ pub enum GroupMechanism {
 }
 
 impl IndividualMechanism {
-    /// The word the wire uses for the kind.
+    /// Whether the device proves itself with a certificate.
     pub fn is_x509(&self) -> bool {
         !matches!(self, Self::SymmetricKey(_))
     }

@@ -1,6 +1,6 @@
 //! The provisioning service's service side (dps-service-api.md 2).
 
-use provost_model::AccessRight;
+use provost_model::{EnrollmentGroupId, RegistrationId};
 use provost_provisioning::{
     Page, PageRequest, ProvisioningError, ServiceCaller, ServiceCredential, ShownEnrollment, ShownGroup,
 };
@@ -59,17 +59,57 @@ async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<A
         caller: &caller,
         api_version: route.api_version,
     };
-    match route.operation {
-        ServiceOperation::PutEnrollment(_)
-        | ServiceOperation::GetEnrollment(_)
-        | ServiceOperation::DeleteEnrollment(_)
-        | ServiceOperation::QueryEnrollments
-        | ServiceOperation::BulkEnrollments
-        | ServiceOperation::EnrollmentAttestation(_) => request.enrollments(route.operation).await,
-        ServiceOperation::GetRegistration(_)
-        | ServiceOperation::DeleteRegistration(_)
-        | ServiceOperation::QueryRegistrations(_) => request.records(route.operation).await,
-        _ => request.groups(route.operation).await,
+    operate(&request, route.operation).await
+}
+
+async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<Answer, Failure> {
+    let (dps, call, caller) = (&request.parts.dps, request.call, request.caller);
+    match operation {
+        ServiceOperation::PutEnrollment(id) => {
+            let input = EnrollmentInput::parse(&call.body)?;
+            let shown = dps.put_enrollment(caller, &id, input, call.if_match()).await?;
+            // Keys are shown here: the CLI reads generated ones from this answer.
+            Ok(request.enrollment(&shown, KeyVisibility::Shown))
+        }
+        ServiceOperation::GetEnrollment(id) => {
+            let shown = dps.get_enrollment(caller, id).await?;
+            Ok(request.enrollment(&shown, KeyVisibility::Hidden))
+        }
+        ServiceOperation::DeleteEnrollment(id) => {
+            dps.delete_enrollment(caller, id, call.if_match()).await?;
+            Ok(Answer::no_content())
+        }
+        ServiceOperation::QueryEnrollments => request.query_enrollments().await,
+        ServiceOperation::BulkEnrollments => {
+            let input = parse_bulk_enrollments(&call.body)?;
+            Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
+        }
+        ServiceOperation::EnrollmentAttestation(id) => request.reveal_enrollment(id).await,
+        ServiceOperation::PutGroup(id) => {
+            let input = GroupInput::parse(&call.body)?;
+            let shown = dps.put_group(caller, &id, input, call.if_match()).await?;
+            Ok(request.group(&shown, KeyVisibility::Shown))
+        }
+        ServiceOperation::GetGroup(id) => {
+            let shown = dps.get_group(caller, id).await?;
+            Ok(request.group(&shown, KeyVisibility::Hidden))
+        }
+        ServiceOperation::DeleteGroup(id) => {
+            dps.delete_group(caller, id, call.if_match()).await?;
+            Ok(Answer::no_content())
+        }
+        ServiceOperation::QueryGroups => request.query_groups().await,
+        ServiceOperation::BulkGroups => {
+            let input = parse_bulk_groups(&call.body)?;
+            Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
+        }
+        ServiceOperation::GroupAttestation(id) => request.reveal_group(id).await,
+        ServiceOperation::GetRegistration(id) => request.get_registration(id).await,
+        ServiceOperation::DeleteRegistration(id) => {
+            dps.delete_registration(caller, id, call.if_match()).await?;
+            Ok(Answer::no_content())
+        }
+        ServiceOperation::QueryRegistrations(group) => request.query_registrations(group).await,
     }
 }
 
@@ -81,107 +121,53 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    async fn enrollments(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
-        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
-        match operation {
-            ServiceOperation::PutEnrollment(id) => {
-                let input = EnrollmentInput::parse(&call.body)?;
-                let shown = dps.put_enrollment(caller, &id, input, call.if_match()).await?;
-                // Keys are shown here: the CLI reads generated ones from this answer.
-                Ok(self.enrollment(&shown, KeyVisibility::Shown))
-            }
-            ServiceOperation::GetEnrollment(id) => {
-                let shown = dps.get_enrollment(caller, id).await?;
-                Ok(self.enrollment(&shown, KeyVisibility::Hidden))
-            }
-            ServiceOperation::DeleteEnrollment(id) => {
-                dps.delete_enrollment(caller, id, call.if_match()).await?;
-                Ok(Answer::no_content())
-            }
-            ServiceOperation::QueryEnrollments => {
-                parse_query(&call.body)?;
-                let page = dps.query_enrollments(caller, self.page()).await?;
-                Ok(listing(page, ITEM_ENROLLMENT, |shown| {
-                    self.enrollment_value(shown, KeyVisibility::Hidden)
-                }))
-            }
-            ServiceOperation::BulkEnrollments => {
-                let input = parse_bulk_enrollments(&call.body)?;
-                Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
-            }
-            ServiceOperation::EnrollmentAttestation(id) => {
-                let shown = dps.reveal_enrollment(caller, id).await?;
-                let mechanism = &shown.enrollment.mechanism;
-                let attestation =
-                    individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
-                Ok(Answer::ok(attestation.to_json()))
-            }
-            _ => Err(unexpected()),
-        }
+    async fn query_enrollments(&self) -> Result<Answer, Failure> {
+        parse_query(&self.call.body)?;
+        let page = self.parts.dps.query_enrollments(self.caller, self.page()).await?;
+        Ok(listing(page, ITEM_ENROLLMENT, |shown| {
+            self.enrollment_value(shown, KeyVisibility::Hidden)
+        }))
     }
 
-    async fn groups(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
-        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
-        match operation {
-            ServiceOperation::PutGroup(id) => {
-                let input = GroupInput::parse(&call.body)?;
-                let shown = dps.put_group(caller, &id, input, call.if_match()).await?;
-                Ok(self.group(&shown, KeyVisibility::Shown))
-            }
-            ServiceOperation::GetGroup(id) => {
-                Ok(self.group(&dps.get_group(caller, id).await?, KeyVisibility::Hidden))
-            }
-            ServiceOperation::DeleteGroup(id) => {
-                dps.delete_group(caller, id, call.if_match()).await?;
-                Ok(Answer::no_content())
-            }
-            ServiceOperation::QueryGroups => {
-                parse_query(&call.body)?;
-                let page = dps.query_groups(caller, self.page()).await?;
-                Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| {
-                    self.group_value(shown, KeyVisibility::Hidden)
-                }))
-            }
-            ServiceOperation::BulkGroups => {
-                let input = parse_bulk_groups(&call.body)?;
-                Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
-            }
-            ServiceOperation::GroupAttestation(id) => {
-                let shown = dps.reveal_group(caller, id).await?;
-                let mechanism = &shown.group.mechanism;
-                let attestation = group_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
-                Ok(Answer::ok(attestation.to_json()))
-            }
-            _ => Err(unexpected()),
-        }
+    async fn reveal_enrollment(&self, id: RegistrationId) -> Result<Answer, Failure> {
+        let shown = self.parts.dps.reveal_enrollment(self.caller, id).await?;
+        let mechanism = &shown.enrollment.mechanism;
+        let attestation = individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
+        Ok(Answer::ok(attestation.to_json()))
     }
 
-    async fn records(&self, operation: ServiceOperation) -> Result<Answer, Failure> {
-        let (dps, call, caller) = (&self.parts.dps, self.call, self.caller);
-        match operation {
-            ServiceOperation::GetRegistration(id) => {
-                let outcome = dps.get_registration(caller, id).await?;
-                let view = RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
-                Ok(with_etag(
-                    Answer::ok(view.to_json()),
-                    outcome.record.etag.as_str(),
-                ))
-            }
-            ServiceOperation::DeleteRegistration(id) => {
-                dps.delete_registration(caller, id, call.if_match()).await?;
-                Ok(Answer::no_content())
-            }
-            ServiceOperation::QueryRegistrations(group) => {
-                parse_query(&call.body)?;
-                let page = dps.query_registrations(caller, group, self.page()).await?;
-                Ok(listing(page, ITEM_DEVICE_REGISTRATION, |outcome| {
-                    let view =
-                        RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
-                    serde_json::to_value(view).unwrap_or_default()
-                }))
-            }
-            _ => Err(unexpected()),
-        }
+    async fn query_groups(&self) -> Result<Answer, Failure> {
+        parse_query(&self.call.body)?;
+        let page = self.parts.dps.query_groups(self.caller, self.page()).await?;
+        Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| {
+            self.group_value(shown, KeyVisibility::Hidden)
+        }))
+    }
+
+    async fn reveal_group(&self, id: EnrollmentGroupId) -> Result<Answer, Failure> {
+        let shown = self.parts.dps.reveal_group(self.caller, id).await?;
+        let mechanism = &shown.group.mechanism;
+        let attestation = group_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
+        Ok(Answer::ok(attestation.to_json()))
+    }
+
+    async fn get_registration(&self, id: RegistrationId) -> Result<Answer, Failure> {
+        let outcome = self.parts.dps.get_registration(self.caller, id).await?;
+        let view = RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
+        Ok(Answer::ok(view.to_json()).with_etag(&outcome.record.etag))
+    }
+
+    async fn query_registrations(&self, group: EnrollmentGroupId) -> Result<Answer, Failure> {
+        parse_query(&self.call.body)?;
+        let page = self
+            .parts
+            .dps
+            .query_registrations(self.caller, group, self.page())
+            .await?;
+        Ok(listing(page, ITEM_DEVICE_REGISTRATION, |outcome| {
+            let view = RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref());
+            serde_json::to_value(view).unwrap_or_default()
+        }))
     }
 
     fn page(&self) -> PageRequest {
@@ -213,7 +199,7 @@ impl Request<'_> {
 
     fn enrollment(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Answer {
         let answer = Answer::ok(json::to_bytes(&self.enrollment_value(shown, keys)));
-        with_etag(answer, shown.enrollment.settings.etag.as_str())
+        answer.with_etag(&shown.enrollment.settings.etag)
     }
 
     fn group_value(&self, shown: &ShownGroup, keys: KeyVisibility) -> Value {
@@ -222,12 +208,8 @@ impl Request<'_> {
 
     fn group(&self, shown: &ShownGroup, keys: KeyVisibility) -> Answer {
         let answer = Answer::ok(json::to_bytes(&self.group_value(shown, keys)));
-        with_etag(answer, shown.group.settings.etag.as_str())
+        answer.with_etag(&shown.group.settings.etag)
     }
-}
-
-fn with_etag(answer: Answer, etag: &str) -> Answer {
-    answer.with_header("etag", format!("\"{etag}\""))
 }
 
 /// A page: C# and Java need the item type, Node must not see a continuation at the end
@@ -241,9 +223,4 @@ fn listing<T>(page: Page<T>, item_type: &'static str, show: impl Fn(&T) -> Value
         Some(continuation) => answer.with_header(HEADER_CONTINUATION, continuation),
         None => answer,
     }
-}
-
-/// The operation was sent to the wrong one of the three families above.
-fn unexpected() -> Failure {
-    Failure::Service(ProvisioningError::RightMissing(AccessRight::ServiceConfig))
 }

@@ -149,12 +149,12 @@ fn device_value(view: &DeviceView) -> Value {
 }
 
 fn device_answer(view: &DeviceView) -> Answer {
-    value(&device_value(view)).with_header("etag", format!("\"{}\"", view.identity.etag))
+    value(&device_value(view)).with_etag(&view.identity.etag)
 }
 
 fn twin_answer(view: &TwinView) -> Answer {
     let document = twin(&view.device.identity, &view.twin, presence(&view.device));
-    value(&document).with_header("etag", format!("\"{}\"", view.twin.etag()))
+    value(&document).with_etag(&view.twin.etag())
 }
 
 fn value(value: &Value) -> Answer {

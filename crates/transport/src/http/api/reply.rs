@@ -5,7 +5,7 @@ use std::error::Error;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use provost_hub::HubError;
-use provost_model::ErrorKind;
+use provost_model::{ErrorKind, Etag};
 use provost_provisioning::ProvisioningError;
 use provost_wire::ErrorBody;
 use provost_wire::dps::device::{HEADER_ERROR_CODE, HEADER_REQUEST_ID, STRICT_TRANSPORT_SECURITY};
@@ -52,6 +52,11 @@ impl Answer {
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The entity tag as HTTP writes it, in quotes.
+    pub(super) fn with_etag(self, etag: &Etag) -> Self {
+        self.with_header("etag", format!("\"{etag}\""))
     }
 
     pub(super) fn into_response(self, tracking_id: &str) -> Response<ResponseBody> {
