@@ -3,6 +3,7 @@
 //! R-: certificate-management.md 5. D-: iot-hub-device-api.md 18. S-: iot-hub-service-api.md 19.
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
+mod blocking_certificates;
 mod blocking_one_device;
 mod device_connect;
 mod device_credentials;

@@ -111,6 +111,7 @@ pub(crate) fn instance(seed: u8) -> DpsInstance {
         operation_key: Secret::new(vec![seed; 32]),
         etag: Etag::from_text("e"),
         created_at: NOW,
+        trust_version: 0,
     }
 }
 

@@ -45,8 +45,8 @@ pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
 pub use caller::{AdminCaller, RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{
-    Anchor, AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step,
-    Trace, decide,
+    AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step, Trace,
+    decide,
 };
 pub use enrollments::ShownEnrollment;
 pub use error::{Noun, ProvisioningError, Refused};

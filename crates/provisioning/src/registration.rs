@@ -93,8 +93,7 @@ impl ProvisioningService {
         let (service, caller) = (self.clone(), caller.clone());
         self.store()
             .write(move |tx| {
-                let (dps, id) = (&caller.instance().name, caller.registration_id());
-                if !still_stands(&tx, dps, id, caller.found())? {
+                if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
                 let event = service.write_outcome(&tx, &caller, operation.clone())?;

@@ -214,7 +214,7 @@ impl WriteTx<'_> {
             entry.information.as_deref(),
         ];
         self.execute(&sql, params)?;
-        self.put_anchors(dps, entry.kind, entry.key, anchors)
+        self.put_anchors(dps, entry.kind, entry.key, settings.status, anchors)
     }
 }
 

@@ -37,7 +37,7 @@ mod writer;
 pub use admin::AdminTokenRow;
 pub use audit::StoredAuditEvent;
 pub use authority::CertificateIndex;
-pub use enrollment_anchor::{AnchorIndex, GroupAnchor, Slot};
+pub use enrollment_anchor::{AnchorIndex, DisabledHolder, GroupAnchor, Slot};
 pub use error::StoreError;
 pub use registration::RegistrationFilter;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
