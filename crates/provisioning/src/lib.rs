@@ -24,6 +24,7 @@ mod credential;
 mod decide;
 mod enrollments;
 mod error;
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod groups;
@@ -35,6 +36,7 @@ mod options;
 mod outcome;
 mod port;
 mod records;
+mod refusals;
 mod registration;
 mod service;
 mod service_auth;
@@ -49,7 +51,7 @@ pub use decide::{
     decide,
 };
 pub use enrollments::ShownEnrollment;
-pub use error::{Noun, ProvisioningError, Refused};
+pub use error::{Noun, ProvisioningError};
 pub use groups::ShownGroup;
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
@@ -57,5 +59,6 @@ pub use lookup::StoredEntries;
 pub use options::ProvisioningOptions;
 pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
 pub use records::RegistrationOutcome;
+pub use refusals::{RefusalRetention, Refused};
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

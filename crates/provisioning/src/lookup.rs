@@ -100,21 +100,19 @@ impl ProvisioningService {
                     %trace,
                     "device refused"
                 );
-                let refused = Refused { refusal, trace };
+                let refused = Refused {
+                    refusal,
+                    trace,
+                    dps: instance.name,
+                    registration_id: proof.registration_id.clone(),
+                    chain: proof.chain.clone(),
+                    at,
+                };
                 return Err(ProvisioningError::Refused(Box::new(refused)));
             }
         };
         tracing::debug!(registration_id = %proof.registration_id, %trace, is_disabled, "device proven");
         Ok(RegistrationCaller::new(proof, instance, *found, at))
-    }
-
-    /// Says what would become of a device with this proof, and why.
-    ///
-    /// # Errors
-    /// [`ProvisioningError::UnknownScope`].
-    pub async fn explain(&self, proof: RegistrationProof) -> Result<Judgement, ProvisioningError> {
-        let (_, judgement) = self.judge(Arc::new(proof), self.now()).await?;
-        Ok(judgement)
     }
 
     async fn judge(
@@ -135,16 +133,24 @@ impl ProvisioningService {
                     chain: proof.chain.as_ref(),
                     at,
                 };
-                let rules = Rules {
-                    memo: service.memo(),
-                    signing_certificates_need_verified_ca: service
-                        .options()
-                        .signing_certificates_need_verified_ca,
-                };
-                let judgement = decide(&StoredEntries::new(tx, &instance.name), &claim, rules)?;
+                let judgement = service.decide(tx, &instance, &claim)?;
                 Ok((instance, judgement))
             })
             .await
+    }
+
+    /// The decision over what a transaction sees.
+    pub(crate) fn decide(
+        &self,
+        tx: &ReadTx<'_>,
+        instance: &DpsInstance,
+        claim: &Claim<'_>,
+    ) -> Result<Judgement, StoreError> {
+        let rules = Rules {
+            memo: self.memo(),
+            signing_certificates_need_verified_ca: self.options().signing_certificates_need_verified_ca,
+        };
+        decide(&StoredEntries::new(tx, &instance.name), claim, rules)
     }
 }
 

@@ -136,8 +136,14 @@ impl ProvisioningService {
                 None => return Ok(()),
             },
         };
-        let trace = Trace::default();
-        Err(ProvisioningError::Refused(Box::new(Refused { refusal, trace })))
+        Err(ProvisioningError::Refused(Box::new(Refused {
+            refusal,
+            trace: Trace::default(),
+            dps: caller.instance().name.clone(),
+            registration_id: caller.registration_id().clone(),
+            chain: caller.proof().chain.clone(),
+            at: now,
+        })))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_model::{HostName, Retention};
+use provost_provisioning::RefusalRetention;
 use provost_store::StoreAddress;
 
 pub use self::arguments::ServeArguments;
@@ -103,6 +104,8 @@ pub struct DpsOptions {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified; possession must be proven.
     pub require_proof_of_possession: bool,
+    /// What is kept of refusals for `explain`.
+    pub refusals: RefusalRetention,
 }
 
 impl Config {
@@ -172,6 +175,7 @@ impl Config {
                 allow_blind_overwrite: file.dps.allow_blind_overwrite,
                 signing_certificates_need_verified_ca: file.dps.signing_certificates_need_verified_ca,
                 require_proof_of_possession: file.dps.require_proof_of_possession,
+                refusals: file.dps.refusals.retention(),
             },
         })
     }

@@ -7,9 +7,10 @@ use crate::engine::Engine;
 use crate::sql::params;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
+    include_str!("../migrations/0003_refusal.sql"),
 ];
 
 /// Applies what is missing.

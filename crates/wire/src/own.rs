@@ -4,17 +4,22 @@
 //! |---|---|
 //! | `GET /provost/health` | [`Health`] |
 //! | `POST /provost/adminTokens` | the token, shown once |
+//! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
 
 mod admin_token;
+mod explain;
 mod hubs;
 mod route;
 mod telemetry;
 
 pub use admin_token::{AdminTokenInput, AdminTokenView};
+pub use explain::{
+    ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
+};
 pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
 pub use telemetry::{TelemetryItem, TelemetryPage};

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use provost_attestation::symmetric::derive_device_key;
-use provost_model::{
-    Action, AuthorityOwner, DeviceAuth, IfMatch, ProvisioningStatus, RegistrationState, Slots, Substatus,
-};
+use provost_model::{Action, AuthorityOwner, DeviceAuth, IfMatch, RegistrationState, Slots, Substatus};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::{Value, json};
 
@@ -513,27 +511,6 @@ async fn bad_tokens_have_another_number_over_mqtt() {
         .err()
         .unwrap();
     assert_eq!(error.code_over_mqtt(), 401_002);
-}
-
-#[tokio::test]
-async fn explain_says_what_authenticate_does() {
-    let house = House::new().await;
-    let leaf = Made::alone("press-1");
-    house
-        .enroll(
-            "press-1",
-            with(pinned(&leaf), "provisioningStatus", json!("disabled")),
-        )
-        .await
-        .unwrap();
-    let judgement = house
-        .service
-        .explain(house.by_chain("press-1", leaf.with(&[])))
-        .await
-        .unwrap();
-    assert_eq!(judgement.trace.to_string(), "individual enrollment is disabled");
-    assert!(matches!(judgement.decision, crate::Decision::Disabled(found)
-        if found.entry.settings().status == ProvisioningStatus::Disabled));
 }
 
 #[tokio::test]

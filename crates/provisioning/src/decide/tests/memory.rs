@@ -164,9 +164,8 @@ impl Snapshot for Memory {
     }
 
     fn has_disabled_groups(&self) -> Result<bool, StoreError> {
-        let is_disabled = |group: &EnrollmentGroup| {
-            group.mechanism.is_x509() && group.settings.status == ProvisioningStatus::Disabled
-        };
+        let is_disabled =
+            |group: &EnrollmentGroup| group.mechanism.is_x509() && group.settings.status == Disabled;
         Ok(self.groups.iter().any(is_disabled))
     }
 
@@ -197,7 +196,7 @@ impl Snapshot for Memory {
         });
         let holder = individuals
             .chain(groups)
-            .find(|(_, _, slots, settings)| settings.status == ProvisioningStatus::Disabled && holds(slots));
+            .find(|(_, _, slots, settings)| settings.status == Disabled && holds(slots));
         Ok(holder.map(|(kind, key, ..)| DisabledHolder {
             kind,
             entry_key: key.to_owned(),

@@ -45,14 +45,19 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Proves the caller before anything else is read.
-async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+/// Proves the caller.
+pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, ProvisioningError> {
     let credential = ServiceCredential {
         host: &call.host,
         path: &call.path,
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
-    let caller = parts.dps.authenticate_service(credential).await?;
+    parts.dps.authenticate_service(credential).await
+}
+
+/// Proves the caller before anything else is read.
+async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+    let caller = caller(parts, call).await?;
     let request = Request {
         parts,
         call,

@@ -4,8 +4,8 @@ use provost_hub::HubError;
 use provost_model::{HostName, HubName};
 use provost_provisioning::{AdminCaller, ProvisioningError};
 use provost_wire::own::{
-    AdminTokenInput, AdminTokenView, Health, HubInput, HubView, LinkedHubInput, LinkedHubView, Listing,
-    OwnOperation, TelemetryPage, TelemetryQuery,
+    AdminTokenInput, AdminTokenView, ExplainInput, Health, HubInput, HubView, LinkedHubInput, LinkedHubView,
+    Listing, OwnOperation, TelemetryPage, TelemetryQuery,
 };
 use provost_wire::{BodyError, json};
 
@@ -54,6 +54,11 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
             status: "ok".to_owned(),
         })),
         OwnOperation::ReadTelemetry(hub, query) => telemetry(parts, call, &hub, query).await,
+        OwnOperation::Explain => {
+            let caller = super::dps::caller(parts, call).await?;
+            let input = ExplainInput::parse(&call.body)?;
+            Ok(Answer::ok(parts.dps.explain(&caller, input).await?.to_json()))
+        }
         administration => {
             let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
             let admin = parts.dps.authenticate_admin(authorization).await?;
@@ -115,7 +120,9 @@ async fn administer(
             dps.delete_linked_hub(admin, instance, hub).await?;
             Ok(Answer::no_content())
         }
-        OwnOperation::Health | OwnOperation::ReadTelemetry(..) => Err(HubError::HubNotFound.into()),
+        OwnOperation::Health | OwnOperation::Explain | OwnOperation::ReadTelemetry(..) => {
+            Err(HubError::HubNotFound.into())
+        }
     }
 }
 
