@@ -102,6 +102,23 @@ impl Made {
     }
 }
 
+/// The body of an enrollment with this client certificate.
+pub(crate) fn pinned(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "clientCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+/// The body of a group with this signing certificate.
+pub(crate) fn signed(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "signingCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+pub(crate) fn disabled(mut body: Value) -> Value {
+    body["provisioningStatus"] = json!("disabled");
+    body
+}
+
 pub(crate) fn instance(seed: u8) -> DpsInstance {
     DpsInstance {
         name: DpsName::parse("dps").unwrap(),

@@ -1,19 +1,7 @@
 use provost_wire::own::{ExplainInput, ExplainedOutcome, Explanation};
-use serde_json::{Value, json};
 
-use crate::fixture::{House, Made, id};
+use crate::fixture::{House, Made, disabled, id, pinned};
 use crate::{ProvisioningError, ProvisioningOptions, RefusalRetention};
-
-fn pinned(made: &Made) -> Value {
-    json!({ "attestation": { "type": "x509", "x509": { "clientCertificates": {
-        "primary": { "certificate": made.certificate.to_pem() } } } } })
-}
-
-fn disabled(made: &Made) -> Value {
-    let mut body = pinned(made);
-    body["provisioningStatus"] = json!("disabled");
-    body
-}
 
 async fn device(house: &House, name: Option<&str>, chain: &[&Made]) -> Explanation {
     let certificates =
@@ -71,7 +59,7 @@ async fn a_refusal_is_told_by_its_tracking_id() {
 async fn an_entry_is_shown_with_its_etag_and_who_changed_it() {
     let house = House::new().await;
     let leaf = Made::alone("press-1");
-    let shown = house.enroll("press-1", disabled(&leaf)).await.unwrap();
+    let shown = house.enroll("press-1", disabled(pinned(&leaf))).await.unwrap();
 
     for told in [
         device(&house, None, &[&leaf]).await,
@@ -112,7 +100,7 @@ async fn a_holder_of_the_certificate_is_named() {
         device(&house, None, &[&leaf]).await.outcome,
         ExplainedOutcome::Admitted
     );
-    house.enroll("quarantine", disabled(&leaf)).await.unwrap();
+    house.enroll("quarantine", disabled(pinned(&leaf))).await.unwrap();
     let told = device(&house, None, &[&leaf]).await;
     assert_eq!(told.outcome, ExplainedOutcome::Disabled);
     assert_eq!(told.held_by.unwrap().id, "quarantine");
