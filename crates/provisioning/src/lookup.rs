@@ -178,6 +178,3 @@ pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Resu
     let is_disabled = found.entry.settings().status == ProvisioningStatus::Disabled;
     Ok(is_disabled || tx.disabled_holder(dps, &found.certificates)? == found.blocked_by)
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@ mod certificate;
 mod compute_device_key;
 mod enrollment;
 mod enrollment_group;
+mod entry;
 mod instance;
 mod linked_hub;
 mod registration;
