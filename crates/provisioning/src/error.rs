@@ -21,6 +21,8 @@ pub enum Noun {
     Operation,
     /// A provisioning service instance.
     Instance,
+    /// A hub an instance may assign devices to.
+    LinkedHub,
 }
 
 impl Noun {
@@ -32,6 +34,7 @@ impl Noun {
             Self::CaCertificate => "CA certificate",
             Self::Operation => "operation",
             Self::Instance => "provisioning service",
+            Self::LinkedHub => "linked hub",
         }
     }
 
@@ -42,7 +45,7 @@ impl Noun {
             Self::Registration => 2,
             Self::Group => 4,
             Self::CaCertificate => 5,
-            Self::Instance => 6,
+            Self::Instance | Self::LinkedHub => 6,
         }
     }
 }

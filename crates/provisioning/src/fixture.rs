@@ -377,7 +377,7 @@ async fn furnish(store: &Store, hub_names: &[&str]) -> (DpsInstance, String) {
                 host: HostName::parse("dps.localhost").unwrap(),
                 allocation: AllocationPolicy::Hashed,
             };
-            let instance = create_instance(&tx, new, &SystemRandom)?;
+            let instance = create_instance(&tx, new, &crate::Quotas::default(), &SystemRandom)?;
             for link in &links {
                 add_hub(&tx, &instance.name, link)?;
             }

@@ -163,6 +163,7 @@ fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> Provisioni
             signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
             allow_blind_overwrite: config.dps.allow_blind_overwrite,
             require_proof_of_possession: config.dps.require_proof_of_possession,
+            quotas: config.dps.quotas,
             ..ProvisioningOptions::default()
         },
     })
