@@ -88,7 +88,9 @@ impl ProvisioningService {
                     return Ok::<_, ProvisioningError>(tx.unchanged(enrollment));
                 }
                 if stored.is_none() {
-                    service.quotas().check(&tx, &dps, Counted::IndividualEnrollments)?;
+                    service
+                        .quotas()
+                        .check(&tx, &dps, Counted::IndividualEnrollments)?;
                 }
                 let etag = provost_model::Etag::generate(service.random());
                 touch(&mut enrollment.settings, etag, tx.now());

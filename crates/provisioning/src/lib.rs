@@ -18,10 +18,12 @@ mod allocate;
 mod attestation;
 mod authorities;
 mod authority_verification;
+mod blast_radius;
 mod bulk;
 mod caller;
 mod credential;
 mod decide;
+mod disenroll;
 mod enrollments;
 mod error;
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use decide::{
     Anchor, AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step,
     Trace, decide,
 };
+pub use disenroll::Disenroller;
 pub use enrollments::ShownEnrollment;
 pub use error::{Noun, ProvisioningError, Refused};
 pub use groups::ShownGroup;
@@ -57,7 +60,7 @@ pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
 pub use options::ProvisioningOptions;
-pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
+pub use port::{HubDirectory, HubPortError, IdentityChange, NewIdentity, Provisioned};
 pub use quota::{QuotaUse, Quotas};
 pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;

@@ -87,8 +87,9 @@ impl ProvisioningService {
         let begin = page.begin(&kind, BATCH)?;
         self.store()
             .write(move |tx| {
-                let look =
-                    |after: Option<&str>, size: PageSize| tx.look_at_registrations(&dps, &filter, after, size);
+                let look = |after: Option<&str>, size: PageSize| {
+                    tx.look_at_registrations(&dps, &filter, after, size)
+                };
                 let page = begin.look(&kind, look)?;
                 for record in &page.items {
                     tx.delete_registration(&dps, &record.registration_id)?;
@@ -118,12 +119,12 @@ fn filter(selection: RecordSelection) -> RegistrationFilter {
 }
 
 fn remark(count: usize, filter: &RegistrationFilter) -> String {
-    let mut words = format!("{count} records");
-    if let Some(before) = filter.updated_before {
-        words.push_str(&format!(", updated before {}", iso(before)));
-    }
-    if filter.orphans_only {
-        words.push_str(", orphans");
-    }
-    words
+    let mut words = vec![format!("{count} records")];
+    words.extend(
+        filter
+            .updated_before
+            .map(|before| format!("updated before {}", iso(before))),
+    );
+    words.extend(filter.orphans_only.then(|| "orphans".to_owned()));
+    words.join(", ")
 }

@@ -85,7 +85,7 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
-        let dps = provisioning(&config, &store, &ambient);
+        let dps = provisioning(&config, &store, &hub, &ambient);
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
         let (https, mqtt) =
@@ -153,10 +153,13 @@ impl Server {
     }
 }
 
-fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> ProvisioningService {
+fn provisioning(config: &Config, store: &Store, hub: &HubService, ambient: &Ambient) -> ProvisioningService {
     ProvisioningService::new(ProvisioningParts {
         store: store.clone(),
-        hubs: Arc::new(hub_directory::BuiltInHubs::new(Arc::clone(&ambient.random))),
+        hubs: Arc::new(hub_directory::BuiltInHubs::new(
+            Arc::clone(&ambient.random),
+            hub.clone(),
+        )),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: ProvisioningOptions {

@@ -1,6 +1,8 @@
 //! What hangs on a certificate or on a group: counts over indexes, no row by row.
 
-use provost_model::{CertificateName, DpsName, EnrollmentGroupId, EnrollmentKind, PageSize, ProvisioningStatus};
+use provost_model::{
+    CertificateName, DpsName, EnrollmentGroupId, EnrollmentKind, PageSize, ProvisioningStatus,
+};
 
 use crate::convert::{Place, status, status_word};
 use crate::enrollment_anchor::kind_word;
@@ -77,27 +79,34 @@ impl ReadTx<'_> {
         })
     }
 
-    /// How many individual enrollments hold a certificate or refer to it, how many of their devices
-    /// have a record of their own, and how many of those a hub identity.
+    /// How many individual enrollments hold a certificate or refer to it, and how many of their devices
+    /// have a record they made.
     pub fn individual_holder_counts(
         &self,
         dps: &DpsName,
         holding: &Holding,
-    ) -> Result<[i64; 3], StoreError> {
+    ) -> Result<(i64, i64), StoreError> {
         let mut params = vec![Param::Text(dps.key())];
-        let Some(anchors) = anchors(holding, " AND kind = 'individual'", &mut params) else {
-            return Ok([0; 3]);
+        let Some(anchors) = anchors(holding, INDIVIDUALS, &mut params) else {
+            return Ok((0, 0));
         };
-        let records = format!(
-            "SELECT COUNT(*) FROM ({anchors}) a JOIN registration r \
-             ON r.dps = ?1 AND r.registration_key = a.entry_key AND r.group_key IS NULL"
-        );
-        let with_identity = format!("{records} WHERE {HAS_IDENTITY}");
-        Ok([
-            self.count(&format!("SELECT COUNT(*) FROM ({anchors}) a"), &params)?,
-            self.count(&records, &params)?,
-            self.count(&with_identity, &params)?,
-        ])
+        let entries = format!("SELECT COUNT(*) FROM ({anchors}) a");
+        let records = format!("SELECT COUNT(*) FROM ({anchors}) a {THEIR_RECORD}");
+        Ok((self.count(&entries, &params)?, self.count(&records, &params)?))
+    }
+
+    /// How many of those devices have an identity in their hub.
+    pub fn individual_holder_identity_count(
+        &self,
+        dps: &DpsName,
+        holding: &Holding,
+    ) -> Result<i64, StoreError> {
+        let mut params = vec![Param::Text(dps.key())];
+        let Some(anchors) = anchors(holding, INDIVIDUALS, &mut params) else {
+            return Ok(0);
+        };
+        let sql = format!("SELECT COUNT(*) FROM ({anchors}) a {THEIR_RECORD} WHERE {HAS_IDENTITY}");
+        self.count(&sql, &params)
     }
 
     /// How many devices came in through a group.
@@ -126,10 +135,29 @@ impl ReadTx<'_> {
                    SELECT registration_key FROM registration WHERE dps = ?1 AND group_key = ?2 INTERSECT \
                    SELECT entry_key FROM enrollment WHERE dps = ?1 AND kind = 'individual' AND status = ?3 \
                    ORDER BY 1) met";
-        self.count(
-            sql,
-            params![dps.key(), group.key(), status_word(status)],
-        )
+        self.count(sql, params![dps.key(), group.key(), status_word(status)])
+    }
+
+    /// How many of those devices `is_wanted`, by the key of their hub and their name there. Looks at
+    /// each: a certificate that many individual enrollments trust is rare.
+    pub fn individual_holder_places(
+        &self,
+        dps: &DpsName,
+        holding: &Holding,
+        is_wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<usize, StoreError> {
+        let mut params = vec![Param::Text(dps.key())];
+        let Some(anchors) = anchors(holding, INDIVIDUALS, &mut params) else {
+            return Ok(0);
+        };
+        let sql =
+            format!("SELECT r.hub, r.device_id FROM ({anchors}) a {THEIR_RECORD} WHERE r.hub IS NOT NULL");
+        let mut count = 0;
+        self.query(&sql, &params, |row| {
+            count += usize::from(is_wanted(&row.text(0)?, &row.text(1)?));
+            Ok(())
+        })?;
+        Ok(count)
     }
 
     /// The group a device came in through, when its record says that it has this name in this hub.
@@ -149,7 +177,11 @@ impl ReadTx<'_> {
     }
 }
 
-const HAS_IDENTITY: &str = "EXISTS (SELECT 1 FROM device d WHERE d.hub = r.hub AND d.device_id = r.device_id)";
+const INDIVIDUALS: &str = " AND kind = 'individual'";
+const THEIR_RECORD: &str = "JOIN registration r ON r.dps = ?1 AND r.registration_key = a.entry_key \
+    AND r.group_key IS NULL";
+const HAS_IDENTITY: &str =
+    "EXISTS (SELECT 1 FROM device d WHERE d.hub = r.hub AND d.device_id = r.device_id)";
 
 /// The keys of the anchors that match, each once; `None` when nothing can.
 fn anchors<'a>(holding: &'a Holding, condition: &str, params: &mut Vec<Param<'a>>) -> Option<String> {

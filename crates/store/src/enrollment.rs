@@ -5,8 +5,8 @@ use provost_model::{
 
 use crate::convert::{Place, allocation_word, json, reprovision_word, status, status_word};
 use crate::enrollment_anchor::{AnchorIndex, Slot, kind_word};
-use crate::entry_count::Counted;
 use crate::enrollment_row::{COLUMNS, MechanismColumns, group, hosts_text, individual};
+use crate::entry_count::Counted;
 use crate::sql::params;
 use crate::{ReadTx, StoreError, WriteTx};
 
@@ -157,7 +157,8 @@ impl WriteTx<'_> {
         entry_key: &str,
     ) -> Result<bool, StoreError> {
         self.delete_anchors(dps, kind, entry_key)?;
-        let sql = "DELETE FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3 RETURNING mechanism";
+        let sql =
+            "DELETE FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3 RETURNING mechanism";
         let params = params![dps.key(), kind_word(kind), entry_key];
         let Some(mechanism) = self.find(sql, params, |row| row.text(0))? else {
             return Ok(false);

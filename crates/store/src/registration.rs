@@ -1,5 +1,6 @@
 use provost_model::{
-    Assignment, DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, RegistrationFailure, RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
+    Assignment, DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, RegistrationFailure,
+    RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
 };
 
 use crate::convert::Place;

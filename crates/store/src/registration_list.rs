@@ -129,24 +129,23 @@ fn condition<'a>(
     after: Option<&'a str>,
 ) -> (String, Vec<Param<'a>>) {
     let mut params = vec![Param::Text(dps.key())];
-    let mut condition = "r.dps = ?1".to_owned();
+    let mut terms = vec!["r.dps = ?1".to_owned()];
     if let Some(group) = &filter.group {
         let group = placeholder(&mut params, Param::Text(group.key()));
-        condition.push_str(&format!(" AND r.group_key = {group}"));
+        terms.push(format!("r.group_key = {group}"));
     }
     if let Some(after) = after {
         let after = placeholder(&mut params, Param::Text(after));
-        condition.push_str(&format!(" AND r.registration_key > {after}"));
+        terms.push(format!("r.registration_key > {after}"));
     }
     if let Some(before) = filter.updated_before {
         let before = placeholder(&mut params, Param::Int(before.as_micros()));
-        condition.push_str(&format!(" AND r.updated_at < {before}"));
+        terms.push(format!("r.updated_at < {before}"));
     }
     if filter.orphans_only {
-        condition.push_str(" AND ");
-        condition.push_str(IS_ORPHAN);
+        terms.push(IS_ORPHAN.to_owned());
     }
-    (condition, params)
+    (terms.join(" AND "), params)
 }
 
 fn placeholder<'a>(params: &mut Vec<Param<'a>>, value: Param<'a>) -> String {

@@ -175,9 +175,13 @@ mod tests {
             input.target,
             DisenrollTarget::Device(RegistrationId::parse("press-1").unwrap())
         );
-        assert_eq!((input.entry, input.identity), (ShutOut::Disable, ShutOut::Disable));
+        assert_eq!(
+            (input.entry, input.identity),
+            (ShutOut::Disable, ShutOut::Disable)
+        );
         assert!(!input.everywhere && !input.dry_run);
-        let told = br#"{"certificate":"root","everywhere":true,"entry":"delete","identity":"DELETE","dryRun":true}"#;
+        let told =
+            br#"{"certificate":"root","everywhere":true,"entry":"delete","identity":"DELETE","dryRun":true}"#;
         let input = DisenrollInput::parse(told).unwrap();
         assert_eq!((input.entry, input.identity), (ShutOut::Delete, ShutOut::Delete));
         assert!(input.everywhere && input.dry_run);

@@ -99,7 +99,9 @@ fn of_instance(method: &str, dps: &str, what: &[&str]) -> Routed<OwnOperation> {
         [what] if is(what, "quota") => ("GET", OwnOperation::GetQuota),
         [what] if is(what, "blastRadius") => ("POST", OwnOperation::BlastRadius),
         [what] if is(what, "disenroll") => ("POST", OwnOperation::Disenroll),
-        [what, verb] if is(what, "registrations") && is(verb, "query") => ("POST", OwnOperation::QueryRecords),
+        [what, verb] if is(what, "registrations") && is(verb, "query") => {
+            ("POST", OwnOperation::QueryRecords)
+        }
         [what, verb] if is(what, "registrations") && is(verb, "delete") => {
             ("POST", OwnOperation::DeleteRecords)
         }
@@ -190,11 +192,7 @@ mod tests {
                 "/provost/dps/dps1/registrations/delete",
                 Op::DeleteRecords(dps()),
             ),
-            (
-                "POST",
-                "/provost/dps/dps1/blastRadius",
-                Op::BlastRadius(dps()),
-            ),
+            ("POST", "/provost/dps/dps1/blastRadius", Op::BlastRadius(dps())),
             ("POST", "/provost/dps/dps1/disenroll", Op::Disenroll(dps())),
         ] {
             let route = parse_route(method, path, "after=7&limit=5&wait=99999");

@@ -1,5 +1,7 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod shutting_out;
+
 use provost_hub::HubError;
 use provost_model::{HostName, HubName};
 use provost_provisioning::{AdminCaller, ProvisioningError};
@@ -49,6 +51,9 @@ impl From<BodyError> for Failure {
 }
 
 async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
+    if let Some(answer) = shutting_out::answer(parts, call, &operation).await {
+        return answer;
+    }
     match operation {
         OwnOperation::Health => Ok(shown(&Health {
             status: "ok".to_owned(),
@@ -115,7 +120,14 @@ async fn administer(
             dps.delete_linked_hub(admin, instance, hub).await?;
             Ok(Answer::no_content())
         }
-        OwnOperation::Health | OwnOperation::ReadTelemetry(..) => Err(HubError::HubNotFound.into()),
+        // These do not take an administrator, or not only one: they are answered before.
+        OwnOperation::Health
+        | OwnOperation::ReadTelemetry(..)
+        | OwnOperation::GetQuota(_)
+        | OwnOperation::QueryRecords(_)
+        | OwnOperation::DeleteRecords(_)
+        | OwnOperation::BlastRadius(_)
+        | OwnOperation::Disenroll(_) => Err(HubError::HubNotFound.into()),
     }
 }
 
