@@ -23,6 +23,8 @@ pub enum Noun {
     Instance,
     /// A refusal that is kept for the operator.
     Refusal,
+    /// A hub an instance may assign devices to.
+    LinkedHub,
 }
 
 impl Noun {
@@ -35,6 +37,7 @@ impl Noun {
             Self::Operation => "operation",
             Self::Instance => "provisioning service",
             Self::Refusal => "refusal with this tracking id",
+            Self::LinkedHub => "linked hub",
         }
     }
 
@@ -45,7 +48,7 @@ impl Noun {
             Self::Registration => 2,
             Self::Group => 4,
             Self::CaCertificate => 5,
-            Self::Instance => 6,
+            Self::Instance | Self::LinkedHub => 6,
             Self::Refusal => 7,
         }
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::RefusalRetention;
+use crate::{Quotas, RefusalRetention};
 
 /// Switches of the service; the defaults are what the real service does, as far as it is known.
 #[derive(Debug, Clone)]
@@ -21,11 +21,8 @@ pub struct ProvisioningOptions {
     pub decision_ttl: Duration,
     /// What is kept of refusals; a count of 0 keeps none.
     pub refusals: RefusalRetention,
-    /// Most CA certificates of an instance (dps-service-api.md 7).
-    pub max_authorities: usize,
-    /// Most symmetric key groups of an instance (dps-service-api.md 7): each costs every device
-    /// without an enrollment of its own a derivation.
-    pub max_symmetric_groups: usize,
+    /// How much there may be of everything.
+    pub quotas: Quotas,
 }
 
 impl Default for ProvisioningOptions {
@@ -39,8 +36,7 @@ impl Default for ProvisioningOptions {
             require_proof_of_possession: false,
             decision_ttl: Duration::from_secs(1),
             refusals: RefusalRetention::default(),
-            max_authorities: 25,
-            max_symmetric_groups: 100,
+            quotas: Quotas::default(),
         }
     }
 }

@@ -26,7 +26,8 @@ impl ProvisioningService {
     ///
     /// # Errors
     /// 400004 when the body names another device, [`ProvisioningError::Refused`] when the device is
-    /// no longer admitted, [`ProvisioningError::Moving`].
+    /// no longer admitted, [`ProvisioningError::Moving`], 403102 when the device has no record and as
+    /// many exist as there may be.
     pub async fn register(
         &self,
         caller: &RegistrationCaller,

@@ -86,7 +86,7 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
-        let dps = provisioning(&config, &store, &ambient);
+        let dps = provisioning(&config, &store, &hub, &ambient);
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
         let (https, mqtt) = listeners::open(
@@ -168,10 +168,13 @@ impl Server {
     }
 }
 
-fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> ProvisioningService {
+fn provisioning(config: &Config, store: &Store, hub: &HubService, ambient: &Ambient) -> ProvisioningService {
     ProvisioningService::new(ProvisioningParts {
         store: store.clone(),
-        hubs: Arc::new(hub_directory::BuiltInHubs::new(Arc::clone(&ambient.random))),
+        hubs: Arc::new(hub_directory::BuiltInHubs::new(
+            Arc::clone(&ambient.random),
+            hub.clone(),
+        )),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: ProvisioningOptions {
@@ -179,6 +182,7 @@ fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> Provisioni
             allow_blind_overwrite: config.dps.allow_blind_overwrite,
             require_proof_of_possession: config.dps.require_proof_of_possession,
             refusals: config.dps.refusals,
+            quotas: config.dps.quotas,
             ..ProvisioningOptions::default()
         },
     })

@@ -86,7 +86,7 @@ async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<A
         }
         ServiceOperation::QueryEnrollments => request.query_enrollments().await,
         ServiceOperation::BulkEnrollments => {
-            let input = parse_bulk_enrollments(&call.body)?;
+            let input = parse_bulk_enrollments(&call.body, dps.quotas().bulk_items)?;
             Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
         }
         ServiceOperation::EnrollmentAttestation(id) => request.reveal_enrollment(id).await,
@@ -105,7 +105,7 @@ async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<A
         }
         ServiceOperation::QueryGroups => request.query_groups().await,
         ServiceOperation::BulkGroups => {
-            let input = parse_bulk_groups(&call.body)?;
+            let input = parse_bulk_groups(&call.body, dps.quotas().bulk_items)?;
             Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
         }
         ServiceOperation::GroupAttestation(id) => request.reveal_group(id).await,
