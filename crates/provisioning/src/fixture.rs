@@ -367,12 +367,12 @@ impl House {
         let input = EnrollmentInput::parse(body.to_string().as_bytes()).unwrap();
         let exists = self
             .service
-            .get_enrollment(&self.caller, input.registration_id.clone())
+            .get_entry(&self.caller, input.registration_id.clone())
             .await;
         let if_match = if exists.is_ok() { "*" } else { "" };
         let if_match = provost_model::IfMatch::parse(Some(if_match));
         self.service
-            .put_enrollment(&self.caller, &input.registration_id.clone(), input, if_match)
+            .put_entry(&self.caller, &input.registration_id.clone(), input, if_match)
             .await
     }
 
@@ -384,11 +384,11 @@ impl House {
     ) -> Result<crate::ShownGroup, ProvisioningError> {
         body["enrollmentGroupId"] = json!(id);
         let input = GroupInput::parse(body.to_string().as_bytes()).unwrap();
-        let exists = self.service.get_group(&self.caller, input.id.clone()).await;
+        let exists = self.service.get_entry(&self.caller, input.id.clone()).await;
         let if_match = if exists.is_ok() { "*" } else { "" };
         let if_match = provost_model::IfMatch::parse(Some(if_match));
         self.service
-            .put_group(&self.caller, &input.id.clone(), input, if_match)
+            .put_entry(&self.caller, &input.id.clone(), input, if_match)
             .await
     }
 

@@ -24,12 +24,12 @@ mod caller;
 mod credential;
 mod decide;
 mod disenroll;
-mod enrollments;
+mod entries;
+mod entry_id;
 mod error;
 mod explain;
 #[cfg(test)]
 mod fixture;
-mod groups;
 mod instances;
 mod listing;
 mod lookup;
@@ -55,9 +55,9 @@ pub use decide::{
     decide,
 };
 pub use disenroll::Disenroller;
-pub use enrollments::ShownEnrollment;
+pub use entries::{ShownEnrollment, ShownEntry, ShownGroup};
+pub use entry_id::EntryId;
 pub use error::{Noun, ProvisioningError};
-pub use groups::ShownGroup;
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;

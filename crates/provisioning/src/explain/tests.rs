@@ -67,7 +67,7 @@ async fn an_entry_is_shown_with_its_etag_and_who_changed_it() {
     ] {
         assert_eq!(told.outcome, ExplainedOutcome::Disabled, "{}", told.because);
         let entry = told.entry.unwrap();
-        assert_eq!(entry.etag, Some(shown.enrollment.settings.etag.to_string()));
+        assert_eq!(entry.etag, Some(shown.entry.settings.etag.to_string()));
         assert_eq!(entry.provisioning_status.as_deref(), Some("disabled"));
         let change = entry.last_change.unwrap();
         assert_eq!(

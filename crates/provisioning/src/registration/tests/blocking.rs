@@ -60,7 +60,7 @@ async fn deleted_enrollment_refuses_unless_a_group_matches() {
     );
     let delete = house
         .service
-        .delete_enrollment(&house.caller, id("press-1"), IfMatch::Any);
+        .delete_entry(&house.caller, id("press-1"), IfMatch::Any);
     delete.await.unwrap();
     let outcome = run(&house, proof()).await.unwrap();
     assert_eq!(outcome.record.group.as_ref().unwrap().as_str(), "line");

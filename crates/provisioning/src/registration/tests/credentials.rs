@@ -52,7 +52,7 @@ async fn device_id_of_the_enrollment_names_the_device_in_the_hub() {
 async fn symmetric_keys_reach_the_hub_own_and_derived() {
     let house = House::new().await;
     let shown = house.enroll("press-1", symmetric()).await.unwrap();
-    let provost_model::IndividualMechanism::SymmetricKey(own) = shown.enrollment.mechanism else {
+    let provost_model::IndividualMechanism::SymmetricKey(own) = shown.entry.mechanism else {
         panic!("keys")
     };
     let outcome = run(&house, house.by_key("press-1", &own.secondary))
@@ -65,7 +65,7 @@ async fn symmetric_keys_reach_the_hub_own_and_derived() {
     );
 
     let shown = house.group("Line", symmetric()).await.unwrap();
-    let provost_model::GroupMechanism::SymmetricKey(group) = shown.group.mechanism else {
+    let provost_model::GroupMechanism::SymmetricKey(group) = shown.entry.mechanism else {
         panic!("keys")
     };
     let derived = derive_device_key(&group.primary, "press-2");

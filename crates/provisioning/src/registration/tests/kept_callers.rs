@@ -53,7 +53,7 @@ async fn a_kept_caller_is_judged_again_when_something_changed() {
     assert_eq!(state().await.unwrap_err().code(), 401_002);
     let gone = house
         .service
-        .delete_enrollment(&house.caller, id("press-1"), IfMatch::Any);
+        .delete_entry(&house.caller, id("press-1"), IfMatch::Any);
     gone.await.unwrap();
     assert!(state().await.unwrap().assignment().is_some());
     // Outside its dates nothing is answered, polls neither.
