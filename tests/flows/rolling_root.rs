@@ -156,7 +156,7 @@ async fn r_089_several_compromised_roots_are_deleted_one_after_another() {
         let beside = Enrollment::group("hall").x509(&authority_slots(Some("root-3"), Some("root-4")));
         server.dps_api().put_enrollment(&beside).await;
         let devices = [1, 2, 3, 4].map(|n| device(&format!("press-{n}"), &roots[n - 1]));
-        for gone in 0..=3 {
+        for (gone, name) in names.into_iter().enumerate() {
             for (n, device) in devices.iter().enumerate() {
                 if n < gone {
                     device.is_unauthorized(&server, via).await;
@@ -164,7 +164,7 @@ async fn r_089_several_compromised_roots_are_deleted_one_after_another() {
                     device.is_assigned(&server, via).await;
                 }
             }
-            server.distrust(names[gone]).await;
+            server.distrust(name).await;
         }
         devices[3].is_unauthorized(&server, via).await;
     })
