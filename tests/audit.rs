@@ -53,7 +53,7 @@ fn actor(operation: &Operation) -> &'static str {
     match operation.door {
         Door::Dps(_) => "policy:provisioningserviceowner",
         Door::Hub(_) => "policy:iothubowner",
-        Door::Management | Door::Own => "admin:command-line",
+        Door::Management | Door::Own | Door::DpsAndAdmin => "admin:command-line",
         Door::Device => "registration:known",
         Door::Open => "nobody",
     }

@@ -4,12 +4,14 @@
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
 mod blocking_and_the_hub;
+mod blocking_certificates;
 mod blocking_groups;
 mod blocking_one_device;
 mod device_connect;
 mod device_credentials;
 mod direct_methods;
 mod enrollment_groups;
+mod explain;
 mod hub_authorities;
 mod individual_enrollments;
 mod issuers;

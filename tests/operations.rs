@@ -25,6 +25,8 @@ pub(crate) enum Door {
     Management,
     /// The holder of an admin token, who is answered in the shape of our own addresses.
     Own,
+    /// The holder of an admin token, where a policy may do a part of it.
+    DpsAndAdmin,
     /// The device itself.
     Device,
 }

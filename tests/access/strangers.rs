@@ -18,6 +18,7 @@ pub(super) fn strangers(world: &World, policies: &Policies, door: Door) -> Vec<S
         Door::Dps(right) => at_dps(world, policies, right),
         Door::Hub(right) => at_hub(world, policies, right),
         Door::Management | Door::Own => at_administration(world),
+        Door::DpsAndAdmin => at_dps_and_administration(world, policies),
         Door::Device => at_device_api(world),
     }
 }
@@ -67,6 +68,24 @@ fn at_administration(world: &World) -> Vec<Stranger> {
         stranger("hub's owner", world.hub_owner(), 401_000),
         stranger("device", world.device_token(), 401_000),
     ]
+}
+
+/// What a policy may do a part of: the whole is refused to each of them for want of a right.
+fn at_dps_and_administration(world: &World, policies: &Policies) -> Vec<Stranger> {
+    let host = &world.server.dps().host;
+    let unknown = format!("Bearer provost_{}", "A".repeat(43));
+    let mut all = vec![
+        nobody(401_000),
+        stranger("unknown token", unknown, 401_000),
+        stranger("owner of the provisioning service", world.dps_owner(), 403_001),
+        stranger("hub's owner", world.hub_owner(), 401_000),
+        stranger("device", world.device_token(), 401_000),
+    ];
+    all.extend(policies.dps.iter().map(|(held, key)| {
+        let token = world.signed(host, key, Some(&World::policy_of(*held)));
+        stranger(&format!("holder of {held:?}"), token, 403_001)
+    }));
+    all
 }
 
 fn at_device_api(world: &World) -> Vec<Stranger> {

@@ -12,6 +12,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(groups());
     all.extend(device(world));
     all.extend(registrations());
+    all.extend(shutting_out(world));
     all.extend(hub());
     all.extend(management(world));
     all.extend(own(world));
@@ -88,6 +89,8 @@ fn device(world: &World) -> Vec<Operation> {
 fn registrations() -> Vec<Operation> {
     let read = Door::Dps(RegistrationStatusRead);
     vec![
+        Operation::new(Door::Dps(EnrollmentRead), "POST", "/provost/explain")
+            .body(json!({ "registrationId": "known" })),
         Operation::new(read, "GET", "/registrations/known"),
         Operation::new(read, "POST", "/registrations/line-2/query").body(json!({ "query": "*" })),
         Operation::new(
@@ -97,6 +100,32 @@ fn registrations() -> Vec<Operation> {
         )
         .status(204)
         .leaves("delete", "registration", "known"),
+    ]
+}
+
+/// After the device's record was deleted: it registers anew for an administrator to shut it out.
+fn shutting_out(world: &World) -> Vec<Operation> {
+    let base = format!("/provost/dps/{}", world.server.dps().name);
+    let read = Door::Dps(EnrollmentRead);
+    let write = Door::Dps(RegistrationStatusWrite);
+    vec![
+        Operation::new(read, "GET", format!("{base}/quota")),
+        Operation::new(read, "POST", format!("{base}/blastRadius"))
+            .body(json!({ "enrollmentGroupId": "line-2" })),
+        device(world).remove(2),
+        Operation::new(
+            Door::Dps(RegistrationStatusRead),
+            "POST",
+            format!("{base}/registrations/query"),
+        )
+        .body(json!({})),
+        Operation::new(write, "POST", format!("{base}/registrations/delete"))
+            .body(json!({ "all": true }))
+            .leaves("delete", "registration", "*"),
+        device(world).remove(2),
+        Operation::new(Door::DpsAndAdmin, "POST", format!("{base}/disenroll"))
+            .body(json!({ "registrationId": "known", "everywhere": true }))
+            .leaves("disenroll", "registration", "known"),
     ]
 }
 

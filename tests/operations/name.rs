@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 48] = [
+pub(crate) const NAMES: [&str; 54] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -48,6 +48,7 @@ pub(crate) const NAMES: [&str; 48] = [
     "arm delete certificate",
     "arm generate code",
     "arm verify certificate",
+    "own explain",
     "own health",
     "own create admin token",
     "own list hubs",
@@ -57,6 +58,11 @@ pub(crate) const NAMES: [&str; 48] = [
     "own get linked hub",
     "own put linked hub",
     "own delete linked hub",
+    "own get quota",
+    "own query records",
+    "own delete records",
+    "own blast radius",
+    "own disenroll",
 ];
 
 /// Which operation a request line asks for.
@@ -134,6 +140,7 @@ fn own(operation: &OwnOperation) -> &'static str {
     match operation {
         OwnOperation::Health => "own health",
         OwnOperation::CreateAdminToken => "own create admin token",
+        OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",
@@ -141,5 +148,10 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::GetLinkedHub(..) => "own get linked hub",
         OwnOperation::PutLinkedHub(..) => "own put linked hub",
         OwnOperation::DeleteLinkedHub(..) => "own delete linked hub",
+        OwnOperation::GetQuota(_) => "own get quota",
+        OwnOperation::QueryRecords(_) => "own query records",
+        OwnOperation::DeleteRecords(_) => "own delete records",
+        OwnOperation::BlastRadius(_) => "own blast radius",
+        OwnOperation::Disenroll(_) => "own disenroll",
     }
 }

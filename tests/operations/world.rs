@@ -51,7 +51,7 @@ impl World {
             Door::Dps(_) => self.server.dps_api(),
             Door::Hub(_) => self.server.hub_api(),
             Door::Management => self.server.management(),
-            Door::Own => self.server.own_api(),
+            Door::Own | Door::DpsAndAdmin => self.server.own_api(),
             Door::Device => self.server.dps_api().authorized(Some(self.device_token())),
         }
     }

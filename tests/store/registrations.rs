@@ -100,8 +100,8 @@ async fn listings_filter_by_group_and_page() {
                 .collect::<Vec<_>>()
         }
     };
-    let lower = RegistrationFilter::Group(EnrollmentGroupId::parse("line-7").unwrap());
+    let lower = RegistrationFilter::of_group(EnrollmentGroupId::parse("line-7").unwrap());
     assert_eq!(ids(lower.clone(), None).await, ["d0", "d2"]);
     assert_eq!(ids(lower, Some("d2")).await, ["d4"]);
-    assert_eq!(ids(RegistrationFilter::All, Some("d0")).await, ["d1", "d2"]);
+    assert_eq!(ids(RegistrationFilter::default(), Some("d0")).await, ["d1", "d2"]);
 }

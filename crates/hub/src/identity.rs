@@ -4,12 +4,17 @@
 //! before the device is answered.
 
 use provost_model::twin::{Twin, check_initial};
-use provost_model::{DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, HubName, InitialTwin, Random};
+use provost_model::{
+    DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, HubName, InitialTwin, Random, ShutOut,
+};
 use provost_store::{ReadTx, WriteTx};
 use provost_wire::time::iso;
 
 use crate::HubError;
 use crate::registry::{announce, device_scope, generation_id};
+
+/// Why a device is disabled that was disenrolled.
+const DISENROLLED: &str = "disenrolled";
 
 /// A device that provisioning assigned to a hub (iot-hub-service-api.md 4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +65,42 @@ pub fn remove_identity(tx: &WriteTx<'_>, hub: &HubName, device_id: &DeviceId) ->
         announce(tx, hub, device_id)?;
     }
     Ok(removed)
+}
+
+/// Disables or removes a device that is shut out; answers its status before, `None` when it is not
+/// here. Its live session ends.
+///
+/// # Errors
+/// [`HubError::Store`].
+pub fn shut_out_identity(
+    tx: &WriteTx<'_>,
+    hub: &HubName,
+    device_id: &DeviceId,
+    act: ShutOut,
+    random: &dyn Random,
+) -> Result<Option<DeviceStatus>, HubError> {
+    let Some(stored) = tx.device(hub, device_id)? else {
+        return Ok(None);
+    };
+    let before = stored.status;
+    match act {
+        ShutOut::Delete => {
+            remove_identity(tx, hub, device_id)?;
+        }
+        ShutOut::Disable if before == DeviceStatus::Disabled => {}
+        ShutOut::Disable => {
+            let device = DeviceIdentity {
+                etag: Etag::generate(random),
+                status: DeviceStatus::Disabled,
+                status_reason: Some(DISENROLLED.to_owned()),
+                status_updated_at: Some(tx.now()),
+                ..stored
+            };
+            tx.update_device(hub, &device)?;
+            announce(tx, hub, device_id)?;
+        }
+    }
+    Ok(Some(before))
 }
 
 /// Tags and desired properties of a device, for another hub it moves to; `None` when it is not here.

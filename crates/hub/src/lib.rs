@@ -30,7 +30,9 @@ mod twins;
 
 pub use auth::{ConnectRefusal, ConnectRequest, RefusalReason};
 pub use error::HubError;
-pub use identity::{NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, twin_to_carry};
+pub use identity::{
+    NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
+};
 pub use methods::MethodAnswer;
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};

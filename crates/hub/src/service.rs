@@ -1,14 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
+use provost_model::{Assignment, Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
 use crate::HubError;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
-use crate::session::SessionTable;
+use crate::session::{Link, SessionTable};
 use crate::telemetry::Buffers;
 
 /// What a hub service works with.
@@ -73,6 +73,16 @@ impl HubService {
     /// How many devices of a hub are connected to this node.
     pub fn connected_devices(&self, hub: &HubName) -> usize {
         self.sessions().connected(hub)
+    }
+
+    /// Every device connected to this node, of every hub.
+    pub fn live_devices(&self) -> Vec<Assignment> {
+        let live = self.sessions().look_up_live();
+        let place = |link: &Arc<Link>| Assignment {
+            hub: link.hub.clone(),
+            device_id: link.device_id.clone(),
+        };
+        live.iter().map(place).collect()
     }
 
     pub(crate) fn store(&self) -> &Store {

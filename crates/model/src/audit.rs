@@ -44,6 +44,8 @@ pub enum Action {
     Verify,
     /// A secret was shown to a caller.
     Reveal,
+    /// A device, or all devices of a group or certificate, were shut out.
+    Disenroll,
 }
 
 impl Action {
@@ -56,6 +58,7 @@ impl Action {
             Self::Register => "register",
             Self::Verify => "verify",
             Self::Reveal => "reveal",
+            Self::Disenroll => "disenroll",
         }
     }
 }

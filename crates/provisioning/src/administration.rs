@@ -27,7 +27,7 @@ impl ProvisioningService {
     /// Links a hub or changes its link; answers the link as it stands.
     ///
     /// # Errors
-    /// As [`link_hub`].
+    /// As [`link_hub`], and 403102 when as many are linked as there may be.
     pub async fn put_linked_hub(
         &self,
         admin: &AdminCaller,
@@ -36,9 +36,10 @@ impl ProvisioningService {
         allocation_weight: u32,
         apply_allocation_policy: bool,
     ) -> Result<LinkedHub, ProvisioningError> {
-        let actor = admin.actor();
+        let (actor, quotas) = (admin.actor(), *self.quotas());
         self.store()
             .write(move |tx| {
+                quotas.check_link(&tx, &dps, &hub)?;
                 let host = tx
                     .hub(&hub)?
                     .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?

@@ -180,14 +180,7 @@ impl ProvisioningService {
             }
             (Some(_), _) => Ok(()),
             (None, IfMatch::Any | IfMatch::Tag(_)) => Err(ProvisioningError::NotFound(NOUN)),
-            (None, IfMatch::Absent) => {
-                let limit = self.options().max_authorities;
-                if tx.certificate_authorities(owner)?.len() < limit {
-                    Ok(())
-                } else {
-                    Err(ProvisioningError::Quota { noun: NOUN, limit })
-                }
-            }
+            (None, IfMatch::Absent) => self.quotas().check_authorities(tx, owner),
         }
     }
 

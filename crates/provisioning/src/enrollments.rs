@@ -4,7 +4,7 @@ use provost_model::{
     AccessRight, Action, AuditEvent, DpsName, EnrollmentKind, IfMatch, IndividualEnrollment,
     IndividualMechanism, RegistrationId, Slots, Timestamp,
 };
-use provost_store::{ReadTx, WriteTx};
+use provost_store::{Counted, ReadTx, WriteTx};
 use provost_wire::dps::CertificateInfo;
 use provost_wire::dps::service::EnrollmentInput;
 
@@ -86,6 +86,11 @@ impl ProvisioningService {
                 let allow_blind = service.options().allow_blind_overwrite;
                 if check_write(NOUN, &mode, state, allow_blind)? == Write::Nothing {
                     return Ok::<_, ProvisioningError>(tx.unchanged(enrollment));
+                }
+                if stored.is_none() {
+                    service
+                        .quotas()
+                        .check(&tx, &dps, Counted::IndividualEnrollments)?;
                 }
                 let etag = provost_model::Etag::generate(service.random());
                 touch(&mut enrollment.settings, etag, tx.now());

@@ -1,7 +1,8 @@
 //! Fixtures for the tests of this crate: certificates, records, a store in a temporary folder and a
 //! hub that remembers what it was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use provost_attestation::sas;
 use provost_model::ambient::SystemRandom;
 use provost_model::{
-    AccessPolicy, Action, Actor, AllocationPolicy, AuditEvent, Clock, DeviceId, DpsInstance, DpsName,
-    EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, InitialTwin, KeyPair, LinkedHub, PolicyName,
-    PolicyOwner, ProvisioningStatus, RegistrationId, Secret, SymmetricKey, Timestamp,
+    AccessPolicy, Action, Actor, AllocationPolicy, Assignment, AuditEvent, Clock, DeviceId, DeviceStatus,
+    DpsInstance, DpsName, EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, InitialTwin, KeyPair,
+    LinkedHub, PolicyName, PolicyOwner, ProvisioningStatus, RegistrationId, Secret, ShutOut, SymmetricKey,
+    Timestamp,
 };
 use provost_pki::issue::{
     Issuance, KeyAlgorithm, KeyPair as PrivateKey, Profile, SubjectName, issue, self_signed,
@@ -22,9 +24,9 @@ use provost_wire::dps::service::{EnrollmentInput, GroupInput};
 use serde_json::{Value, json};
 
 use crate::{
-    AdminCaller, HubDirectory, HubPortError, NewIdentity, NewInstance, Provisioned, ProvisioningError,
-    ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof, ServiceCaller,
-    ServiceCredential, create_admin_token, create_instance, link_hub,
+    AdminCaller, HubDirectory, HubPortError, IdentityChange, NewIdentity, NewInstance, Provisioned,
+    ProvisioningError, ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof,
+    ServiceCaller, ServiceCredential, create_admin_token, create_instance, link_hub,
 };
 
 /// 2026-01-01T00:00:00Z.
@@ -102,6 +104,23 @@ impl Made {
     }
 }
 
+/// The body of an enrollment with this client certificate.
+pub(crate) fn pinned(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "clientCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+/// The body of a group with this signing certificate.
+pub(crate) fn signed(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "signingCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+pub(crate) fn disabled(mut body: Value) -> Value {
+    body["provisioningStatus"] = json!("disabled");
+    body
+}
+
 pub(crate) fn instance(seed: u8) -> DpsInstance {
     DpsInstance {
         name: DpsName::parse("dps").unwrap(),
@@ -111,6 +130,7 @@ pub(crate) fn instance(seed: u8) -> DpsInstance {
         operation_key: Secret::new(vec![seed; 32]),
         etag: Etag::from_text("e"),
         created_at: NOW,
+        trust_version: 0,
     }
 }
 
@@ -162,6 +182,9 @@ pub(crate) fn keys(byte: u8) -> KeyPair {
 pub(crate) struct FakeHubs {
     pub(crate) identities: Mutex<BTreeMap<(String, String), NewIdentity>>,
     pub(crate) refuse: Mutex<Option<String>>,
+    pub(crate) shut_out: Mutex<BTreeSet<(String, String)>>,
+    pub(crate) settled: Mutex<Vec<Assignment>>,
+    pub(crate) connected: Mutex<Vec<Assignment>>,
 }
 
 impl FakeHubs {
@@ -219,6 +242,43 @@ impl HubDirectory for FakeHubs {
             .unwrap()
             .remove(&place(hub, device))
             .is_some())
+    }
+
+    fn shut_out(
+        &self,
+        _tx: &WriteTx<'_>,
+        hub: &HubName,
+        device: &DeviceId,
+        act: ShutOut,
+    ) -> Result<Option<IdentityChange>, HubPortError> {
+        if let Some(text) = self.refuse.lock().unwrap().clone() {
+            return Err(HubPortError::Refused(text));
+        }
+        let place = place(hub, device);
+        if !self.identities.lock().unwrap().contains_key(&place) {
+            return Ok(None);
+        }
+        let is_new = self.shut_out.lock().unwrap().insert(place.clone());
+        if act == ShutOut::Delete {
+            self.identities.lock().unwrap().remove(&place);
+        }
+        Ok(Some(IdentityChange {
+            before: if is_new {
+                DeviceStatus::Enabled
+            } else {
+                DeviceStatus::Disabled
+            },
+            after: (act == ShutOut::Disable).then_some(DeviceStatus::Disabled),
+        }))
+    }
+
+    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.settled.lock().unwrap().extend_from_slice(devices);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn connected(&self) -> Vec<Assignment> {
+        self.connected.lock().unwrap().clone()
     }
 }
 
@@ -377,7 +437,7 @@ async fn furnish(store: &Store, hub_names: &[&str]) -> (DpsInstance, String) {
                 host: HostName::parse("dps.localhost").unwrap(),
                 allocation: AllocationPolicy::Hashed,
             };
-            let instance = create_instance(&tx, new, &SystemRandom)?;
+            let instance = create_instance(&tx, new, &crate::Quotas::default(), &SystemRandom)?;
             for link in &links {
                 add_hub(&tx, &instance.name, link)?;
             }

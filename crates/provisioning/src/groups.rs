@@ -4,7 +4,7 @@ use provost_model::{
     AccessRight, Action, AuditEvent, DpsName, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, Etag,
     GroupMechanism, IfMatch, Slots, Timestamp,
 };
-use provost_store::{ReadTx, WriteTx};
+use provost_store::ReadTx;
 use provost_wire::dps::CertificateInfo;
 use provost_wire::dps::service::GroupInput;
 
@@ -81,7 +81,7 @@ impl ProvisioningService {
                 if check_write(NOUN, &mode, state, allow_blind)? == Write::Nothing {
                     return Ok::<_, ProvisioningError>(tx.unchanged(group));
                 }
-                service.check_quota(&tx, &dps, stored.as_ref(), &group)?;
+                service.quotas().check_group(&tx, &dps, stored.as_ref(), &group)?;
                 touch(&mut group.settings, Etag::generate(service.random()), tx.now());
                 tx.put_enrollment_group(&dps, &group, &group_anchors(&group.mechanism))?;
                 let action = stored.map_or(Action::Create, |_| Action::Update);
@@ -109,26 +109,6 @@ impl ProvisioningService {
             // The first spelling stays.
             id: stored.map_or(input.id, |stored| stored.id.clone()),
         })
-    }
-
-    /// Only symmetric key groups are counted: each is tried for every device without an enrollment
-    /// of its own, while X.509 groups are found by index.
-    fn check_quota(
-        &self,
-        tx: &WriteTx<'_>,
-        dps: &DpsName,
-        stored: Option<&EnrollmentGroup>,
-        group: &EnrollmentGroup,
-    ) -> Result<(), ProvisioningError> {
-        let counts_already = stored.is_some_and(|stored| !stored.mechanism.is_x509());
-        if group.mechanism.is_x509() || counts_already {
-            return Ok(());
-        }
-        let limit = self.options().max_symmetric_groups;
-        if tx.symmetric_groups(dps)?.len() >= limit {
-            return Err(ProvisioningError::Quota { noun: NOUN, limit });
-        }
-        Ok(())
     }
 
     /// Operation 8.

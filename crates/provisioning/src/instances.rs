@@ -6,7 +6,7 @@ use provost_model::{
 };
 use provost_store::WriteTx;
 
-use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
+use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, Quotas};
 
 /// The policy every new instance has, with all rights (dps-service-api.md 1.1).
 const OWNER_POLICY: &str = "provisioningserviceowner";
@@ -31,12 +31,14 @@ pub struct NewInstance {
 /// `provisioningserviceowner`. The caller ends the transaction with an audit event of kind `dps`.
 ///
 /// # Errors
-/// 409206 when there is one of that name.
+/// 409206 when there is one of that name, 403102 when there are as many as there may be.
 pub fn create_instance(
     tx: &WriteTx<'_>,
     new: NewInstance,
+    quotas: &Quotas,
     random: &dyn Random,
 ) -> Result<DpsInstance, ProvisioningError> {
+    quotas.check_instances(tx)?;
     if tx.dps(&new.name)?.is_some() {
         return Err(ProvisioningError::AlreadyExists(Noun::Instance));
     }
@@ -50,6 +52,7 @@ pub fn create_instance(
         operation_key: Secret::new(operation_key),
         etag: Etag::generate(random),
         created_at: tx.now(),
+        trust_version: 0,
     };
     tx.insert_dps(&instance)?;
     let owner = PolicyOwner::Dps(instance.name.clone());

@@ -18,12 +18,15 @@ mod allocate;
 mod attestation;
 mod authorities;
 mod authority_verification;
+mod blast_radius;
 mod bulk;
 mod caller;
 mod credential;
 mod decide;
+mod disenroll;
 mod enrollments;
 mod error;
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod groups;
@@ -34,7 +37,10 @@ mod operation;
 mod options;
 mod outcome;
 mod port;
+mod quota;
+mod record_bulk;
 mod records;
+mod refusals;
 mod registration;
 mod service;
 mod service_auth;
@@ -45,17 +51,21 @@ pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
 pub use caller::{AdminCaller, RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{
-    Anchor, AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step,
-    Trace, decide,
+    AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step, Trace,
+    decide,
 };
+pub use disenroll::Disenroller;
 pub use enrollments::ShownEnrollment;
-pub use error::{Noun, ProvisioningError, Refused};
+pub use error::{Noun, ProvisioningError};
 pub use groups::ShownGroup;
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
 pub use options::ProvisioningOptions;
-pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
+pub use port::{HubDirectory, HubPortError, IdentityChange, NewIdentity, Provisioned};
+pub use quota::{QuotaUse, Quotas};
+pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;
+pub use refusals::{RefusalRetention, Refused};
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use provost_model::PageSize;
-use provost_store::StoreError;
+use provost_model::{EnrollmentGroupId, PageSize, Timestamp};
+use provost_store::{Looked, RegistrationFilter, StoreError};
 
 use crate::ProvisioningError;
 
@@ -40,6 +40,8 @@ pub(crate) enum QueryKind {
     Groups,
     /// Of the group with this key.
     Registrations(String),
+    /// Of an instance, with what narrows them.
+    Records(RegistrationFilter),
 }
 
 /// A page about to be read.
@@ -93,6 +95,23 @@ impl Begin {
     }
 }
 
+impl Begin {
+    /// Reads a page of a listing that looks at more than it gives: the page may be empty although
+    /// there is more.
+    pub(crate) fn look<T>(
+        self,
+        kind: &QueryKind,
+        look: impl FnOnce(Option<&str>, PageSize) -> Result<Looked<Vec<T>>, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let Looked { found, until } = look(self.after.as_deref(), self.size)?;
+        Ok(Page {
+            items: found,
+            continuation: until.map(|until| kind.token(&until)),
+            size: self.size.get(),
+        })
+    }
+}
+
 impl<T> Page<T> {
     /// The same page of other items.
     pub(crate) fn try_map<U, E>(self, into: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
@@ -111,6 +130,11 @@ impl QueryKind {
             Self::Enrollments => "e\n".to_owned(),
             Self::Groups => "g\n".to_owned(),
             Self::Registrations(group) => format!("r\n{group}\n"),
+            Self::Records(filter) => {
+                let group = filter.group.as_ref().map_or("", EnrollmentGroupId::key);
+                let before = filter.updated_before.map_or(0, Timestamp::as_micros);
+                format!("l\n{group}\n{before}\n{}\n", filter.orphans_only)
+            }
         }
     }
 
@@ -139,6 +163,11 @@ mod tests {
             QueryKind::Groups,
             QueryKind::Registrations("a".into()),
             QueryKind::Registrations("b".into()),
+            QueryKind::Records(RegistrationFilter::default()),
+            QueryKind::Records(RegistrationFilter {
+                orphans_only: true,
+                ..RegistrationFilter::default()
+            }),
         ];
         for own in &kinds {
             let token = own.token("press-1");

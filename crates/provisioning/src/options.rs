@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::{Quotas, RefusalRetention};
+
 /// Switches of the service; the defaults are what the real service does, as far as it is known.
 #[derive(Debug, Clone)]
 pub struct ProvisioningOptions {
@@ -17,11 +19,10 @@ pub struct ProvisioningOptions {
     /// transaction all the same; only another group that matches too, made within this time on a
     /// connection that is already open, can be overlooked for so long.
     pub decision_ttl: Duration,
-    /// Most CA certificates of an instance (dps-service-api.md 7).
-    pub max_authorities: usize,
-    /// Most symmetric key groups of an instance (dps-service-api.md 7): each costs every device
-    /// without an enrollment of its own a derivation.
-    pub max_symmetric_groups: usize,
+    /// What is kept of refusals; a count of 0 keeps none.
+    pub refusals: RefusalRetention,
+    /// How much there may be of everything.
+    pub quotas: Quotas,
 }
 
 impl Default for ProvisioningOptions {
@@ -34,8 +35,8 @@ impl Default for ProvisioningOptions {
             allow_blind_overwrite: false,
             require_proof_of_possession: false,
             decision_ttl: Duration::from_secs(1),
-            max_authorities: 25,
-            max_symmetric_groups: 100,
+            refusals: RefusalRetention::default(),
+            quotas: Quotas::default(),
         }
     }
 }

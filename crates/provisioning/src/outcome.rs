@@ -4,7 +4,7 @@ use provost_model::{
     Action, Actor, Assignment, AuditEvent, Etag, InitialTwin, OperationId, RegistrationFailure,
     RegistrationRecord, RegistrationState, Substatus,
 };
-use provost_store::{ReadTx, WriteTx};
+use provost_store::{Counted, ReadTx, WriteTx};
 
 use crate::allocate::{Allocation, allocate};
 use crate::credential::device_auth;
@@ -50,6 +50,9 @@ impl ProvisioningService {
     ) -> Result<AuditEvent, ProvisioningError> {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
+        if before.is_none() {
+            self.quotas().check(tx, dps, Counted::Registrations)?;
+        }
         let state = if caller.is_disabled() {
             // The hub is left alone (dps-device-api.md 8.1 step 5).
             RegistrationState::Disabled

@@ -1,6 +1,8 @@
 //! The port to the hubs: declared here by the caller, implemented by the built-in hub.
 
-use provost_model::{DeviceAuth, DeviceId, HubName, InitialTwin};
+use std::pin::Pin;
+
+use provost_model::{Assignment, DeviceAuth, DeviceId, DeviceStatus, HubName, InitialTwin, ShutOut};
 use provost_store::{ReadTx, StoreError, WriteTx};
 
 /// What a registration writes into a hub's identity registry.
@@ -39,7 +41,7 @@ pub enum HubPortError {
     Store(#[from] StoreError),
 }
 
-/// The identity registries of the linked hubs, inside the transaction of a registration.
+/// The identity registries of the linked hubs, inside the transactions of provisioning.
 ///
 /// Nothing is written by a call that fails with [`HubPortError::UnknownHub`] or
 /// [`HubPortError::Refused`]: the transaction goes on and records the failure.
@@ -63,4 +65,32 @@ pub trait HubDirectory: Send + Sync {
 
     /// Removes a device that moved to another hub; `false` when it was not there.
     fn remove(&self, tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, HubPortError>;
+
+    /// Disables or removes the identity of a device that is shut out; `None` when it is not there.
+    ///
+    /// # Errors
+    /// [`HubPortError::UnknownHub`] for a hub that this transaction does not reach.
+    fn shut_out(
+        &self,
+        tx: &WriteTx<'_>,
+        hub: &HubName,
+        device: &DeviceId,
+        act: ShutOut,
+    ) -> Result<Option<IdentityChange>, HubPortError>;
+
+    /// After the commit of a change of these devices: ends their live sessions whose right is gone.
+    /// Ready when each was looked at.
+    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+    /// The devices connected now, as far as this program knows.
+    fn connected(&self) -> Vec<Assignment>;
+}
+
+/// What [`HubDirectory::shut_out`] did to an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityChange {
+    /// Its status before.
+    pub before: DeviceStatus,
+    /// Its status now; `None` when it was removed.
+    pub after: Option<DeviceStatus>,
 }

@@ -31,7 +31,7 @@ impl RegistrationOutcome {
             .transpose()
     }
 
-    fn of(tx: &ReadTx<'_>, record: RegistrationRecord) -> Result<Self, ProvisioningError> {
+    pub(crate) fn of(tx: &ReadTx<'_>, record: RegistrationRecord) -> Result<Self, ProvisioningError> {
         let hub = match record.state.assignment() {
             Some(assignment) => tx.hub(&assignment.hub)?,
             None => None,
@@ -98,7 +98,7 @@ impl ProvisioningService {
         let begin = page.begin(&kind, MAX_RECORDS)?;
         self.store()
             .scan(move |tx| {
-                let filter = RegistrationFilter::Group(group);
+                let filter = RegistrationFilter::of_group(group);
                 let list = |after: Option<&str>, size| tx.registrations(&dps, &filter, after, size);
                 let page = begin.read(&kind, list, |record| record.registration_id.key().to_owned())?;
                 page.try_map(|record| RegistrationOutcome::of(tx, record))

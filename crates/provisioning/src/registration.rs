@@ -26,7 +26,8 @@ impl ProvisioningService {
     ///
     /// # Errors
     /// 400004 when the body names another device, [`ProvisioningError::Refused`] when the device is
-    /// no longer admitted, [`ProvisioningError::Moving`].
+    /// no longer admitted, [`ProvisioningError::Moving`], 403102 when the device has no record and as
+    /// many exist as there may be.
     pub async fn register(
         &self,
         caller: &RegistrationCaller,
@@ -93,8 +94,7 @@ impl ProvisioningService {
         let (service, caller) = (self.clone(), caller.clone());
         self.store()
             .write(move |tx| {
-                let (dps, id) = (&caller.instance().name, caller.registration_id());
-                if !still_stands(&tx, dps, id, caller.found())? {
+                if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
                 let event = service.write_outcome(&tx, &caller, operation.clone())?;
@@ -137,8 +137,14 @@ impl ProvisioningService {
                 None => return Ok(()),
             },
         };
-        let trace = Trace::default();
-        Err(ProvisioningError::Refused(Box::new(Refused { refusal, trace })))
+        Err(ProvisioningError::Refused(Box::new(Refused {
+            refusal,
+            trace: Trace::default(),
+            dps: caller.instance().name.clone(),
+            registration_id: caller.registration_id().clone(),
+            chain: caller.proof().chain.clone(),
+            at: now,
+        })))
     }
 }
 

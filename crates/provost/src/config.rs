@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_model::{HostName, Retention};
+use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
 
 pub use self::arguments::ServeArguments;
@@ -16,6 +17,9 @@ pub use self::file::ConfigFile;
 
 /// The data folder of server and command line when none is named.
 pub const DEFAULT_DATA: &str = "./provost-data";
+
+/// Longest message to the provisioning service (dps-service-api.md 7).
+const MESSAGE_BYTES: usize = 96 * 1024;
 
 /// Everything `serve` needs, checked.
 #[derive(Debug, Clone)]
@@ -95,7 +99,7 @@ impl Default for Limits {
 }
 
 /// Switches of the provisioning service where Azure's own behaviour is not known or not wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DpsOptions {
     /// A PUT without If-Match may replace an existing, different entry.
     pub allow_blind_overwrite: bool,
@@ -103,6 +107,25 @@ pub struct DpsOptions {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified; possession must be proven.
     pub require_proof_of_possession: bool,
+    /// What is kept of refusals for `explain`.
+    pub refusals: RefusalRetention,
+    /// How much there may be of everything.
+    pub quotas: Quotas,
+    /// Longest body of a request to the provisioning service, in bytes.
+    pub message_bytes: usize,
+}
+
+impl Default for DpsOptions {
+    fn default() -> Self {
+        Self {
+            allow_blind_overwrite: false,
+            signing_certificates_need_verified_ca: false,
+            require_proof_of_possession: false,
+            refusals: RefusalRetention::default(),
+            quotas: Quotas::default(),
+            message_bytes: MESSAGE_BYTES,
+        }
+    }
 }
 
 impl Config {
@@ -172,6 +195,9 @@ impl Config {
                 allow_blind_overwrite: file.dps.allow_blind_overwrite,
                 signing_certificates_need_verified_ca: file.dps.signing_certificates_need_verified_ca,
                 require_proof_of_possession: file.dps.require_proof_of_possession,
+                refusals: file.dps.refusals.retention(),
+                quotas: file.dps.quotas.quotas(),
+                message_bytes: file.dps.quotas.message_bytes.unwrap_or(MESSAGE_BYTES),
             },
         })
     }

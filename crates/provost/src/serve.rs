@@ -57,6 +57,7 @@ pub struct Server {
     mqtt: SocketAddr,
     store: Store,
     hub: HubService,
+    dps: ProvisioningService,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -85,20 +86,27 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
-        let dps = provisioning(&config, &store, &ambient);
+        let dps = provisioning(&config, &store, &hub, &ambient);
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
-        let (https, mqtt) =
-            listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
-        background::start(
+        let (https, mqtt) = listeners::open(
             &config,
             &tls,
             hub.clone(),
-            &store,
+            dps.clone(),
             &ambient,
             &shutdown,
             &mut tasks,
-        );
+        )?;
+        let workers = background::Workers {
+            config: &config,
+            tls: &tls,
+            hub: &hub,
+            dps: &dps,
+            store: &store,
+            ambient: &ambient,
+        };
+        background::start(&workers, &shutdown, &mut tasks);
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
@@ -111,6 +119,7 @@ impl Server {
             mqtt,
             store,
             hub,
+            dps,
             trigger,
             tasks,
         })
@@ -150,19 +159,30 @@ impl Server {
                 "the last signs of life were not stored"
             );
         }
+        if let Err(error) = self.dps.flush_refusals().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the last refusals were not stored"
+            );
+        }
     }
 }
 
-fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> ProvisioningService {
+fn provisioning(config: &Config, store: &Store, hub: &HubService, ambient: &Ambient) -> ProvisioningService {
     ProvisioningService::new(ProvisioningParts {
         store: store.clone(),
-        hubs: Arc::new(hub_directory::BuiltInHubs::new(Arc::clone(&ambient.random))),
+        hubs: Arc::new(hub_directory::BuiltInHubs::new(
+            Arc::clone(&ambient.random),
+            hub.clone(),
+        )),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: ProvisioningOptions {
             signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
             allow_blind_overwrite: config.dps.allow_blind_overwrite,
             require_proof_of_possession: config.dps.require_proof_of_possession,
+            refusals: config.dps.refusals,
+            quotas: config.dps.quotas,
             ..ProvisioningOptions::default()
         },
     })

@@ -6,6 +6,7 @@ use provost_model::{
 use crate::convert::{Place, allocation_word, json, reprovision_word, status, status_word};
 use crate::enrollment_anchor::{AnchorIndex, Slot, kind_word};
 use crate::enrollment_row::{COLUMNS, MechanismColumns, group, hosts_text, individual};
+use crate::entry_count::Counted;
 use crate::sql::params;
 use crate::{ReadTx, StoreError, WriteTx};
 
@@ -102,6 +103,24 @@ impl ReadTx<'_> {
         })
     }
 
+    /// Status and etag of an entry.
+    pub fn enrollment_state(
+        &self,
+        dps: &DpsName,
+        kind: EnrollmentKind,
+        entry_key: &str,
+    ) -> Result<Option<(ProvisioningStatus, Etag)>, StoreError> {
+        let sql = "SELECT status, etag FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3";
+        self.find(sql, params![dps.key(), kind_word(kind), entry_key], |row| {
+            let place = Place {
+                table: "enrollment",
+                key: entry_key,
+            };
+            let status = status(&row.text(0)?).ok_or_else(|| place.inconsistent("status"))?;
+            Ok((status, Etag::from_text(&row.text(1)?)))
+        })
+    }
+
     /// How many entries of a kind there are.
     pub fn enrollment_count(&self, dps: &DpsName, kind: EnrollmentKind) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM enrollment WHERE dps = ?1 AND kind = ?2";
@@ -156,8 +175,14 @@ impl WriteTx<'_> {
         entry_key: &str,
     ) -> Result<bool, StoreError> {
         self.delete_anchors(dps, kind, entry_key)?;
-        let sql = "DELETE FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3";
-        Ok(self.execute(sql, params![dps.key(), kind_word(kind), entry_key])? > 0)
+        let sql =
+            "DELETE FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3 RETURNING mechanism";
+        let params = params![dps.key(), kind_word(kind), entry_key];
+        let Some(mechanism) = self.find(sql, params, |row| row.text(0))? else {
+            return Ok(false);
+        };
+        self.add_to_count(dps, Counted::entry(kind_word(kind), &mechanism), -1)?;
+        Ok(true)
     }
 
     fn put_entry(
@@ -172,6 +197,7 @@ impl WriteTx<'_> {
              ON CONFLICT (dps, kind, entry_key) DO UPDATE SET {}",
             overwrite()
         );
+        self.count_entry(dps, entry)?;
         let settings = entry.settings;
         let mechanism = &entry.mechanism;
         let twin = settings.initial_twin.as_ref();
@@ -214,7 +240,23 @@ impl WriteTx<'_> {
             entry.information.as_deref(),
         ];
         self.execute(&sql, params)?;
-        self.put_anchors(dps, entry.kind, entry.key, anchors)
+        self.put_anchors(dps, entry.kind, entry.key, settings.status, anchors)
+    }
+
+    /// A group may change from certificates to keys: then it counts there.
+    fn count_entry(&self, dps: &DpsName, entry: &Entry<'_>) -> Result<(), StoreError> {
+        let kind = kind_word(entry.kind);
+        let now = Counted::entry(kind, entry.mechanism.word);
+        let sql = "SELECT mechanism FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3";
+        let stored = self.find(sql, params![dps.key(), kind, entry.key], |row| row.text(0))?;
+        let before = stored.map(|mechanism| Counted::entry(kind, &mechanism));
+        if before == Some(now) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.add_to_count(dps, before, -1)?;
+        }
+        self.add_to_count(dps, now, 1)
     }
 }
 

@@ -1,23 +1,26 @@
 use provost_model::{
-    Assignment, DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, PageSize,
-    RegistrationFailure, RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
+    Assignment, DeviceId, DpsName, EnrollmentGroupId, Etag, HubName, OperationId, RegistrationFailure,
+    RegistrationId, RegistrationRecord, RegistrationState, Substatus, Timestamp,
 };
 
 use crate::convert::Place;
+use crate::entry_count::Counted;
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "registration_id, group_id, by_certificate, status, hub, device_id, substatus, \
+pub(crate) const COLUMNS: &str = "registration_id, group_id, by_certificate, status, hub, device_id, substatus, \
     error_code, error_message, operation, payload, etag, created_at, updated_at";
 
-/// Which records a listing gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RegistrationFilter {
-    /// Every record of the instance.
-    All,
-    /// Those that came in through this group, whether or not it still exists.
-    Group(EnrollmentGroupId),
-}
+/// A record of a registration ID that has none: the usual case of a first run is one statement, and
+/// the number of rows says whether there is one more to count.
+const INSERT: &str = "INSERT INTO registration (dps, registration_key, registration_id, group_key, group_id, \
+    by_certificate, status, hub, device_id, substatus, error_code, error_message, operation, payload, etag, \
+    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+    ?17) ON CONFLICT (dps, registration_key) DO NOTHING";
+const REPLACE: &str = "UPDATE registration SET registration_id = ?3, group_key = ?4, group_id = ?5, \
+    by_certificate = ?6, status = ?7, hub = ?8, device_id = ?9, substatus = ?10, error_code = ?11, \
+    error_message = ?12, operation = ?13, payload = ?14, etag = ?15, created_at = ?16, updated_at = ?17 \
+    WHERE dps = ?1 AND registration_key = ?2";
 
 impl ReadTx<'_> {
     /// The record of a registration ID.
@@ -28,34 +31,6 @@ impl ReadTx<'_> {
     ) -> Result<Option<RegistrationRecord>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND registration_key = ?2");
         self.find(&sql, params![dps.key(), id.key()], record)
-    }
-
-    /// Records in order of their IDs, beginning after the lower-case ID `after`.
-    pub fn registrations(
-        &self,
-        dps: &DpsName,
-        filter: &RegistrationFilter,
-        after: Option<&str>,
-        page: PageSize,
-    ) -> Result<Vec<RegistrationRecord>, StoreError> {
-        let after = after.unwrap_or_default();
-        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
-        match filter {
-            RegistrationFilter::All => {
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND registration_key > ?2 \
-                     ORDER BY registration_key LIMIT ?3"
-                );
-                self.query(&sql, params![dps.key(), after, limit], record)
-            }
-            RegistrationFilter::Group(group) => {
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM registration WHERE dps = ?1 AND group_key = ?2 \
-                     AND registration_key > ?3 ORDER BY registration_key LIMIT ?4"
-                );
-                self.query(&sql, params![dps.key(), group.key(), after, limit], record)
-            }
-        }
     }
 
     /// How many records an instance has.
@@ -70,17 +45,6 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Stores a record, replacing the one of the same registration ID.
     pub fn put_registration(&self, dps: &DpsName, record: &RegistrationRecord) -> Result<(), StoreError> {
-        let sql = "INSERT INTO registration (dps, registration_key, registration_id, group_key, group_id, \
-                   by_certificate, status, hub, device_id, substatus, error_code, error_message, operation, \
-                   payload, etag, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
-                   ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (dps, registration_key) DO UPDATE SET \
-                   registration_id = excluded.registration_id, group_key = excluded.group_key, \
-                   group_id = excluded.group_id, by_certificate = excluded.by_certificate, \
-                   status = excluded.status, hub = excluded.hub, device_id = excluded.device_id, \
-                   substatus = excluded.substatus, error_code = excluded.error_code, \
-                   error_message = excluded.error_message, operation = excluded.operation, \
-                   payload = excluded.payload, etag = excluded.etag, created_at = excluded.created_at, \
-                   updated_at = excluded.updated_at";
         let state = StateColumns::of(&record.state);
         let assignment = record.last_assignment();
         let payload = record.payload.as_ref().map(ToString::to_string);
@@ -105,13 +69,20 @@ impl WriteTx<'_> {
             record.created_at.as_micros(),
             record.updated_at.as_micros(),
         ];
-        self.execute(sql, params).map(|_| ())
+        if self.execute(INSERT, params)? > 0 {
+            return self.add_to_count(dps, Counted::Registrations, 1);
+        }
+        self.execute(REPLACE, params).map(|_| ())
     }
 
     /// Removes a record; `false` when there was none.
     pub fn delete_registration(&self, dps: &DpsName, id: &RegistrationId) -> Result<bool, StoreError> {
         let sql = "DELETE FROM registration WHERE dps = ?1 AND registration_key = ?2";
-        Ok(self.execute(sql, params![dps.key(), id.key()])? > 0)
+        if self.execute(sql, params![dps.key(), id.key()])? == 0 {
+            return Ok(false);
+        }
+        self.add_to_count(dps, Counted::Registrations, -1)?;
+        Ok(true)
     }
 }
 
@@ -157,7 +128,7 @@ fn substatus(word: &str) -> Option<Substatus> {
     }
 }
 
-fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
+pub(crate) fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
     let id = row.text(0)?;
     let place = Place {
         table: "registration",

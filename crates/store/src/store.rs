@@ -186,6 +186,18 @@ impl Store {
             .map_err(|_| StoreError::Stopped)?
     }
 
+    /// Runs two longer reads side by side, each on a snapshot of its own.
+    pub async fn scan_both<A, B, E, F, G>(&self, one: F, other: G) -> Result<(A, B), E>
+    where
+        F: FnOnce(&ReadTx<'_>) -> Result<A, E> + Send + 'static,
+        G: FnOnce(&ReadTx<'_>) -> Result<B, E> + Send + 'static,
+        A: Send + 'static,
+        B: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        tokio::try_join!(self.scan(one), self.scan(other))
+    }
+
     /// Runs a write and answers when it is on disk together with its audit event.
     ///
     /// The closure may run after other writes of the same commit and sees what they wrote.

@@ -36,7 +36,7 @@ impl Stored {
         let dps = self.dps.clone();
         let all = self
             .store
-            .scan(move |tx| tx.registrations(&dps, &RegistrationFilter::All, None, everything()));
+            .scan(move |tx| tx.registrations(&dps, &RegistrationFilter::default(), None, everything()));
         all.await.expect("the store answers")
     }
 

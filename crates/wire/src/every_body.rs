@@ -101,8 +101,8 @@ proptest! {
         let _ = dps::device::OperationStatus::parse(&body);
         let _ = dps::service::EnrollmentInput::parse(&body);
         let _ = dps::service::GroupInput::parse(&body);
-        let _ = dps::service::parse_bulk_enrollments(&body);
-        let _ = dps::service::parse_bulk_groups(&body);
+        let _ = dps::service::parse_bulk_enrollments(&body, 10);
+        let _ = dps::service::parse_bulk_groups(&body, 10);
         let _ = dps::service::parse_query(&body);
         let _ = hub::service::DeviceInput::parse(&body);
         let _ = hub::service::parse_bulk(&body);

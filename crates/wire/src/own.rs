@@ -4,18 +4,37 @@
 //! |---|---|
 //! | `GET /provost/health` | [`Health`] |
 //! | `POST /provost/adminTokens` | the token, shown once |
+//! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
+//! | `GET /provost/dps/{dps}/quota` | [`QuotaView`]s |
+//! | `POST /provost/dps/{dps}/registrations/query` | [`RecordPage`] |
+//! | `POST /provost/dps/{dps}/registrations/delete` | [`DeletedView`] |
+//! | `POST /provost/dps/{dps}/blastRadius` | [`BlastRadiusView`] |
+//! | `POST /provost/dps/{dps}/disenroll` | [`DisenrollView`] |
 
 mod admin_token;
+mod disenroll;
+mod explain;
 mod hubs;
+mod quota;
+mod records;
 mod route;
 mod telemetry;
 
 pub use admin_token::{AdminTokenInput, AdminTokenView};
+pub use disenroll::{
+    BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView, StillAdmittedView,
+    TouchedEntryView, TouchedView,
+};
+pub use explain::{
+    ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
+};
 pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
+pub use quota::QuotaView;
+pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
 pub use telemetry::{TelemetryItem, TelemetryPage};
 

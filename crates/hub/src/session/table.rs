@@ -104,6 +104,17 @@ impl SessionTable {
         found
     }
 
+    /// Every live session, of every hub.
+    pub(crate) fn look_up_live(&self) -> Vec<Arc<Link>> {
+        let mut found = Vec::new();
+        for shard in self.shards() {
+            let slots = shard.lock();
+            let live = slots.by_device.values().filter_map(|slot| slot.active.clone());
+            found.extend(live.filter(|link| !link.is_closed()));
+        }
+        found
+    }
+
     /// Ends a session and takes it out of the table. Says whether it was a device's live one.
     pub(crate) fn evict(&self, link: &Arc<Link>, reason: CloseReason) -> bool {
         let key = key(&link.hub, &link.device_id);

@@ -151,7 +151,10 @@ async fn another_certificate_starts_anew_and_the_same_keeps_its_state() {
 #[tokio::test]
 async fn uploads_are_bounded_and_must_hold_a_certificate() {
     let options = ProvisioningOptions {
-        max_authorities: 1,
+        quotas: crate::Quotas {
+            ca_certificates: 1,
+            ..crate::Quotas::default()
+        },
         ..ProvisioningOptions::default()
     };
     let house = House::with(options, &[]).await;

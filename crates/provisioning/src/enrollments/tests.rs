@@ -199,7 +199,7 @@ async fn secrets_are_revealed_with_an_audit_event() {
 }
 
 async fn bulk(house: &House, body: Value) -> Value {
-    let input = parse_bulk_enrollments(body.to_string().as_bytes()).unwrap();
+    let input = parse_bulk_enrollments(body.to_string().as_bytes(), 10).unwrap();
     let result = house
         .service
         .bulk_enrollments(&house.caller, input)
@@ -256,7 +256,7 @@ async fn bulk_groups_likewise() {
         {"enrollmentGroupId": "g", "attestation": {"type": "symmetricKey"}},
         {"enrollmentGroupId": "h", "attestation": {"type": "none"}},
     ]});
-    let input = parse_bulk_groups(body.to_string().as_bytes()).unwrap();
+    let input = parse_bulk_groups(body.to_string().as_bytes(), 10).unwrap();
     let result = house.service.bulk_groups(&house.caller, input).await.unwrap();
     assert_eq!(codes(&serde_json::to_value(result).unwrap()), [400_004]);
 }

@@ -16,7 +16,10 @@ fn group_id(text: &str) -> EnrollmentGroupId {
 #[tokio::test]
 async fn symmetric_groups_are_limited_and_others_are_not() {
     let options = ProvisioningOptions {
-        max_symmetric_groups: 1,
+        quotas: crate::Quotas {
+            symmetric_groups: 1,
+            ..crate::Quotas::default()
+        },
         ..ProvisioningOptions::default()
     };
     let house = House::with(options, &[]).await;

@@ -10,7 +10,7 @@ use provost_model::{DeviceAuth, RegistrationState, Slots, Substatus};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::{Value, json};
 
-use crate::fixture::{House, Made};
+use crate::fixture::{House, Made, pinned, signed};
 use crate::{ProvisioningError, RegistrationOutcome, RegistrationProof};
 
 async fn run(house: &House, proof: RegistrationProof) -> Result<RegistrationOutcome, ProvisioningError> {
@@ -26,16 +26,6 @@ async fn run(house: &House, proof: RegistrationProof) -> Result<RegistrationOutc
     assert_eq!(polled, operation);
     assert_eq!(outcome.record.operation, operation);
     Ok(outcome)
-}
-
-fn pinned(made: &Made) -> Value {
-    json!({"attestation": {"type": "x509", "x509": {"clientCertificates": {
-        "primary": {"certificate": made.certificate.to_pem()}}}}})
-}
-
-fn signed(made: &Made) -> Value {
-    json!({"attestation": {"type": "x509", "x509": {"signingCertificates": {
-        "primary": {"certificate": made.certificate.to_pem()}}}}})
 }
 
 fn with(mut body: Value, name: &str, value: Value) -> Value {

@@ -68,8 +68,11 @@ async fn writing_enrollments_needs_enrollment_write() {
     let entry = EnrollmentInput::parse(entry).unwrap();
     let body = br#"{"enrollmentGroupId":"g","attestation":{"type":"symmetricKey"}}"#;
     let body = GroupInput::parse(body).unwrap();
-    let entries = parse_bulk_enrollments(br#"{"mode":"delete","enrollments":[{"registrationId":"a"}]}"#);
-    let groups = parse_bulk_groups(br#"{"mode":"delete","enrollmentGroups":[{"enrollmentGroupId":"g"}]}"#);
+    let entries = parse_bulk_enrollments(br#"{"mode":"delete","enrollments":[{"registrationId":"a"}]}"#, 10);
+    let groups = parse_bulk_groups(
+        br#"{"mode":"delete","enrollmentGroups":[{"enrollmentGroupId":"g"}]}"#,
+        10,
+    );
     for outcome in [
         code(
             service

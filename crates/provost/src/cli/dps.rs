@@ -58,7 +58,7 @@ impl DpsName {
     }
 
     /// Requests to the data plane.
-    fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
+    pub(super) fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
         context.locator.client(&self.instance(context)?, DATA_API_VERSION)
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_model::Retention;
+use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
 /// The configuration file as written, TOML. Unknown keys are refused.
@@ -94,6 +95,63 @@ pub struct DpsSection {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified.
     pub require_proof_of_possession: bool,
+    /// What is kept of refusals.
+    pub refusals: RefusalsSection,
+    /// How much there may be of everything.
+    pub quotas: QuotasSection,
+}
+
+/// `[dps.refusals]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RefusalsSection {
+    /// Hours kept.
+    pub keep_hours: Option<u64>,
+    /// The most kept; 0 keeps none.
+    pub keep_count: Option<usize>,
+}
+
+/// `[dps.quotas]`, see [`Quotas`].
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuotasSection {
+    /// Registration records.
+    pub registrations: Option<usize>,
+    /// Individual enrollments.
+    pub individual_enrollments: Option<usize>,
+    /// X.509 groups.
+    pub x509_groups: Option<usize>,
+    /// Symmetric key groups.
+    pub symmetric_groups: Option<usize>,
+    /// CA certificates.
+    pub ca_certificates: Option<usize>,
+    /// Linked hubs.
+    pub linked_hubs: Option<usize>,
+    /// Provisioning service instances.
+    pub instances: Option<usize>,
+    /// Items of a bulk operation.
+    pub bulk_items: Option<usize>,
+    /// Longest body of a request, in bytes.
+    pub message_bytes: Option<usize>,
+}
+
+impl QuotasSection {
+    /// The quotas with defaults filled in.
+    pub(super) fn quotas(&self) -> Quotas {
+        let default = Quotas::default();
+        Quotas {
+            registrations: self.registrations.unwrap_or(default.registrations),
+            individual_enrollments: self
+                .individual_enrollments
+                .unwrap_or(default.individual_enrollments),
+            x509_groups: self.x509_groups.unwrap_or(default.x509_groups),
+            symmetric_groups: self.symmetric_groups.unwrap_or(default.symmetric_groups),
+            ca_certificates: self.ca_certificates.unwrap_or(default.ca_certificates),
+            linked_hubs: self.linked_hubs.unwrap_or(default.linked_hubs),
+            instances: self.instances.unwrap_or(default.instances),
+            bulk_items: self.bulk_items.unwrap_or(default.bulk_items),
+        }
+    }
 }
 
 impl ConfigFile {
@@ -114,6 +172,21 @@ impl ConfigFile {
     }
 }
 
+impl RefusalsSection {
+    /// The retention with defaults filled in.
+    pub(super) fn retention(self) -> RefusalRetention {
+        let default = RefusalRetention::default();
+        RefusalRetention {
+            age: self.keep_hours.map_or(default.age, hours),
+            count: self.keep_count.unwrap_or(default.count),
+        }
+    }
+}
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(3600))
+}
+
 impl TelemetrySection {
     /// The retention with defaults filled in.
     pub(super) fn retention(&self) -> Retention {
@@ -122,9 +195,7 @@ impl TelemetrySection {
             bytes: self
                 .retention_mebibytes
                 .map_or(default.bytes, |size| size.saturating_mul(1024 * 1024)),
-            age: self.retention_hours.map_or(default.age, |hours| {
-                Duration::from_secs(hours.saturating_mul(3600))
-            }),
+            age: self.retention_hours.map_or(default.age, hours),
         }
     }
 }

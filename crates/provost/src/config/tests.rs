@@ -57,3 +57,26 @@ fn a_url_is_postgresql_and_its_password_is_not_printed() {
     assert!(matches!(config.store, StoreAddress::Postgres(_)));
     assert!(!format!("{config:?}").contains("topsecret"));
 }
+
+#[test]
+fn quotas_are_the_real_services_unless_told() {
+    let config = merged(ServeArguments::default(), "").unwrap();
+    let quotas = config.dps.quotas;
+    assert_eq!(
+        (quotas.registrations, quotas.individual_enrollments),
+        (1_000_000, 1_000_000)
+    );
+    assert_eq!((quotas.x509_groups, quotas.symmetric_groups), (100, 100));
+    assert_eq!((quotas.ca_certificates, quotas.linked_hubs), (25, 50));
+    assert_eq!((quotas.instances, quotas.bulk_items), (10, 10));
+    assert_eq!(config.dps.message_bytes, 98_304);
+    let told = merged(
+        ServeArguments::default(),
+        "[dps.quotas]\nregistrations = 5\nmessage_bytes = 9",
+    )
+    .unwrap();
+    assert_eq!(told.dps.quotas.registrations, 5);
+    assert_eq!(told.dps.quotas.linked_hubs, 50);
+    assert_eq!(told.dps.message_bytes, 9);
+    assert!(merged(ServeArguments::default(), "[dps.quotas]\ndevices = 5").is_err());
+}

@@ -72,6 +72,7 @@ async fn prepare_dps(
     hub: HubName,
 ) -> Result<(), ProvisioningError> {
     let (host, random) = (config.host.clone(), ambient.random.clone());
+    let quotas = config.dps.quotas;
     store
         .write(move |tx| match tx.dps(&name)? {
             Some(dps) if dps.host.as_str() == host.as_str() => Ok(tx.unchanged(())),
@@ -86,7 +87,7 @@ async fn prepare_dps(
                     host: host.clone(),
                     allocation: AllocationPolicy::Hashed,
                 };
-                let instance = create_instance(&tx, new, &*random)?;
+                let instance = create_instance(&tx, new, &quotas, &*random)?;
                 let link = LinkedHub {
                     hub,
                     host,

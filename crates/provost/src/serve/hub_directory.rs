@@ -1,20 +1,24 @@
 //! Plugs the built-in hubs into provisioning.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use provost_hub::{HubError, provision_identity, remove_identity, twin_to_carry};
-use provost_model::{DeviceId, HubName, InitialTwin, Random};
-use provost_provisioning::{HubDirectory, HubPortError, NewIdentity, Provisioned};
+use provost_hub::{
+    HubError, HubService, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
+};
+use provost_model::{Assignment, DeviceId, DeviceStatus, HubName, InitialTwin, Random, ShutOut};
+use provost_provisioning::{HubDirectory, HubPortError, IdentityChange, NewIdentity, Provisioned};
 use provost_store::{ReadTx, WriteTx};
 
 /// The hubs of this program, reached inside the registration's own transaction.
 pub(super) struct BuiltInHubs {
     random: Arc<dyn Random>,
+    hubs: HubService,
 }
 
 impl BuiltInHubs {
-    pub(super) fn new(random: Arc<dyn Random>) -> Self {
-        Self { random }
+    pub(super) fn new(random: Arc<dyn Random>, hubs: HubService) -> Self {
+        Self { random, hubs }
     }
 }
 
@@ -51,6 +55,34 @@ impl HubDirectory for BuiltInHubs {
 
     fn remove(&self, tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, HubPortError> {
         remove_identity(tx, hub, device).map_err(refused)
+    }
+
+    fn shut_out(
+        &self,
+        tx: &WriteTx<'_>,
+        hub: &HubName,
+        device: &DeviceId,
+        act: ShutOut,
+    ) -> Result<Option<IdentityChange>, HubPortError> {
+        check_hub(tx, hub)?;
+        let before = shut_out_identity(tx, hub, device, act, &*self.random).map_err(refused)?;
+        let after = match act {
+            ShutOut::Disable => Some(DeviceStatus::Disabled),
+            ShutOut::Delete => None,
+        };
+        Ok(before.map(|before| IdentityChange { before, after }))
+    }
+
+    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            for device in devices {
+                self.hubs.recheck_device(&device.hub, &device.device_id).await;
+            }
+        })
+    }
+
+    fn connected(&self) -> Vec<Assignment> {
+        self.hubs.live_devices()
     }
 }
 

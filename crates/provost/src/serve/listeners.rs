@@ -63,6 +63,7 @@ pub(super) fn open(
         random: Arc::clone(&ambient.random),
         limits: RequestLimits {
             max_body_bytes: config.limits.max_body_bytes,
+            max_dps_body_bytes: config.dps.message_bytes,
             ..RequestLimits::default()
         },
     });

@@ -31,7 +31,7 @@ use provost_wire::Routed;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::service::is_hub_path;
 
-use self::call::Call;
+use self::call::{Call, CallError};
 use self::reply::Answer;
 use super::ResponseBody;
 use crate::device_api::DeviceApi;
@@ -42,6 +42,8 @@ use crate::peer::Peer;
 pub struct RequestLimits {
     /// Longest body in bytes.
     pub max_body_bytes: usize,
+    /// Longest body of a request to the provisioning service, in bytes (dps-service-api.md 7).
+    pub max_dps_body_bytes: usize,
     /// How long the body may take.
     pub body_timeout: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for RequestLimits {
     fn default() -> Self {
         Self {
             max_body_bytes: 1024 * 1024,
+            max_dps_body_bytes: 96 * 1024,
             body_timeout: Duration::from_secs(30),
         }
     }
@@ -97,6 +100,12 @@ impl HttpApi {
     async fn dispatch(&self, call: &Call, connection: &Connection) -> Answer {
         let parts = &*self.parts;
         match parse_route(&call.method, &call.path, &call.query) {
+            Routed::To(Route::DpsDevice(_) | Route::DpsService(_))
+                if call.body.len() > parts.limits.max_dps_body_bytes =>
+            {
+                let error = CallError::BodyTooLarge;
+                parts.refuse(&call.tracking_id, error.code(), &error.to_string())
+            }
             Routed::To(Route::DpsDevice(route)) => device::answer(parts, call, connection, route).await,
             Routed::To(Route::DpsService(route)) => dps::answer(parts, call, route).await,
             Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,

@@ -36,5 +36,3 @@ pub const ITEM_ENROLLMENT: &str = "enrollment";
 pub const ITEM_ENROLLMENT_GROUP: &str = "enrollmentGroup";
 /// Item type of registration records.
 pub const ITEM_DEVICE_REGISTRATION: &str = "deviceRegistration";
-/// Most items of a bulk request (dps-service-api.md 2.4).
-pub const MAX_BULK: usize = 10;

@@ -25,6 +25,8 @@ pub enum OwnOperation {
     Health,
     /// Make an admin token.
     CreateAdminToken,
+    /// Say what became or would become of a device.
+    Explain,
     /// All hubs.
     ListHubs,
     /// Make a hub.
@@ -39,6 +41,16 @@ pub enum OwnOperation {
     PutLinkedHub(DpsName, HubName),
     /// Unlink a hub.
     DeleteLinkedHub(DpsName, HubName),
+    /// What is used of each limit.
+    GetQuota(DpsName),
+    /// List registration records.
+    QueryRecords(DpsName),
+    /// Delete many of them.
+    DeleteRecords(DpsName),
+    /// Count who hangs on a group or a certificate.
+    BlastRadius(DpsName),
+    /// Shut a device, a group or a certificate out.
+    Disenroll(DpsName),
 }
 
 /// Reads a request line; there is no api-version.
@@ -60,6 +72,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::CreateAdminToken),
             _ => Routed::MethodNotAllowed,
         },
+        [word] if is(word, "explain") => match method {
+            "POST" => Routed::To(OwnOperation::Explain),
+            _ => Routed::MethodNotAllowed,
+        },
         [word] if is(word, "hubs") => match method {
             "GET" => Routed::To(OwnOperation::ListHubs),
             "POST" => Routed::To(OwnOperation::AddHub),
@@ -79,7 +95,28 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "DELETE" => linked(dps, hub, OwnOperation::DeleteLinkedHub),
             _ => Routed::MethodNotAllowed,
         },
+        [word, dps, what @ ..] if is(word, "dps") => of_instance(method, dps, what),
         _ => Routed::NotFound,
+    }
+}
+
+fn of_instance(method: &str, dps: &str, what: &[&str]) -> Routed<OwnOperation> {
+    let (expected, operation): (&str, fn(DpsName) -> OwnOperation) = match what {
+        [what] if is(what, "quota") => ("GET", OwnOperation::GetQuota),
+        [what] if is(what, "blastRadius") => ("POST", OwnOperation::BlastRadius),
+        [what] if is(what, "disenroll") => ("POST", OwnOperation::Disenroll),
+        [what, verb] if is(what, "registrations") && is(verb, "query") => {
+            ("POST", OwnOperation::QueryRecords)
+        }
+        [what, verb] if is(what, "registrations") && is(verb, "delete") => {
+            ("POST", OwnOperation::DeleteRecords)
+        }
+        _ => return Routed::NotFound,
+    };
+    if method == expected {
+        id(dps, DpsName::parse).map(operation).into()
+    } else {
+        Routed::MethodNotAllowed
     }
 }
 
@@ -127,6 +164,7 @@ mod tests {
         };
         for (method, path, expected) in [
             ("GET", "/provost/health", Op::Health),
+            ("POST", "/provost/explain", Op::Explain),
             ("GET", "/provost/hubs/", Op::ListHubs),
             ("POST", "/provost/hubs", Op::AddHub),
             (
@@ -150,6 +188,19 @@ mod tests {
                 "/provost/dps/dps1/linkedHubs/hub1",
                 Op::DeleteLinkedHub(dps(), hub()),
             ),
+            ("GET", "/provost/dps/dps1/quota", Op::GetQuota(dps())),
+            (
+                "POST",
+                "/provost/dps/dps1/registrations/query",
+                Op::QueryRecords(dps()),
+            ),
+            (
+                "POST",
+                "/provost/dps/dps1/registrations/delete",
+                Op::DeleteRecords(dps()),
+            ),
+            ("POST", "/provost/dps/dps1/blastRadius", Op::BlastRadius(dps())),
+            ("POST", "/provost/dps/dps1/disenroll", Op::Disenroll(dps())),
         ] {
             let route = parse_route(method, path, "after=7&limit=5&wait=99999");
             assert_eq!(route, Routed::To(expected), "{method} {path}");

@@ -1,6 +1,6 @@
 //! Who is kept out, and how he comes back.
 
-use provost_model::{IfMatch, ProvisioningStatus, RegistrationState, Substatus};
+use provost_model::{IfMatch, RegistrationState, Substatus};
 use serde_json::json;
 
 use super::{pinned, run, signed, substatus, with};
@@ -86,25 +86,4 @@ async fn a_device_that_was_disabled_comes_back_to_the_assignment_it_had() {
         Some(Substatus::ReprovisionedToInitialAssignment)
     );
     assert_eq!(after.record.state.assignment(), before.state.assignment());
-}
-
-#[tokio::test]
-async fn explain_says_what_authenticate_does() {
-    let house = House::new().await;
-    let leaf = Made::alone("press-1");
-    house
-        .enroll(
-            "press-1",
-            with(pinned(&leaf), "provisioningStatus", json!("disabled")),
-        )
-        .await
-        .unwrap();
-    let judgement = house
-        .service
-        .explain(house.by_chain("press-1", leaf.with(&[])))
-        .await
-        .unwrap();
-    assert_eq!(judgement.trace.to_string(), "individual enrollment is disabled");
-    assert!(matches!(judgement.decision, crate::Decision::Disabled(found)
-        if found.entry.settings().status == ProvisioningStatus::Disabled));
 }

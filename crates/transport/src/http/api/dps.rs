@@ -45,14 +45,19 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Proves the caller before anything else is read.
-async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+/// Proves the caller.
+pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, ProvisioningError> {
     let credential = ServiceCredential {
         host: &call.host,
         path: &call.path,
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
-    let caller = parts.dps.authenticate_service(credential).await?;
+    parts.dps.authenticate_service(credential).await
+}
+
+/// Proves the caller before anything else is read.
+async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+    let caller = caller(parts, call).await?;
     let request = Request {
         parts,
         call,
@@ -81,7 +86,7 @@ async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<A
         }
         ServiceOperation::QueryEnrollments => request.query_enrollments().await,
         ServiceOperation::BulkEnrollments => {
-            let input = parse_bulk_enrollments(&call.body)?;
+            let input = parse_bulk_enrollments(&call.body, dps.quotas().bulk_items)?;
             Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
         }
         ServiceOperation::EnrollmentAttestation(id) => request.reveal_enrollment(id).await,
@@ -100,7 +105,7 @@ async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<A
         }
         ServiceOperation::QueryGroups => request.query_groups().await,
         ServiceOperation::BulkGroups => {
-            let input = parse_bulk_groups(&call.body)?;
+            let input = parse_bulk_groups(&call.body, dps.quotas().bulk_items)?;
             Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
         }
         ServiceOperation::GroupAttestation(id) => request.reveal_group(id).await,

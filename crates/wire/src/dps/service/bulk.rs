@@ -1,6 +1,5 @@
 use serde::Serialize;
 
-use super::MAX_BULK;
 use super::enrollment_input::{EnrollmentInput, GroupInput};
 use crate::json::{self, BodyError, Members};
 
@@ -17,7 +16,7 @@ pub enum BulkMode {
     Delete,
 }
 
-/// A bulk request: 1 to 10 items, each on its own.
+/// A bulk request: items that are done each on its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulkInput<T> {
     /// What to do.
@@ -33,18 +32,19 @@ const MODES: [(&str, BulkMode); 4] = [
     ("delete", BulkMode::Delete),
 ];
 
-/// Reads `{"mode","enrollments":[…]}`.
-pub fn parse_bulk_enrollments(body: &[u8]) -> Result<BulkInput<EnrollmentInput>, BodyError> {
-    read(body, "enrollments", EnrollmentInput::read)
+/// Reads `{"mode","enrollments":[…]}` with one to `max` items.
+pub fn parse_bulk_enrollments(body: &[u8], max: usize) -> Result<BulkInput<EnrollmentInput>, BodyError> {
+    read(body, max, "enrollments", EnrollmentInput::read)
 }
 
-/// Reads `{"mode","enrollmentGroups":[…]}`.
-pub fn parse_bulk_groups(body: &[u8]) -> Result<BulkInput<GroupInput>, BodyError> {
-    read(body, "enrollmentGroups", GroupInput::read)
+/// Reads `{"mode","enrollmentGroups":[…]}` with one to `max` items.
+pub fn parse_bulk_groups(body: &[u8], max: usize) -> Result<BulkInput<GroupInput>, BodyError> {
+    read(body, max, "enrollmentGroups", GroupInput::read)
 }
 
 fn read<T>(
     body: &[u8],
+    max: usize,
     name: &str,
     item: fn(&Members<'_>) -> Result<T, BodyError>,
 ) -> Result<BulkInput<T>, BodyError> {
@@ -56,8 +56,8 @@ fn read<T>(
     let list = members
         .list(name)?
         .ok_or_else(|| members.shape(name, "is required"))?;
-    if list.is_empty() || list.len() > MAX_BULK {
-        return Err(members.invalid(name, format!("must have 1 to {MAX_BULK} items")));
+    if list.is_empty() || list.len() > max {
+        return Err(members.invalid(name, format!("must have 1 to {max} items")));
     }
     let items = list
         .iter()
@@ -141,7 +141,7 @@ mod tests {
             ("DELETE", BulkMode::Delete),
         ] {
             let body = format!(r#"{{"mode":"{word}","enrollmentGroups":[{{"enrollmentGroupId":"g1"}}]}}"#);
-            let input = parse_bulk_groups(body.as_bytes()).unwrap();
+            let input = parse_bulk_groups(body.as_bytes(), 10).unwrap();
             assert_eq!((input.mode, input.items.len()), (mode, 1));
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         };
         for (count, ok) in [(0, false), (1, true), (10, true), (11, false)] {
             assert_eq!(
-                parse_bulk_enrollments(body(count).as_bytes()).is_ok(),
+                parse_bulk_enrollments(body(count).as_bytes(), 10).is_ok(),
                 ok,
                 "{count}"
             );
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn errors_name_the_item() {
         let body = br#"{"mode":"create","enrollments":[{"registrationId":"a"},{"registrationId":5}]}"#;
-        let error = parse_bulk_enrollments(body).unwrap_err();
+        let error = parse_bulk_enrollments(body, 10).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`enrollments[1].registrationId` must be a string"
@@ -193,8 +193,8 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse_bulk_enrollments(&bytes);
-            let _ = parse_bulk_groups(&bytes);
+            let _ = parse_bulk_enrollments(&bytes, 10);
+            let _ = parse_bulk_groups(&bytes, 10);
         }
     }
 }
