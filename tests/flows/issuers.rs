@@ -1,8 +1,8 @@
 //! certificate-management.md 5.4: who may have signed a device's certificate.
 
 use provost_testkit::{
-    Device, Enrollment, FixtureAuthority, Leaf, TestServer, assigned, clients, over_every_transport, refusal,
-    signers,
+    Device, Enrollment, FixtureAuthority, Leaf, TestServer, Via, assigned, clients, over_every_transport,
+    refusal, signers,
 };
 use serde_json::json;
 
@@ -110,4 +110,23 @@ async fn prove_possession(server: &TestServer, path: &str, authority: &FixtureAu
         .await
         .ok();
     assert_eq!(shown["properties"]["isVerified"], true);
+}
+
+/// Operators give every line's CA the same name; a service can have a hundred groups.
+#[tokio::test]
+async fn many_signing_certificates_of_one_name_do_not_hide_one_another() {
+    let root = FixtureAuthority::root("Root");
+    let lines: Vec<_> = (0..30).map(|_| root.intermediate("Line CA")).collect();
+    let server = TestServer::start().await;
+    for (n, line) in lines.iter().enumerate() {
+        let group = Enrollment::group(&format!("line-{n}")).x509(&signers(line));
+        server.dps_api().put_enrollment(&group).await;
+    }
+    for n in [0, 15, 29] {
+        let id = format!("press-{n}");
+        let device = Device::with_leaf(&lines[n].leaf(&id));
+        device.is_assigned(&server, Via::Https).await;
+        let record = server.stored().registration(&id).await.unwrap();
+        assert_eq!(record.group.unwrap().to_string(), format!("line-{n}"));
+    }
 }

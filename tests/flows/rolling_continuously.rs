@@ -111,12 +111,14 @@ impl Fleet {
 }
 
 /// Rolls from the primary slot to the secondary and back: add, renew the devices, take the old away.
-/// `contents` are the certificates that follow the first, `holding` a device of the n-th certificate.
+/// `contents` are the certificates that follow the first, `holding` a device of the n-th certificate;
+/// `retire` is told of each certificate that no slot holds any more.
 async fn rotate(
     server: &TestServer,
     entries: &[Enrollment],
     contents: [&dyn Fn(usize) -> Value; 2],
     holding: impl Fn(usize, usize) -> Device,
+    retire: impl AsyncFn(usize),
 ) {
     let fleet = Fleet::start(server, |n| holding(n, 0));
     fleet.round().await;
@@ -132,6 +134,7 @@ async fn rotate(
         for entry in entries {
             server.dps_api().fill(entry, taken, None).await;
         }
+        retire(turn).await;
         fleet.round().await;
     }
     let fewest = fleet.runners.len() as u64 * 18;
@@ -154,7 +157,7 @@ async fn r_096_individual_certificates_rotate_without_a_refused_registration() {
     let second = |n: usize| leaves[n][1].slot();
     let third = |n: usize| leaves[n][2].slot();
     let holding = |n: usize, turn: usize| Device::with_leaf(&leaves[n][turn]);
-    rotate(&server, &entries, [&second, &third], holding).await;
+    rotate(&server, &entries, [&second, &third], holding, async |_| {}).await;
     for [first, second, _] in &leaves {
         Device::with_leaf(first).is_unauthorized(&server, Via::Mqtt).await;
         Device::with_leaf(second)
@@ -171,7 +174,7 @@ async fn r_096_signing_certificates_rotate_without_a_refused_registration() {
     let server = TestServer::with_entry(&group).await;
     let holding = |n: usize, turn: usize| Device::with_leaf(&authorities[turn].leaf(&format!("press-{n}")));
     let contents: [&dyn Fn(usize) -> Value; 2] = [&|_| authorities[1].slot(), &|_| authorities[2].slot()];
-    rotate(&server, &[group], contents, holding).await;
+    rotate(&server, &[group], contents, holding, async |_| {}).await;
     for turn in [0, 1] {
         holding(0, turn).is_unauthorized(&server, Via::Mqtt).await;
     }
@@ -190,7 +193,8 @@ async fn r_096_ca_references_rotate_without_a_refused_registration() {
         Device::with_leaf(&roots[turn].intermediate("Line CA").leaf(&format!("press-{n}")))
     };
     let contents: [&dyn Fn(usize) -> Value; 2] = [&|_| json!("root-2"), &|_| json!("root-3")];
-    rotate(&server, &[group], contents, holding).await;
+    let retire = async |turn: usize| server.distrust(&format!("root-{}", turn + 1)).await;
+    rotate(&server, &[group], contents, holding, retire).await;
     for turn in [0, 1] {
         holding(0, turn).is_unauthorized(&server, Via::Mqtt).await;
     }

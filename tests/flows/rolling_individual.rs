@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use provost_model::Timestamp;
 use provost_testkit::{
     Device, Enrollment, Leaf, TestServer, Via, client_slots, clients, over_every_transport,
 };
@@ -16,11 +15,6 @@ fn individual(primary: &Leaf, secondary: Option<&Leaf>) -> Enrollment {
 
 fn device(leaf: &Leaf) -> Device {
     Device::with_leaf(leaf)
-}
-
-/// The second before and the second after which the server's clock is.
-fn whole_seconds(clock: &dyn provost_model::Clock) -> Timestamp {
-    Timestamp::from_unix_seconds(clock.now().unix_seconds())
 }
 
 #[tokio::test]
@@ -119,10 +113,13 @@ async fn r_083_before_expiry_a_secondary_is_added_and_both_register() {
 async fn r_084_an_expired_primary_is_refused_and_the_secondary_works_alone() {
     for via in Via::ALL {
         let (server, clock) = TestServer::start_with_clock().await;
-        let now = whole_seconds(&clock);
-        let last = now.after(Duration::from_hours(1));
-        let old = Leaf::self_signed_between("press-84", (now.before(Duration::from_hours(1)), last));
-        let new = Leaf::self_signed_between("press-84", (last, last.after(Duration::from_hours(1))));
+        let last = clock.in_an_hour();
+        let (begin, end) = (
+            last.before(Duration::from_hours(2)),
+            last.after(Duration::from_hours(2)),
+        );
+        let old = Leaf::self_signed_between("press-84", (begin, last));
+        let new = Leaf::self_signed_between("press-84", (last, end));
         let enrollment = individual(&old, Some(&new));
         server.dps_api().put_enrollment(&enrollment).await;
 

@@ -122,10 +122,9 @@ async fn r_092_after_a_breach_old_devices_connect_until_their_hub_registrations_
 async fn r_095_before_expiry_a_second_intermediate_is_added_and_the_first_removed_later() {
     for via in Via::ALL {
         let (server, clock) = TestServer::start_with_clock().await;
-        let now = server.clock.now();
-        let last = provost_model::Timestamp::from_unix_seconds(now.unix_seconds() + 3600);
+        let last = clock.in_an_hour();
         let root = FixtureAuthority::root("Root");
-        let old = root.intermediate_between("CA 1", (now.before(Duration::from_hours(1)), last));
+        let old = root.intermediate_between("CA 1", (last.before(Duration::from_hours(2)), last));
         let new = root.intermediate("CA 2");
         let group = line(&old);
         server.dps_api().put_enrollment(&group).await;

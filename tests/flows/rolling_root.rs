@@ -5,7 +5,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use provost_device::tls::ClientIdentity;
-use provost_model::Timestamp;
 use provost_testkit::{
     Device, Enrollment, FixtureAuthority, TestServer, Via, authority_slots, over_every_transport,
 };
@@ -156,7 +155,7 @@ async fn r_089_several_compromised_roots_are_deleted_one_after_another() {
         let beside = Enrollment::group("hall").x509(&authority_slots(Some("root-3"), Some("root-4")));
         server.dps_api().put_enrollment(&beside).await;
         let devices = [1, 2, 3, 4].map(|n| device(&format!("press-{n}"), &roots[n - 1]));
-        for gone in 0..=3 {
+        for (gone, name) in names.into_iter().enumerate() {
             for (n, device) in devices.iter().enumerate() {
                 if n < gone {
                     device.is_unauthorized(&server, via).await;
@@ -164,7 +163,7 @@ async fn r_089_several_compromised_roots_are_deleted_one_after_another() {
                     device.is_assigned(&server, via).await;
                 }
             }
-            server.distrust(names[gone]).await;
+            server.distrust(name).await;
         }
         devices[3].is_unauthorized(&server, via).await;
     })
@@ -218,9 +217,8 @@ async fn r_093_before_expiry_devices_under_either_root_register() {
 async fn r_094_after_the_primarys_expiry_its_ca_certificate_may_be_deleted() {
     for via in Via::ALL {
         let (server, clock) = TestServer::start_with_clock().await;
-        let now = server.clock.now();
-        let last = Timestamp::from_unix_seconds(now.unix_seconds() + 3600);
-        let old = FixtureAuthority::root_between("Root 1", (now.before(Duration::from_hours(1)), last));
+        let last = clock.in_an_hour();
+        let old = FixtureAuthority::root_between("Root 1", (last.before(Duration::from_hours(2)), last));
         let new = FixtureAuthority::root("Root 2");
         server.trust("root-1", &old).await;
         server.trust("root-2", &new).await;

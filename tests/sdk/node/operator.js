@@ -15,11 +15,12 @@ const registry = Registry.fromConnectionString(HUB_CONNECTION_STRING);
 /** Starts the Python SDK once; returns a function that asks it to act. */
 function pythonDevices() {
   const program = path.join(__dirname, '..', 'python', 'device.py');
-  const child = spawn(process.env.PROVOST_PYTHON, [program], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(process.env.PROVOST_PYTHON, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting = new Map();
   readline.createInterface({ input: child.stdout }).on('line', (line) => {
     const { n, ...answer } = JSON.parse(line);
     waiting.get(n)(answer);
+    waiting.delete(n);
   });
   let n = 0;
   return (act, id, leaf) => {

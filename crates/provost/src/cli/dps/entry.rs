@@ -123,7 +123,7 @@ impl<I: EntryId> CreateArguments<I> {
         let (path, body) = self.request()?;
         let mut client = self.entry.dps().client(context)?;
         let made = client.put(&path, &body, None).await?;
-        written(context, made, self.show_keys)
+        show(context, made, self.show_keys)
     }
 }
 
@@ -135,7 +135,7 @@ impl<I: EntryId> ShowArguments<I> {
         if self.show_keys {
             fetch_keys(&mut client, &path, &mut found).await?;
         }
-        written(context, found, self.show_keys)
+        show(context, found, self.show_keys)
     }
 }
 
@@ -164,7 +164,7 @@ impl<I: EntryId> UpdateArguments<I> {
         }
         let etag = self.etag.as_deref().unwrap_or("*");
         let made = client.put(&path, &entry, Some(etag)).await?;
-        written(context, made, self.show_keys)
+        show(context, made, self.show_keys)
     }
 }
 
@@ -177,8 +177,8 @@ impl<I: EntryId> DeleteArguments<I> {
     }
 }
 
-/// Writes an entry as the answer of the command.
-fn written(context: &Context, mut entry: Value, show_keys: bool) -> Result<(), Failure> {
+/// Shows an entry as the answer of the command.
+fn show(context: &Context, mut entry: Value, show_keys: bool) -> Result<(), Failure> {
     if !show_keys {
         hide_keys(&mut entry);
     }
