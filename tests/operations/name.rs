@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 48] = [
+pub(crate) const NAMES: [&str; 49] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -49,6 +49,7 @@ pub(crate) const NAMES: [&str; 48] = [
     "arm generate code",
     "arm verify certificate",
     "own health",
+    "own metrics",
     "own create admin token",
     "own list hubs",
     "own add hub",
@@ -133,6 +134,7 @@ fn arm(operation: &ArmOperation) -> &'static str {
 fn own(operation: &OwnOperation) -> &'static str {
     match operation {
         OwnOperation::Health => "own health",
+        OwnOperation::Metrics => "own metrics",
         OwnOperation::CreateAdminToken => "own create admin token",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",

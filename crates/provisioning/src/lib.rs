@@ -57,5 +57,6 @@ pub use lookup::StoredEntries;
 pub use options::ProvisioningOptions;
 pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
 pub use records::RegistrationOutcome;
+pub use registration::Run;
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

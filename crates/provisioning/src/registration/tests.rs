@@ -17,7 +17,8 @@ async fn run(house: &House, proof: RegistrationProof) -> Result<RegistrationOutc
     let operation = house
         .service
         .register(&caller, &RegisterRequest::default())
-        .await?;
+        .await?
+        .operation;
     let (polled, outcome) = house
         .service
         .operation_status(&caller, operation.as_str())
@@ -334,7 +335,7 @@ async fn a_kept_caller_is_judged_again_when_something_changed() {
         .unwrap();
     let request = RegisterRequest::default();
     let state = async || {
-        let operation = house.service.register(&caller, &request).await?;
+        let operation = house.service.register(&caller, &request).await?.operation;
         let (_, outcome) = house
             .service
             .operation_status(&caller, operation.as_str())
@@ -455,8 +456,8 @@ async fn polls_know_only_operations_of_the_device() {
     let request = RegisterRequest::default();
     let lookup = house.service.status_lookup(&one, &request).await;
     assert_eq!(lookup.unwrap_err().code(), 404_202);
-    let first = house.service.register(&one, &request).await.unwrap();
-    let second = house.service.register(&one, &request).await.unwrap();
+    let first = house.service.register(&one, &request).await.unwrap().operation;
+    let second = house.service.register(&one, &request).await.unwrap().operation;
     for own in [&first, &second] {
         let (polled, outcome) = house.service.operation_status(&one, own.as_str()).await.unwrap();
         assert_eq!(polled, *own);

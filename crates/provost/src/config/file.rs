@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use provost_model::Retention;
 use serde::Deserialize;
 
+use super::rates::{RatesSection, RefusalsSection};
+
 /// The configuration file as written, TOML. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +34,8 @@ pub struct ConfigFile {
     pub log: LogSection,
     /// Limits of connections and requests.
     pub limits: LimitsSection,
+    /// The counters.
+    pub metrics: MetricsSection,
     /// Retention of telemetry.
     pub telemetry: TelemetrySection,
     /// The provisioning service.
@@ -72,6 +76,18 @@ pub struct LimitsSection {
     pub max_body_bytes: Option<usize>,
     /// Writes that may wait for the store at a time.
     pub write_queue: Option<usize>,
+    /// How often clients may do what.
+    pub rates: RatesSection,
+    /// How often refused devices are judged again.
+    pub refusals: RefusalsSection,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSection {
+    /// Whether anybody may read the counters.
+    pub open: bool,
 }
 
 /// `[telemetry]`

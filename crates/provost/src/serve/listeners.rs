@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
-use provost_transport::device_api::DeviceApi;
+use provost_transport::device_api::{DeviceApi, DeviceApiParts, ServiceRate};
 use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
 use provost_transport::http::{self, HttpLimits};
 use provost_transport::listener::{Listener, ListenerLimits};
+use provost_transport::metrics::Metrics;
 use provost_transport::mqtt::session::{MqttServer, SessionLimits};
 use provost_transport::peer::Peer;
 use provost_transport::shutdown::Shutdown;
@@ -43,11 +44,14 @@ pub(super) fn open(
         &tls.files.key,
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
-    let device_api = DeviceApi::new(
-        dps.clone(),
-        Arc::clone(&ambient.clock),
-        Arc::clone(&ambient.random),
-    );
+    let metrics = Arc::new(Metrics::default());
+    let device_api = DeviceApi::new(DeviceApiParts {
+        dps: dps.clone(),
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        rates: config.limits.rates,
+        metrics: Arc::clone(&metrics),
+    });
     let mqtt = MqttServer::new(
         hub.clone(),
         device_api.clone(),
@@ -65,6 +69,9 @@ pub(super) fn open(
             max_body_bytes: config.limits.max_body_bytes,
             ..RequestLimits::default()
         },
+        service_rate: ServiceRate::new(&config.limits.rates),
+        metrics: Arc::clone(&metrics),
+        metrics_open: config.metrics_open,
     });
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
@@ -72,6 +79,7 @@ pub(super) fn open(
     let front = Front {
         shutdown: shutdown.clone(),
         handshake_timeout: config.limits.handshake_timeout,
+        metrics,
     };
     let https = HttpsFront {
         front: front.clone(),
@@ -112,6 +120,7 @@ fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
 struct Front {
     shutdown: Shutdown,
     handshake_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Front {
@@ -153,6 +162,7 @@ impl HttpsFront {
             api,
             mqtt,
         } = self;
+        let _counted = front.metrics.connection("https");
         let Some(stream) = front.secure(tls, stream, address).await else {
             return;
         };
@@ -175,6 +185,7 @@ struct MqttFront {
 impl MqttFront {
     async fn serve(self, stream: TcpStream, address: SocketAddr) {
         let Self { front, tls, mqtt } = self;
+        let _counted = front.metrics.connection("mqtt");
         let Some(stream) = front.secure(tls, stream, address).await else {
             return;
         };

@@ -23,6 +23,8 @@ pub struct TelemetryQuery {
 pub enum OwnOperation {
     /// Is the program well.
     Health,
+    /// Read the counters.
+    Metrics,
     /// Make an admin token.
     CreateAdminToken,
     /// All hubs.
@@ -54,6 +56,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
     match path {
         [word] if is(word, "health") => match method {
             "GET" => Routed::To(OwnOperation::Health),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word] if is(word, "metrics") => match method {
+            "GET" => Routed::To(OwnOperation::Metrics),
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "adminTokens") => match method {
@@ -127,6 +133,7 @@ mod tests {
         };
         for (method, path, expected) in [
             ("GET", "/provost/health", Op::Health),
+            ("GET", "/provost/metrics", Op::Metrics),
             ("GET", "/provost/hubs/", Op::ListHubs),
             ("POST", "/provost/hubs", Op::AddHub),
             (

@@ -1,5 +1,7 @@
 //! The provisioning service's service side (dps-service-api.md 2).
 
+use std::time::Duration;
+
 use provost_model::{EnrollmentGroupId, RegistrationId};
 use provost_provisioning::{
     Page, PageRequest, ProvisioningError, ServiceCaller, ServiceCredential, ShownEnrollment, ShownGroup,
@@ -24,6 +26,7 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ServiceRoute) -
         Ok(answer) => answer,
         Err(Failure::Service(error)) => parts.dps_failed(call, &error),
         Err(Failure::Body(error)) => parts.dps_body(call, &error),
+        Err(Failure::Throttled(wait)) => parts.dps_throttled(call, wait),
     }
 }
 
@@ -31,6 +34,7 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ServiceRoute) -
 pub(super) enum Failure {
     Service(ProvisioningError),
     Body(BodyError),
+    Throttled(Duration),
 }
 
 impl From<ProvisioningError> for Failure {
@@ -53,6 +57,9 @@ async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<A
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
     let caller = parts.dps.authenticate_service(credential).await?;
+    // After the proof: strangers cannot use up what operators may do.
+    let allowed = parts.service_rate.check(&caller.instance().name, parts.clock.now());
+    allowed.map_err(Failure::Throttled)?;
     let request = Request {
         parts,
         call,

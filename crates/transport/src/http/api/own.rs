@@ -13,6 +13,7 @@ use super::ApiParts;
 use super::call::Call;
 use super::hub::caller;
 use super::reply::{Answer, HubShape};
+use crate::metrics::CONTENT_TYPE;
 
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Answer {
@@ -54,6 +55,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
             status: "ok".to_owned(),
         })),
         OwnOperation::ReadTelemetry(hub, query) => telemetry(parts, call, &hub, query).await,
+        OwnOperation::Metrics if parts.metrics_open => metrics(parts).await,
         administration => {
             let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
             let admin = parts.dps.authenticate_admin(authorization).await?;
@@ -78,6 +80,7 @@ async fn administer(
                 token: token.expose().to_owned(),
             }))
         }
+        OwnOperation::Metrics => metrics(parts).await,
         OwnOperation::ListHubs => {
             let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
             Ok(shown(&Listing { value }))
@@ -117,6 +120,18 @@ async fn administer(
         }
         OwnOperation::Health | OwnOperation::ReadTelemetry(..) => Err(HubError::HubNotFound.into()),
     }
+}
+
+async fn metrics(parts: &ApiParts) -> Result<Answer, Failure> {
+    let hubs = parts.hub.hubs().await?.into_iter();
+    let sessions: Vec<_> = hubs
+        .map(|hub| {
+            let connected = parts.hub.connected_devices(&hub.name);
+            (hub.name, connected)
+        })
+        .collect();
+    let text = parts.metrics.render(&sessions);
+    Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
 }
 
 /// The host of a hub that was not given one: its name below the server's, which the server
