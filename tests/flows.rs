@@ -8,6 +8,7 @@ mod device_connect;
 mod device_credentials;
 mod direct_methods;
 mod enrollment_groups;
+mod hammering;
 mod hub_authorities;
 mod individual_enrollments;
 mod registry;

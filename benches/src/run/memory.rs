@@ -43,6 +43,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path
                 first: 0,
                 count,
             },
+            times: 1,
             at_once: amounts.at_once,
             port: server.ready.mqtt_port()?,
             root_ca: server.ready.root_ca.clone(),

@@ -91,6 +91,7 @@ fn visit(amounts: &Amounts, binary: &Path, data: &Path, population: u32, first: 
                 first,
                 count,
             },
+            times: 1,
             at_once,
             port: server.ready.https_port()?,
             root_ca: server.ready.root_ca.clone(),
