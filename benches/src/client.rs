@@ -149,7 +149,12 @@ impl Crowd {
 
     async fn worker(self: Arc<Self>) -> Yield {
         let mut mine = Yield::default();
-        while let Some(device) = self.next_device() {
+        let began = Instant::now();
+        while let Some((turn, device)) = self.next_device() {
+            if let Some(rate) = self.plan.per_second {
+                let due = Duration::from_secs(turn) / rate.max(1);
+                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+            }
             let started = Instant::now();
             match self.act(device).await {
                 Ok(session) => {
@@ -162,10 +167,12 @@ impl Crowd {
         mine
     }
 
-    fn next_device(&self) -> Option<&Device> {
+    /// The device whose turn it is, and which turn: they act one after the other, and then again.
+    fn next_device(&self) -> Option<(u64, &Device)> {
         let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.devices.len());
-        let is_over = turn >= count.saturating_mul(usize::try_from(self.plan.times).ok()?);
-        self.devices.get(turn.checked_rem(count)?).filter(|_| !is_over)
+        let turns = count.saturating_mul(usize::try_from(self.plan.times).ok()?);
+        let device = self.devices.get(turn.checked_rem(count)?)?;
+        (turn < turns).then_some((u64::try_from(turn).ok()?, device))
     }
 
     async fn act(&self, device: &Device) -> Result<Option<HubSession>> {

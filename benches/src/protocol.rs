@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) times: u32,
     /// Devices at work at a time.
     pub(crate) at_once: u32,
+    /// How many begin in a second; as many as the server serves when absent.
+    pub(crate) per_second: Option<u32>,
     /// Port on the loopback address.
     pub(crate) port: u16,
     /// The server's root, PEM.

@@ -9,6 +9,7 @@ pub(crate) mod storm;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -58,7 +59,8 @@ pub(crate) struct Amounts {
     pub(crate) storm_rounds: u32,
     /// Devices of the storm.
     pub(crate) refused: u32,
-    /// How long the storm is looked at by itself.
+    /// Until the storm has used up its bursts and spread out; and how long it is looked at by itself.
+    pub(crate) storm_warm_up: Duration,
     pub(crate) storm_seconds: u32,
     /// How often each good device registers meanwhile.
     pub(crate) good_times: u32,
@@ -73,6 +75,7 @@ const FULL: Amounts = Amounts {
     many: 1_000_000,
     storm_rounds: 3,
     refused: 2_000,
+    storm_warm_up: Duration::from_secs(30),
     storm_seconds: 15,
     good_times: 200,
 };
@@ -85,6 +88,7 @@ const QUICK: Amounts = Amounts {
     many: 2_000,
     storm_rounds: 1,
     refused: 100,
+    storm_warm_up: Duration::from_secs(6),
     storm_seconds: 5,
     good_times: 10,
 };

@@ -63,11 +63,7 @@ async fn hammer(server: &TestServer, device: &Device, via: Via) -> Duration {
 
 /// The value of a counter, 0 when it was never counted.
 async fn counted(server: &TestServer, counter: &str) -> u64 {
-    let answer = server
-        .own_api()
-        .authorized(None)
-        .get("/provost/metrics")
-        .await;
+    let answer = server.own_api().authorized(None).get("/provost/metrics").await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.raw.to_vec()).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(counter));
@@ -253,7 +249,10 @@ async fn r_012_enabling_the_entry_lets_a_hammering_device_in_when_it_comes_back_
         let (server, clock) = start_strict().await;
         let (device, enrollment) = (Device::with_leaf(&leaf), enrolled(&leaf));
         for _ in 0..3 {
-            server.dps_api().put_enrollment(&enrollment.clone().disabled()).await;
+            server
+                .dps_api()
+                .put_enrollment(&enrollment.clone().disabled())
+                .await;
             let wait = hammer(&server, &device, via).await;
             server.dps_api().put_enrollment(&enrollment).await;
             clock.advance(wait);
@@ -267,8 +266,7 @@ async fn r_012_enabling_the_entry_lets_a_hammering_device_in_when_it_comes_back_
 #[tokio::test]
 async fn registrations_of_an_instance_are_limited_and_refused_ones_take_nothing() {
     over_every_transport(async |via| {
-        let (server, clock) =
-            start(|rates| rates.registrations = Rate::per(2, Duration::from_mins(1))).await;
+        let (server, clock) = start(|rates| rates.registrations = Rate::per(2, Duration::from_mins(1))).await;
         let leaf = Leaf::self_signed("press-1");
         server.dps_api().put_enrollment(&enrolled(&leaf)).await;
         let (device, unknown) = (Device::with_leaf(&leaf), Device::without_proof("press-2"));
@@ -311,7 +309,8 @@ async fn polls_of_a_device_are_limited() {
     look_up(&keys[1]).await.ok();
     clock.advance(Duration::from_secs(2));
     look_up(&keys[0]).await.ok();
-    let counter = "provost_registration_polls_total{protocol=\"http\",outcome=\"throttled\",reason=\"polls\"}";
+    let counter =
+        "provost_registration_polls_total{protocol=\"http\",outcome=\"throttled\",reason=\"polls\"}";
     assert_eq!(counted(&server, counter).await, 1);
 }
 
@@ -321,7 +320,10 @@ async fn service_operations_are_limited_and_strangers_use_up_nothing() {
         start(|rates| rates.service_operations = Rate::per(3, Duration::from_mins(1))).await;
     let api = server.dps_api();
     for _ in 0..5 {
-        api.authorized(None).get("/enrollments/press-1").await.refused(401_000);
+        api.authorized(None)
+            .get("/enrollments/press-1")
+            .await
+            .refused(401_000);
     }
     for _ in 0..3 {
         api.get("/enrollments/press-1").await.refused(404_201);
@@ -330,7 +332,11 @@ async fn service_operations_are_limited_and_strangers_use_up_nothing() {
     limited.refused(429_001);
     assert_eq!(limited.header("retry-after").as_deref(), Some("5"));
     // Management and the hub have limits of their own.
-    server.hub_api().get("/devices/press-1").await.refused_by_hub(404_001);
+    server
+        .hub_api()
+        .get("/devices/press-1")
+        .await
+        .refused_by_hub(404_001);
     clock.advance(Duration::from_secs(20));
     api.get("/enrollments/press-1").await.refused(404_201);
     let counter =

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::memory::SessionMemory;
 use super::group::Status;
+use super::memory::SessionMemory;
 use super::{Amounts, group, memory, say};
 use crate::certificates::Intermediate;
 use crate::load::Sample;
@@ -129,6 +129,7 @@ impl Bench<'_> {
             },
             times: 1,
             at_once: self.amounts.at_once,
+            per_second: None,
             port,
             root_ca: ready.root_ca.clone(),
             id_scope: ready.id_scope.clone(),

@@ -45,6 +45,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path
             },
             times: 1,
             at_once: amounts.at_once,
+            per_second: None,
             port: server.ready.mqtt_port()?,
             root_ca: server.ready.root_ca.clone(),
             id_scope: server.ready.id_scope.clone(),

@@ -93,6 +93,7 @@ fn visit(amounts: &Amounts, binary: &Path, data: &Path, population: u32, first: 
             },
             times: 1,
             at_once,
+            per_second: None,
             port: server.ready.https_port()?,
             root_ca: server.ready.root_ca.clone(),
             id_scope: server.ready.id_scope.clone(),

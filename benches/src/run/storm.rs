@@ -15,16 +15,16 @@ use crate::server::{Baseline, Server};
 
 /// Devices that register while the storm rages; all of them at a time.
 const GOOD: u32 = 50;
-/// Until the storm has used up its bursts and spread out: several of the longest waits a device is told.
-const WARM_UP: Duration = Duration::from_secs(20);
 
-/// One round: the good devices alone, the storm alone, both.
+/// One round: the good devices alone, the storm alone, both; then what the storm is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct StormRound {
-    pub(crate) handshake: Sample,
     pub(crate) quiet: Sample,
     pub(crate) storm: Storm,
     pub(crate) stormy: Sample,
+    /// As many a second as the storm had attempts: an idle server spends more on each.
+    pub(crate) handshake: Sample,
+    pub(crate) accepted: Sample,
 }
 
 /// The storm alone.
@@ -32,7 +32,7 @@ pub(crate) struct StormRound {
 pub(crate) struct Storm {
     /// Server CPU microseconds of one attempt, its handshake included.
     pub(crate) server_micros: f64,
-    pub(crate) per_second: f64,
+    pub(crate) per_second: u32,
     /// Share of the attempts that were told to wait.
     pub(crate) throttled: f64,
 }
@@ -46,7 +46,7 @@ impl StormRound {
     /// Server CPU of a refused attempt over that of an accepted one, both beyond the handshake.
     pub(crate) fn cost_ratio(&self) -> f64 {
         let handshake = self.handshake.server_micros();
-        (self.storm.server_micros - handshake) / (self.quiet.server_micros() - handshake)
+        (self.storm.server_micros - handshake) / (self.accepted.server_micros() - handshake)
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<V
     for number in 1..=amounts.storm_rounds {
         let round = bench.round()?;
         say(format!(
-            "storm {number}: {:.0} attempts/s of {:.0} us, {:.0} % throttled; good devices p99 {:.1} ms without, {:.1} ms with",
+            "storm {number}: {} attempts/s of {:.0} us, {:.0} % throttled; good devices p99 {:.1} ms without, {:.1} ms with",
             round.storm.per_second,
             round.storm.server_micros,
             round.storm.throttled * 100.0,
@@ -96,24 +96,33 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<V
 
 impl Bench<'_> {
     fn round(&self) -> Result<StormRound> {
-        let handshake = self.plan(Work::Handshake, self.baseline.port);
         let register = self.plan(Work::RegisterHttps, self.server.ready.https_port()?);
         // The first registration of a device makes more than those that follow.
-        Sample::take(self.server.pid(), &Plan { times: 1, ..register.clone() })?;
-        let handshake = Sample::take(self.baseline.pid(), &handshake)?;
+        let once = Plan {
+            times: 1,
+            ..register.clone()
+        };
+        Sample::take(self.server.pid(), &once)?;
         let quiet = Sample::take(self.server.pid(), &register)?;
         let mut load = Load::prepare(&self.storm()?)?;
         load.rage()?;
-        std::thread::sleep(WARM_UP);
+        std::thread::sleep(self.amounts.storm_warm_up);
         let storm = self.alone(&mut load)?;
         let stormy = Sample::take(self.server.pid(), &register)?;
         load.attempts()?;
         load.finish()?;
+        let paced = |plan| Plan {
+            per_second: Some(storm.per_second),
+            times: (storm.per_second * self.amounts.storm_seconds / GOOD).max(1),
+            ..plan
+        };
+        let handshake = paced(self.plan(Work::Handshake, self.baseline.port));
         Ok(StormRound {
-            handshake,
             quiet,
             storm,
             stormy,
+            handshake: Sample::take(self.baseline.pid(), &handshake)?,
+            accepted: Sample::take(self.server.pid(), &paced(register))?,
         })
     }
 
@@ -121,12 +130,15 @@ impl Bench<'_> {
         let seconds = self.amounts.storm_seconds;
         let (cpu, before) = (CpuTime::of(self.server.pid())?, load.attempts()?);
         std::thread::sleep(Duration::from_secs(seconds.into()));
-        let (cpu, after) = (CpuTime::of(self.server.pid())?.seconds_since(cpu), load.attempts()?);
-        let answered = f64::from(after.answered - before.answered).max(1.0);
+        let (cpu, after) = (
+            CpuTime::of(self.server.pid())?.seconds_since(cpu),
+            load.attempts()?,
+        );
+        let answered = (after.answered - before.answered).max(1);
         Ok(Storm {
-            server_micros: cpu * 1e6 / answered,
-            per_second: answered / f64::from(seconds),
-            throttled: f64::from(after.throttled - before.throttled) / answered,
+            server_micros: cpu * 1e6 / f64::from(answered),
+            per_second: answered / seconds,
+            throttled: f64::from(after.throttled - before.throttled) / f64::from(answered),
         })
     }
 
@@ -141,6 +153,7 @@ impl Bench<'_> {
             },
             times: self.amounts.good_times,
             at_once: GOOD,
+            per_second: None,
             port,
             root_ca: ready.root_ca.clone(),
             id_scope: ready.id_scope.clone(),

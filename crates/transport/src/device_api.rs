@@ -14,7 +14,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::{Clock, ErrorKind, IdScope, OperationId, Random, RegistrationId, RegistrationState, Secret};
+use provost_model::{
+    Clock, ErrorKind, IdScope, OperationId, Random, RegistrationId, RegistrationState, Secret,
+};
 use provost_provisioning::{ProvisioningService, RegistrationProof};
 use provost_wire::dps::device::{
     DeviceOperation, OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView,
@@ -216,7 +218,10 @@ impl Inner {
         request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
         self.poll_rate(device)?;
-        let status = self.parts.dps.operation_status(&device.caller, operation.as_str());
+        let status = self
+            .parts
+            .dps
+            .operation_status(&device.caller, operation.as_str());
         let status = status.await.map_err(DeviceFailure::from);
         let (operation, outcome) = self.charged(&device.key, status)?;
         let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());

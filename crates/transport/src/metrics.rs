@@ -115,7 +115,11 @@ impl Metrics {
 
     /// Counts a register request.
     pub(crate) fn registration(&self, protocol: &'static str, outcome: &'static str, reason: &'static str) {
-        let labels = AttemptLabels { protocol, outcome, reason };
+        let labels = AttemptLabels {
+            protocol,
+            outcome,
+            reason,
+        };
         self.registration_attempts.get_or_create(&labels).inc();
     }
 
@@ -134,7 +138,11 @@ impl Metrics {
 
     /// Counts a poll or a status lookup.
     pub(crate) fn poll(&self, protocol: &'static str, outcome: &'static str, reason: &'static str) {
-        let labels = AttemptLabels { protocol, outcome, reason };
+        let labels = AttemptLabels {
+            protocol,
+            outcome,
+            reason,
+        };
         self.polls.get_or_create(&labels).inc();
     }
 
@@ -224,12 +232,18 @@ mod tests {
             "provost_hub_sessions{hub=\"hub1\"} 3",
             "provost_connections{listener=\"https\"} 1",
         ] {
-            assert!(text.lines().any(|present| present == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|present| present == line),
+                "{line} is not in\n{text}"
+            );
         }
         assert!(text.ends_with("# EOF\n"), "{text}");
         drop(open);
         let text = metrics.render(&[]);
-        assert!(text.contains("provost_connections{listener=\"https\"} 0\n"), "{text}");
+        assert!(
+            text.contains("provost_connections{listener=\"https\"} 0\n"),
+            "{text}"
+        );
     }
 
     fn assigned(hub: &HubName) -> RegistrationState {

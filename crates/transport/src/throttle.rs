@@ -266,7 +266,10 @@ mod tests {
         assert_eq!(Rate::per(0, SECOND), None);
         let (throttle, a) = (Throttle::new(None, 10), key("a"));
         throttle.exhaust(&a, START);
-        assert_eq!((throttle.check(&a, START), throttle.wait(&a, START)), (Ok(()), None));
+        assert_eq!(
+            (throttle.check(&a, START), throttle.wait(&a, START)),
+            (Ok(()), None)
+        );
         assert_eq!(throttle.key_count(), 0);
         let rate = Rate::per(5, SECOND * 10).unwrap();
         assert_eq!((rate.period, rate.burst), (SECOND * 2, 5));

@@ -2,9 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provost_device::provisioning::{
-    PollDelay, RegisterError, Registration, RegistrationOutcome, register,
-};
+use provost_device::provisioning::{PollDelay, RegisterError, Registration, RegistrationOutcome, register};
 use provost_model::ambient::SystemClock;
 
 use super::arguments::SimulateArguments;

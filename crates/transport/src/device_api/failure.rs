@@ -57,7 +57,10 @@ impl DeviceFailure {
         let Self::Service(error) = self else {
             return false;
         };
-        matches!(error, ProvisioningError::UnknownScope | ProvisioningError::Refused(_))
+        matches!(
+            error,
+            ProvisioningError::UnknownScope | ProvisioningError::Refused(_)
+        )
     }
 
     /// Kind, number and words for the device.

@@ -96,7 +96,12 @@ mod tests {
     const PERIOD: Duration = Duration::from_secs(4);
 
     fn refusals(per_registration: u32, per_source: u32) -> Refusals {
-        let rate = |burst| Some(Rate { period: PERIOD, burst });
+        let rate = |burst| {
+            Some(Rate {
+                period: PERIOD,
+                burst,
+            })
+        };
         Refusals::new(&RateLimits {
             refusals_per_registration: rate(per_registration),
             refusals_per_source: rate(per_source),

@@ -51,9 +51,10 @@ async fn a_disabled_device_that_comes_again_writes_nothing() {
     assert_ne!(second.etag, first.etag);
 
     // A record that was deleted is written again.
-    let deleted = house
-        .service
-        .delete_registration(&house.caller, id("press-1"), provost_model::IfMatch::Any);
+    let deleted =
+        house
+            .service
+            .delete_registration(&house.caller, id("press-1"), provost_model::IfMatch::Any);
     deleted.await.unwrap();
     assert_ne!(record_after_run(&house, &leaf, &root).await.etag, second.etag);
 }

@@ -58,7 +58,9 @@ async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<A
     };
     let caller = parts.dps.authenticate_service(credential).await?;
     // After the proof: strangers cannot use up what operators may do.
-    let allowed = parts.service_rate.check(&caller.instance().name, parts.clock.now());
+    let allowed = parts
+        .service_rate
+        .check(&caller.instance().name, parts.clock.now());
     allowed.map_err(Failure::Throttled)?;
     let request = Request {
         parts,
