@@ -136,13 +136,12 @@ impl Inner {
         known: &Known,
         request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
-        let device = match known.find(request) {
-            Some(device) => device,
-            None => {
-                let device = self.authenticate(request).await?;
-                known.keep(request, device.clone());
-                device
-            }
+        let device = if let Some(device) = known.find(request) {
+            device
+        } else {
+            let device = self.authenticate(request).await?;
+            known.keep(request, device.clone());
+            device
         };
         match request.operation {
             DeviceOperation::Register => self.register(&device, request).await,

@@ -45,34 +45,7 @@ pub(super) fn open(
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
     let metrics = Arc::new(Metrics::default());
-    let device_api = DeviceApi::new(DeviceApiParts {
-        dps: dps.clone(),
-        clock: Arc::clone(&ambient.clock),
-        random: Arc::clone(&ambient.random),
-        rates: config.limits.rates,
-        metrics: Arc::clone(&metrics),
-    });
-    let mqtt = MqttServer::new(
-        hub.clone(),
-        device_api.clone(),
-        Arc::clone(&ambient.clock),
-        Arc::clone(&ambient.random),
-        SessionLimits::default(),
-    );
-    let api = HttpApi::new(ApiParts {
-        hub,
-        dps,
-        device_api,
-        clock: Arc::clone(&ambient.clock),
-        random: Arc::clone(&ambient.random),
-        limits: RequestLimits {
-            max_body_bytes: config.limits.max_body_bytes,
-            ..RequestLimits::default()
-        },
-        service_rate: ServiceRate::new(&config.limits.rates),
-        metrics: Arc::clone(&metrics),
-        metrics_open: config.metrics_open,
-    });
+    let (api, mqtt) = services(config, hub, dps, ambient, &metrics);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
@@ -105,6 +78,45 @@ pub(super) fn open(
     });
     tasks.spawn(accepting);
     Ok(addresses)
+}
+
+/// What is served on them.
+fn services(
+    config: &Config,
+    hub: HubService,
+    dps: ProvisioningService,
+    ambient: &Ambient,
+    metrics: &Arc<Metrics>,
+) -> (HttpApi, MqttServer) {
+    let device_api = DeviceApi::new(DeviceApiParts {
+        dps: dps.clone(),
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        rates: config.limits.rates,
+        metrics: Arc::clone(metrics),
+    });
+    let mqtt = MqttServer::new(
+        hub.clone(),
+        device_api.clone(),
+        Arc::clone(&ambient.clock),
+        Arc::clone(&ambient.random),
+        SessionLimits::default(),
+    );
+    let api = HttpApi::new(ApiParts {
+        hub,
+        dps,
+        device_api,
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        limits: RequestLimits {
+            max_body_bytes: config.limits.max_body_bytes,
+            ..RequestLimits::default()
+        },
+        service_rate: ServiceRate::new(&config.limits.rates),
+        metrics: Arc::clone(metrics),
+        metrics_open: config.metrics_open,
+    });
+    (api, mqtt)
 }
 
 fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
