@@ -10,6 +10,7 @@ mod direct_methods;
 mod enrollment_groups;
 mod hub_authorities;
 mod individual_enrollments;
+mod registration_records;
 mod registry;
 mod rolling;
 mod service_twins;
