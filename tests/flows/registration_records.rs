@@ -150,7 +150,7 @@ async fn records_are_deleted_in_bulk_after_they_were_counted() {
     for id in ["press-1", "press-2"] {
         assigned(Device::of_group(id, &key).register(&server, Via::Https).await);
     }
-    api.post(&path, &json!({})).await.refused(400_000);
+    api.post(&path, &json!({})).await.refused(400_012);
     let past = json!({ "updatedBefore": "2020-01-01T00:00:00Z", "dryRun": true });
     assert_eq!(api.post(&path, &past).await.ok()["count"], 0);
     let group = |dry_run: bool| json!({ "enrollmentGroupId": "LINE", "dryRun": dry_run });

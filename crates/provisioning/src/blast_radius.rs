@@ -263,6 +263,3 @@ fn by_thumbprint(
 fn number(count: i64) -> usize {
     usize::try_from(count).unwrap_or(0)
 }
-
-#[cfg(test)]
-mod tests;
