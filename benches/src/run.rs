@@ -1,9 +1,11 @@
 //! The run: servers up, rounds interleaved, figures out.
 
+pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
 pub(crate) mod memory;
 pub(crate) mod scale;
+pub(crate) mod shutting_out;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -50,6 +52,11 @@ pub(crate) struct Amounts {
     /// Enrollments of the small and the large store.
     pub(crate) few: u32,
     pub(crate) many: u32,
+    /// Devices that connect in loops, and disables meanwhile.
+    pub(crate) hammering: u32,
+    pub(crate) disables: u32,
+    /// Sessions of those held that are ended.
+    pub(crate) closed: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -59,6 +66,9 @@ const FULL: Amounts = Amounts {
     sessions: 5_000,
     few: 1_000,
     many: 1_000_000,
+    hammering: 200,
+    disables: 1_000,
+    closed: 500,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -67,6 +77,9 @@ const QUICK: Amounts = Amounts {
     sessions: 150,
     few: 100,
     many: 2_000,
+    hammering: 20,
+    disables: 40,
+    closed: 50,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -111,9 +124,17 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let machine = machine::describe()?;
     let first = machine::yardstick()?;
     let (devices, memory) = devices::measure(amounts, binary, work, arguments.profile.as_deref())?;
+    let shutting_out = arguments
+        .profile
+        .is_none()
+        .then(|| shutting_out::measure(amounts, binary, &work.join("devices-data"), &work.join("devices")))
+        .transpose()?;
     let is_scaled = !arguments.without_scale && arguments.profile.is_none();
     let scale = is_scaled
         .then(|| scale::measure(amounts, binary, work))
+        .transpose()?;
+    let blast_radius = is_scaled
+        .then(|| blast_radius::measure(amounts, binary, work))
         .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
@@ -124,6 +145,8 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         devices,
         memory,
         scale,
+        shutting_out,
+        blast_radius,
     })
 }
 
