@@ -182,8 +182,8 @@ async fn a_look_goes_on_where_it_ended() {
     assert_eq!(seen, ["D0", "D1", "D2", "D3", "D4", "D5", "lonely"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn holders_of_a_certificate_come_groups_first_each_once() {
+/// `G2` holds a certificate; `G1` and `A1` refer to the CA `Root`, in both slots; `G3` to nothing.
+async fn held() -> TestStore {
     let test = TestStore::open().await;
     let name = |text: &str| CertificateName::parse(text).unwrap();
     let index = CertificateIndex {
@@ -222,6 +222,12 @@ async fn holders_of_a_certificate_come_groups_first_each_once() {
         })
         .await;
     written.unwrap();
+    test
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holders_of_a_certificate_come_groups_first_each_once() {
+    let test = held().await;
     let holding = Holding {
         thumbprint: Some([7; 32]),
         references: vec![CertificateName::parse("ROOT").unwrap()],
@@ -250,4 +256,36 @@ async fn holders_of_a_certificate_come_groups_first_each_once() {
     let (seen, counts, identities) = seen.await.unwrap();
     assert_eq!(seen, ["G1", "G2", "A1"]);
     assert_eq!((counts, identities), ((1, 1), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_matches_nothing_looks_at_ten_thousand_at_a_time() {
+    let test = TestStore::open().await;
+    let written: Result<(), StoreError> = test
+        .store
+        .write(move |tx| {
+            for number in 0..10_001 {
+                let id = format!("d{number:05}");
+                tx.put_registration(&dps(), &record(&id, RegistrationState::Disabled))?;
+            }
+            tx.record(&event("x"), ())
+        })
+        .await;
+    written.unwrap();
+    let looked = test.store.read(|tx| {
+        let filter = RegistrationFilter {
+            updated_before: Some(Timestamp::from_unix_seconds(1)),
+            ..RegistrationFilter::default()
+        };
+        let page = PageSize::clamp(Some(5), 5, 5);
+        let first = tx.look_at_registrations(&dps(), &filter, None, page)?;
+        let second = tx.look_at_registrations(&dps(), &filter, first.until.as_deref(), page)?;
+        Ok::<_, StoreError>((first, second))
+    });
+    let (first, second) = looked.await.unwrap();
+    assert_eq!(
+        (first.found, first.until),
+        (Vec::new(), Some("d09999".to_owned()))
+    );
+    assert_eq!((second.found, second.until), (Vec::new(), None));
 }

@@ -13,12 +13,8 @@ use crate::output::{Column, say, warn};
 pub(in crate::cli) struct DisenrollArguments {
     #[command(flatten)]
     target: Target,
-    /// In the hubs too: identities are ended and live sessions closed; needs the admin token
-    #[arg(long)]
-    everywhere: bool,
-    /// Delete entries and identities instead of disabling them; deleting an entry is no block
-    #[arg(long)]
-    delete: bool,
+    #[command(flatten)]
+    act: Act,
     /// Say what would be touched and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -27,6 +23,16 @@ pub(in crate::cli) struct DisenrollArguments {
     yes: bool,
     #[command(flatten)]
     dps: DpsName,
+}
+
+#[derive(Debug, Args)]
+struct Act {
+    /// In the hubs too: identities are ended and live sessions closed; needs the admin token
+    #[arg(long)]
+    everywhere: bool,
+    /// Delete entries and identities instead of disabling them; deleting an entry is no block
+    #[arg(long)]
+    delete: bool,
 }
 
 #[derive(Debug, Args)]
@@ -56,7 +62,7 @@ impl DisenrollArguments {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let name = segment(&self.dps.instance(context)?.name);
         let mut body = self.target.body()?;
-        let mut client = if self.everywhere {
+        let mut client = if self.act.everywhere {
             context.locator.management(OWN_API_VERSION)?
         } else {
             self.dps.client(context)?
@@ -64,9 +70,9 @@ impl DisenrollArguments {
         if self.target.registration_id.is_none() {
             let path = format!("/provost/dps/{name}/blastRadius");
             let radius = self.dps.client(context)?.post(&path, &body, None).await?;
-            tell_radius(&radius, self.delete);
+            tell_radius(&radius, self.act.delete);
         }
-        self.add_to(&mut body);
+        self.act.add_to(&mut body);
         let path = format!("/provost/dps/{name}/disenroll");
         if !self.dry_run && !self.yes {
             self.ask(&mut client, &path, &body).await?;
@@ -88,7 +94,9 @@ impl DisenrollArguments {
         }
         confirm("Shut out?")
     }
+}
 
+impl Act {
     fn add_to(&self, body: &mut Value) {
         let act = if self.delete { "delete" } else { "disable" };
         set(body, "everywhere", json!(self.everywhere));
@@ -199,7 +207,7 @@ mod tests {
     fn one_target_and_disabling_unless_told() {
         let line = Line::parse_from("x --registration-id press-1 --everywhere".split(' '));
         let mut body = line.arguments.target.body().unwrap();
-        line.arguments.add_to(&mut body);
+        line.arguments.act.add_to(&mut body);
         assert_eq!(body["registrationId"], "press-1");
         assert_eq!(
             (&body["everywhere"], &body["entry"]),
@@ -207,7 +215,7 @@ mod tests {
         );
         let line = Line::parse_from("x --certificate root --delete".split(' '));
         let mut body = line.arguments.target.body().unwrap();
-        line.arguments.add_to(&mut body);
+        line.arguments.act.add_to(&mut body);
         assert_eq!(
             (&body["certificate"], &body["identity"]),
             (&json!("root"), &json!("delete"))
