@@ -61,6 +61,7 @@ ROOMS_OF_PACKAGE = {
     "clap": {"provost", "provost-benches"},
     "hyper": {"provost-transport", "provost-device", "provost"},
     "hyper-util": {"provost-transport", "provost-device", "provost"},
+    "prometheus-client": {"provost-transport"},
     "rusqlite": {"provost-store"},
     "rustls": {"provost-transport", "provost-device", "provost", "provost-testkit", "provost-tests", "provost-benches"},
     "tokio-postgres": {"provost-store", "provost-testkit"},

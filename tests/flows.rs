@@ -12,6 +12,7 @@ mod device_credentials;
 mod direct_methods;
 mod enrollment_groups;
 mod explain;
+mod hammering;
 mod hub_authorities;
 mod individual_enrollments;
 mod issuers;

@@ -36,13 +36,15 @@ pub(crate) struct CertifiedDevice {
 
 /// The authority that signs devices.
 pub(crate) struct Intermediate {
+    /// What the names of its devices begin with.
+    devices: &'static str,
     certificate: Certificate,
     key: KeyPair,
 }
 
 impl Intermediate {
-    /// A fresh one under a fresh root.
-    pub(crate) fn new() -> Result<Self> {
+    /// A fresh one under a fresh root, for devices whose names begin like this.
+    pub(crate) fn new(devices: &'static str) -> Result<Self> {
         let root_key = KeyPair::generate(KeyAlgorithm::P256)?;
         let profile = Profile::Ca { path_len: Some(1) };
         let root = with_issuance("bench root", &root_key, &profile, |issuance| {
@@ -50,10 +52,15 @@ impl Intermediate {
         })?;
         let key = KeyPair::generate(KeyAlgorithm::P256)?;
         let profile = Profile::Ca { path_len: Some(0) };
-        let certificate = with_issuance("bench intermediate", &key, &profile, |issuance| {
+        let name = format!("bench intermediate {devices}");
+        let certificate = with_issuance(&name, &key, &profile, |issuance| {
             issue(issuance, &root, &root_key)
         })?;
-        Ok(Self { certificate, key })
+        Ok(Self {
+            devices,
+            certificate,
+            key,
+        })
     }
 
     /// The certificate, PEM.
@@ -66,7 +73,7 @@ impl Intermediate {
         let mut file = BufWriter::new(File::create(file)?);
         writeln!(file, "{}", STANDARD.encode(self.certificate.der()))?;
         for number in 0..count {
-            let id = format!("press-{number:06}");
+            let id = format!("{}-{number:06}", self.devices);
             let key = KeyPair::generate(KeyAlgorithm::P256)?;
             let leaf = with_issuance(&id, &key, &Profile::Client, |issuance| {
                 issue(issuance, &self.certificate, &self.key)

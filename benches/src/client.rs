@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use provost_device::Target;
 use provost_device::hub::{HubLogin, HubSession};
-use provost_device::provisioning::{PollDelay, Registration, RegistrationStatus, Transport, register};
+use provost_device::provisioning::{
+    PollDelay, RegisterError, Registration, RegistrationOutcome, RegistrationStatus, Transport, register,
+};
 use provost_device::tls::{ClientTls, Roots, TlsVersion};
 use provost_model::SymmetricKey;
 use provost_model::ambient::SystemClock;
@@ -20,6 +22,7 @@ use crate::protocol::{Devices, Plan, Report, Work};
 use crate::spread::quantile;
 
 mod bare;
+mod storm;
 
 /// The longest keep-alive, so that sessions that are held stay silent.
 const KEEP_ALIVE: u16 = 1_177;
@@ -54,6 +57,9 @@ pub(crate) fn run() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     say("ready")?;
     input.next().context("no word to go")??;
+    if crowd.plan.work == Work::Storm {
+        return storm::rage(&runtime, &crowd, input);
+    }
     let (report, held) = runtime.block_on(crowd.work())?;
     say(&serde_json::to_string(&report)?)?;
     // Held sessions live in the runtime until the parent closes our input.
@@ -143,7 +149,12 @@ impl Crowd {
 
     async fn worker(self: Arc<Self>) -> Yield {
         let mut mine = Yield::default();
-        while let Some(device) = self.devices.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+        let began = Instant::now();
+        while let Some((turn, device)) = self.next_device() {
+            if let Some(rate) = self.plan.per_second {
+                let due = Duration::from_secs(turn) / rate.max(1);
+                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+            }
             let started = Instant::now();
             match self.act(device).await {
                 Ok(session) => {
@@ -156,6 +167,14 @@ impl Crowd {
         mine
     }
 
+    /// The device whose turn it is, and which turn: they act one after the other, and then again.
+    fn next_device(&self) -> Option<(u64, &Device)> {
+        let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.devices.len());
+        let turns = count.saturating_mul(usize::try_from(self.plan.times).ok()?);
+        let device = self.devices.get(turn.checked_rem(count)?)?;
+        (turn < turns).then_some((u64::try_from(turn).ok()?, device))
+    }
+
     async fn act(&self, device: &Device) -> Result<Option<HubSession>> {
         match self.plan.work {
             Work::Handshake => bare::handshake(&self.target, &device.tls).await.map(|()| None),
@@ -166,10 +185,23 @@ impl Crowd {
                 Ok(None)
             }
             Work::Hold => self.connect(device).await.map(Some),
+            Work::Storm => bail!("a storm has no end of its own"),
         }
     }
 
     async fn register(&self, device: &Device, transport: Transport) -> Result<()> {
+        let outcome = self.register_once(device, transport).await?;
+        if outcome.status != RegistrationStatus::Assigned {
+            bail!("ended as {:?}", outcome.status);
+        }
+        Ok(())
+    }
+
+    async fn register_once(
+        &self,
+        device: &Device,
+        transport: Transport,
+    ) -> Result<RegistrationOutcome, RegisterError> {
         let registration = Registration {
             target: &self.target,
             tls: &device.tls,
@@ -181,11 +213,7 @@ impl Crowd {
             poll_delay: PollDelay::Fixed(Duration::ZERO),
             patience: PATIENCE,
         };
-        let outcome = Box::pin(register(&registration, &SystemClock)).await?;
-        if outcome.status != RegistrationStatus::Assigned {
-            bail!("ended as {:?}", outcome.status);
-        }
-        Ok(())
+        Box::pin(register(&registration, &SystemClock)).await
     }
 
     async fn connect(&self, device: &Device) -> Result<HubSession> {

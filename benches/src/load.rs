@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::process::{CpuTime, busy_seconds};
-use crate::protocol::{Plan, Report};
+use crate::protocol::{Attempts, Plan, Report};
 
 /// What a server still does after the last answer, closing connections for example, is its cost too.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -99,7 +99,23 @@ impl Load {
         Ok(report)
     }
 
-    /// Closes held sessions and waits for the process.
+    /// Lets a storm loose.
+    pub(crate) fn rage(&mut self) -> Result<()> {
+        self.say("go")
+    }
+
+    /// How far the storm got; a device that was treated as no refused device should be fails the
+    /// benchmark.
+    pub(crate) fn attempts(&mut self) -> Result<Attempts> {
+        self.say("count")?;
+        let attempts: Attempts = serde_json::from_str(&self.hear()?)?;
+        if attempts.failed > 0 {
+            bail!("{} attempts of the storm failed: {attempts:?}", attempts.failed);
+        }
+        Ok(attempts)
+    }
+
+    /// Closes held sessions, ends a storm, and waits for the process.
     pub(crate) fn finish(mut self) -> Result<()> {
         drop(self.input.take());
         let status = self.child.wait()?;

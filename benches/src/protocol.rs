@@ -7,6 +7,15 @@
 //! client → parent   Report as one line of JSON; sessions to be held are open now
 //! parent → client   end of input: sessions are closed
 //! ```
+//!
+//! A storm goes on until it is told to end:
+//!
+//! ```text
+//! parent → client   "go"
+//! parent → client   "count"
+//! client → parent   Attempts as one line of JSON, as often as asked
+//! parent → client   end of input: the storm is over
+//! ```
 
 use std::path::PathBuf;
 
@@ -25,6 +34,9 @@ pub(crate) enum Work {
     Connect,
     /// As `Connect`, but stays.
     Hold,
+    /// Register over HTTPS again and again, each time on a new connection, waiting as told. The
+    /// devices are expected to be disabled; all of them are at work at a time.
+    Storm,
 }
 
 /// Which devices.
@@ -42,8 +54,12 @@ pub(crate) enum Devices {
 pub(crate) struct Plan {
     pub(crate) work: Work,
     pub(crate) devices: Devices,
+    /// How often each device acts.
+    pub(crate) times: u32,
     /// Devices at work at a time.
     pub(crate) at_once: u32,
+    /// How many begin in a second; as many as the server serves when absent.
+    pub(crate) per_second: Option<u32>,
     /// Port on the loopback address.
     pub(crate) port: u16,
     /// The server's root, PEM.
@@ -67,4 +83,15 @@ pub(crate) struct Report {
     /// Time of one device from connecting to its end, by quantile.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+}
+
+/// What a storm did so far.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Attempts {
+    /// Register requests that were answered.
+    pub(crate) answered: u32,
+    /// Those of them that were told to wait.
+    pub(crate) throttled: u32,
+    /// Connections that failed, and answers no refused device should get.
+    pub(crate) failed: u32,
 }

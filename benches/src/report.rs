@@ -11,6 +11,7 @@ use crate::run::Amounts;
 use crate::run::devices::{Registrations, Round};
 use crate::run::memory::SessionMemory;
 use crate::run::scale::{Scale, Visit};
+use crate::run::storm::StormRound;
 use crate::spread::Spread;
 
 const BEGIN: &str = "<!-- begin: written by `make bench` -->\n";
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) memory: SessionMemory,
     /// Absent when left out.
     pub(crate) scale: Option<Scale>,
+    /// Empty when left out.
+    pub(crate) storms: Vec<StormRound>,
 }
 
 /// Which side of its goal a figure should be on.
@@ -62,6 +65,9 @@ impl Report {
         self.loads(&mut text);
         if let Some(scale) = &self.scale {
             self.stores(&mut text, scale);
+        }
+        if !self.storms.is_empty() {
+            storms(&mut text, &self.storms);
         }
         text
     }
@@ -148,6 +154,9 @@ impl Report {
         row(text, "4", &name, memory, 1, Goal::AtMost(20.0));
         if let Some(scale) = &self.scale {
             self.goals_of_scale(text, scale);
+        }
+        if !self.storms.is_empty() {
+            goals_of_storms(text, &self.storms);
         }
     }
 
@@ -241,6 +250,58 @@ impl Report {
     fn ratio(&self, micros: impl Fn(&Round) -> f64) -> Spread {
         self.spread(|round| micros(round) / round.handshake.server_micros())
     }
+}
+
+/// The part with the storm, by itself.
+pub(crate) fn storms_markdown(rounds: &[StormRound]) -> String {
+    let mut text = String::new();
+    line(&mut text, "| # | measure | result | goal | |");
+    line(&mut text, "|---|---|---|---|---|");
+    goals_of_storms(&mut text, rounds);
+    storms(&mut text, rounds);
+    text
+}
+
+fn goals_of_storms(text: &mut String, rounds: &[StormRound]) {
+    let spread = |value: fn(&StormRound) -> f64| Spread::of(rounds.iter().map(value));
+    let (latency, cost) = (spread(StormRound::latency_ratio), spread(StormRound::cost_ratio));
+    let name = "p99 of good devices with a storm of refused ones ÷ without";
+    row(text, "6", name, latency, 2, Goal::AtMost(1.5));
+    let name = "refused attempt ÷ accepted one, server CPU beyond the handshake";
+    row(text, "6", name, cost, 2, Goal::AtMost(0.5));
+}
+
+fn storms(text: &mut String, rounds: &[StormRound]) {
+    let spread = |value: fn(&StormRound) -> f64| Spread::of(rounds.iter().map(value));
+    line(
+        text,
+        "\n| good devices | registrations per second | latency p50 ms | p99 ms |",
+    );
+    line(text, "|---|---|---|---|");
+    for (name, of) in [
+        ("alone", (|round| &round.quiet) as fn(&StormRound) -> &Sample),
+        ("in the storm", |round| &round.stormy),
+    ] {
+        let value = |value: fn(&Sample) -> f64| Spread::of(rounds.iter().map(|round| value(of(round))));
+        let cells = [
+            cell(value(Sample::per_second), 0),
+            cell(value(|sample| sample.report.p50_ms), 1),
+            cell(value(|sample| sample.report.p99_ms), 1),
+        ];
+        line(text, &format!("| {name} | {} |", cells.join(" | ")));
+    }
+    line(
+        text,
+        &format!(
+            "\nThe storm: {} attempts per second, {} µs of server CPU each; {} % were told to wait. At that pace a handshake \
+             takes {} µs and an accepted registration {}.",
+            cell(spread(|round| f64::from(round.storm.per_second)), 0),
+            cell(spread(|round| round.storm.server_micros), 0),
+            cell(spread(|round| round.storm.throttled * 100.0), 0),
+            cell(spread(|round| round.handshake.server_micros()), 0),
+            cell(spread(|round| round.accepted.server_micros()), 0),
+        ),
+    );
 }
 
 fn load(

@@ -4,16 +4,18 @@ pub(crate) mod devices;
 mod group;
 pub(crate) mod memory;
 pub(crate) mod scale;
+pub(crate) mod storm;
 
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::machine;
-use crate::report::{Report, write_block};
+use crate::report::{Report, storms_markdown, write_block};
 
 /// What to measure and how much of it.
 #[derive(Debug, Args)]
@@ -30,6 +32,9 @@ pub(crate) struct RunArguments {
     /// Leave out the part with a million enrollments
     #[arg(long)]
     without_scale: bool,
+    /// Only the part with refused devices that do not give up
+    #[arg(long, conflicts_with_all = ["write", "profile", "without_scale"])]
+    only_storm: bool,
     /// Sample where the server spends its time and leave the samples in this folder; implies
     /// one round, without the part with a million enrollments
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
@@ -50,6 +55,15 @@ pub(crate) struct Amounts {
     /// Enrollments of the small and the large store.
     pub(crate) few: u32,
     pub(crate) many: u32,
+    /// Rounds with a storm of refused devices, each of half a minute and more.
+    pub(crate) storm_rounds: u32,
+    /// Devices of the storm.
+    pub(crate) refused: u32,
+    /// Until the storm has used up its bursts and spread out; and how long it is looked at by itself.
+    pub(crate) storm_warm_up: Duration,
+    pub(crate) storm_seconds: u32,
+    /// How often each good device registers meanwhile.
+    pub(crate) good_times: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -59,6 +73,11 @@ const FULL: Amounts = Amounts {
     sessions: 5_000,
     few: 1_000,
     many: 1_000_000,
+    storm_rounds: 3,
+    refused: 2_000,
+    storm_warm_up: Duration::from_secs(30),
+    storm_seconds: 15,
+    good_times: 200,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -67,6 +86,11 @@ const QUICK: Amounts = Amounts {
     sessions: 150,
     few: 100,
     many: 2_000,
+    storm_rounds: 1,
+    refused: 100,
+    storm_warm_up: Duration::from_secs(6),
+    storm_seconds: 5,
+    good_times: 10,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -84,9 +108,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let binary = arguments.server.clone().unwrap_or_else(|| folder.join("provost"));
     // Beside the program: on the disk of the build, not in memory.
     let work = tempfile::tempdir_in(folder)?;
-    match measure(arguments, &amounts, &binary, work.path()) {
-        Ok(report) => {
-            let text = report.markdown();
+    let measured = if arguments.only_storm {
+        storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
+    } else {
+        measure(arguments, &amounts, &binary, work.path()).map(|report| report.markdown())
+    };
+    match measured {
+        Ok(text) => {
             write!(std::io::stdout(), "{text}")?;
             if let Some(path) = &arguments.write {
                 write_block(path, &text)?;
@@ -115,6 +143,10 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let scale = is_scaled
         .then(|| scale::measure(amounts, binary, work))
         .transpose()?;
+    let has_storm = arguments.profile.is_none();
+    let storms = has_storm
+        .then(|| storm::measure(amounts, binary, work))
+        .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
         amounts: *amounts,
@@ -124,6 +156,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         devices,
         memory,
         scale,
+        storms: storms.unwrap_or_default(),
     })
 }
 

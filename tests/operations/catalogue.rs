@@ -202,6 +202,7 @@ fn own(world: &World) -> Vec<Operation> {
             "GET",
             format!("/provost/hubs/{hub}/telemetry?after=0"),
         ),
+        ask("GET", "/provost/metrics".to_owned()),
         ask("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
             .leaves("create", "adminToken", "second"),

@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 54] = [
+pub(crate) const NAMES: [&str; 55] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -50,6 +50,7 @@ pub(crate) const NAMES: [&str; 54] = [
     "arm verify certificate",
     "own explain",
     "own health",
+    "own metrics",
     "own create admin token",
     "own list hubs",
     "own add hub",
@@ -139,6 +140,7 @@ fn arm(operation: &ArmOperation) -> &'static str {
 fn own(operation: &OwnOperation) -> &'static str {
     match operation {
         OwnOperation::Health => "own health",
+        OwnOperation::Metrics => "own metrics",
         OwnOperation::CreateAdminToken => "own create admin token",
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::group::Status;
 use super::memory::SessionMemory;
 use super::{Amounts, group, memory, say};
 use crate::certificates::Intermediate;
@@ -47,7 +48,7 @@ pub(super) fn measure(
     profiles: Option<&Path>,
 ) -> Result<(Vec<Round>, SessionMemory)> {
     let file = work.join("devices");
-    let intermediate = Intermediate::new()?;
+    let intermediate = Intermediate::new("press")?;
     // Every registration is a device's first: HTTPS and MQTT have their own.
     let count = (amounts.rounds + 1) * 2 * amounts.devices;
     say(format!("making {count} device certificates"));
@@ -55,7 +56,7 @@ pub(super) fn measure(
 
     let data = work.join("devices-data");
     let server = Server::start(binary, &data)?;
-    group::put(&server, &intermediate.pem())?;
+    group::put(&server, "presses", &intermediate.pem(), Status::Enabled)?;
     let baseline = Baseline::start(&data)?;
     let bench = Bench {
         amounts,
@@ -126,7 +127,9 @@ impl Bench<'_> {
                 first,
                 count: self.amounts.devices,
             },
+            times: 1,
             at_once: self.amounts.at_once,
+            per_second: None,
             port,
             root_ca: ready.root_ca.clone(),
             id_scope: ready.id_scope.clone(),

@@ -1,4 +1,4 @@
-//! The enrollment group every certified device belongs to, made the way an operator makes it.
+//! The enrollment groups certified devices belong to, made the way an operator makes them.
 
 use std::time::Duration;
 
@@ -15,15 +15,39 @@ use crate::server::Server;
 
 const POLICY: &str = "provisioningserviceowner";
 
+/// Whether the devices of a group get in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Status {
+    Enabled,
+    Disabled,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// Puts a group with this signing certificate (dps-service-api.md 3.2).
-pub(super) fn put(server: &Server, signing_certificate_pem: &str) -> Result<()> {
+pub(super) fn put(server: &Server, id: &str, signing_certificate_pem: &str, status: Status) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(request(server, signing_certificate_pem))
+    let body = json!({
+        "enrollmentGroupId": id,
+        "provisioningStatus": status.word(),
+        "attestation": {
+            "type": "x509",
+            "x509": { "signingCertificates": { "primary": { "certificate": signing_certificate_pem } } },
+        },
+    });
+    runtime.block_on(request(server, id, &body))
 }
 
-async fn request(server: &Server, signing_certificate_pem: &str) -> Result<()> {
+async fn request(server: &Server, id: &str, body: &Value) -> Result<()> {
     let connection: Value = serde_json::from_slice(&std::fs::read(server.data.join("connection.json"))?)?;
     let dps = connection
         .pointer("/dps/0")
@@ -46,22 +70,15 @@ async fn request(server: &Server, signing_certificate_pem: &str) -> Result<()> {
     let expires_at = SystemClock.now().after(Duration::from_mins(10));
     let token = sas::sign(host, &SymmetricKey::parse(key)?, expires_at, Some(POLICY));
 
-    let body = json!({
-        "enrollmentGroupId": "presses",
-        "attestation": {
-            "type": "x509",
-            "x509": { "signingCertificates": { "primary": { "certificate": signing_certificate_pem } } },
-        },
-    });
     let roots = Roots::from_pem(&std::fs::read(&server.ready.root_ca)?)?;
     let tls = ClientTls::new(&roots, None, TlsVersion::Any)?;
     let mut target = Target::new("127.0.0.1", server.ready.https_port()?);
     "localhost".clone_into(&mut target.server_name);
     let mut client = HttpClient::connect(&target, &tls).await?;
-    let path = "/enrollmentGroups/presses?api-version=2021-10-01";
+    let path = format!("/enrollmentGroups/{id}?api-version=2021-10-01");
     let headers = [("authorization", token.as_str())];
     let answer = client
-        .request(Method::PUT, path, &headers, Some(body.to_string().into()))
+        .request(Method::PUT, &path, &headers, Some(body.to_string().into()))
         .await?;
     if !answer.status.is_success() {
         bail!(

@@ -67,5 +67,6 @@ pub use quota::{QuotaUse, Quotas};
 pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;
 pub use refusals::{RefusalRetention, Refused};
+pub use registration::Run;
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

@@ -41,13 +41,14 @@ impl From<provost_store::StoreError> for NotAssigned {
 }
 
 impl ProvisioningService {
-    /// Makes the outcome and writes it: hub identity, record. Answers the audit event to end with.
+    /// Makes the outcome and writes it: hub identity, record. Answers the audit event to end with and
+    /// the outcome.
     pub(crate) fn write_outcome(
         &self,
         tx: &WriteTx<'_>,
         caller: &RegistrationCaller,
         operation: OperationId,
-    ) -> Result<AuditEvent, ProvisioningError> {
+    ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
         if before.is_none() {
@@ -92,7 +93,7 @@ impl ProvisioningService {
             updated_at: tx.now(),
         };
         tx.put_registration(dps, &record)?;
-        Ok(event)
+        Ok((event, record.state))
     }
 
     fn assign(

@@ -1,7 +1,7 @@
 //! The device side: register, poll, look up.
 
 use provost_attestation::sas::SasError;
-use provost_model::{OperationId, RegistrationId};
+use provost_model::{OperationId, RegistrationId, RegistrationState};
 use provost_wire::dps::device::RegisterRequest;
 
 use crate::decide::Proof;
@@ -10,8 +10,19 @@ use crate::operation::{mint, recognise};
 use crate::records::RegistrationOutcome;
 use crate::{Noun, ProvisioningError, ProvisioningService, Refusal, Refused, RegistrationCaller, Trace};
 
+mod still_disabled;
+
 /// How often a run is decided anew because what it rests on changed meanwhile.
 const MAX_ATTEMPTS: usize = 4;
+
+/// A device's run through provisioning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What the device polls for.
+    pub operation: OperationId,
+    /// How it ended. For counting: the device learns it from its poll.
+    pub state: RegistrationState,
+}
 
 impl ProvisioningService {
     /// Runs the device through provisioning. The outcome is on disk when this returns, and the device
@@ -20,7 +31,8 @@ impl ProvisioningService {
     /// A disabled entry ends the run with the outcome `disabled`, a missing hub with `failed`; both
     /// are accepted runs. What the decision rests on is checked again inside the transaction, and
     /// when it changed, or the caller's decision is older than
-    /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew.
+    /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew. A disabled device that comes
+    /// again gets the run that is recorded already: nothing is written for it.
     ///
     /// A certificate request is ignored: no policy issues certificates yet.
     ///
@@ -32,7 +44,7 @@ impl ProvisioningService {
         &self,
         caller: &RegistrationCaller,
         request: &RegisterRequest,
-    ) -> Result<OperationId, ProvisioningError> {
+    ) -> Result<Run, ProvisioningError> {
         check_identity(request, caller.registration_id())?;
         let age = self.now().since(caller.judged_at());
         let is_fresh = age <= self.options().decision_ttl && self.check_expiry(caller).is_ok();
@@ -42,8 +54,11 @@ impl ProvisioningService {
             self.authenticate_again(caller).await?
         };
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(operation) = self.run(&caller).await? {
-                return Ok(operation);
+            if let Some(run) = self.still_disabled(&caller).await? {
+                return Ok(run);
+            }
+            if let Some(run) = self.run(&caller).await? {
+                return Ok(run);
             }
             caller = self.authenticate_again(&caller).await?;
         }
@@ -89,7 +104,7 @@ impl ProvisioningService {
     }
 
     /// One try: `None` when what the decision rests on is no longer what it was.
-    async fn run(&self, caller: &RegistrationCaller) -> Result<Option<OperationId>, ProvisioningError> {
+    async fn run(&self, caller: &RegistrationCaller) -> Result<Option<Run>, ProvisioningError> {
         let operation = mint(caller.instance(), caller.registration_id(), self.random());
         let (service, caller) = (self.clone(), caller.clone());
         self.store()
@@ -97,8 +112,8 @@ impl ProvisioningService {
                 if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
-                let event = service.write_outcome(&tx, &caller, operation.clone())?;
-                Ok(tx.record(&event, Some(operation))?)
+                let (event, state) = service.write_outcome(&tx, &caller, operation.clone())?;
+                Ok(tx.record(&event, Some(Run { operation, state }))?)
             })
             .await
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod file;
+mod rates;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use provost_model::{HostName, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
+use provost_transport::device_api::RateLimits;
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
@@ -46,6 +48,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What connections may take.
     pub limits: Limits,
+    /// Whether anybody may read the counters; otherwise administrators only.
+    pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
     /// Switches of the provisioning service.
@@ -83,6 +87,8 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// Writes that may wait for the store at a time.
     pub write_queue: usize,
+    /// How often clients may do what.
+    pub rates: RateLimits,
 }
 
 impl Default for Limits {
@@ -94,6 +100,7 @@ impl Default for Limits {
             // A bulk of ten enrollments with two certificates each stays below.
             max_body_bytes: 1024 * 1024,
             write_queue: 20_000,
+            rates: RateLimits::default(),
         }
     }
 }
@@ -189,16 +196,11 @@ impl Config {
                     .map_or(defaults.http_idle_timeout, Duration::from_secs),
                 max_body_bytes: limits.max_body_bytes.unwrap_or(defaults.max_body_bytes),
                 write_queue: limits.write_queue.unwrap_or(defaults.write_queue).max(1),
+                rates: rates::rate_limits(limits.rates, limits.refusals)?,
             },
+            metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
-            dps: DpsOptions {
-                allow_blind_overwrite: file.dps.allow_blind_overwrite,
-                signing_certificates_need_verified_ca: file.dps.signing_certificates_need_verified_ca,
-                require_proof_of_possession: file.dps.require_proof_of_possession,
-                refusals: file.dps.refusals.retention(),
-                quotas: file.dps.quotas.quotas(),
-                message_bytes: file.dps.quotas.message_bytes.unwrap_or(MESSAGE_BYTES),
-            },
+            dps: file.dps.options(),
         })
     }
 }

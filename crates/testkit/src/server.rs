@@ -7,6 +7,7 @@ use provost::config::{Config, DpsOptions, Limits, LogConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
 use provost_model::{Clock, HostName, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
+use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
 
 use crate::store::fresh_address;
@@ -38,13 +39,18 @@ impl TestServer {
     /// A server whose clock stands still until it is moved. It stands at the present: clients
     /// judge the server's certificate by the machine's clock.
     pub async fn start_with_clock() -> (Self, ManualClock) {
+        Self::start_with_clock_configured(|_| {}).await
+    }
+
+    /// As [`Self::start_with_clock`], configured differently.
+    pub async fn start_with_clock_configured(configure: impl FnOnce(&mut Config)) -> (Self, ManualClock) {
         let clock = ManualClock::default();
         clock.set(Ambient::default().clock.now());
         let ambient = Ambient {
             clock: Arc::new(clock.clone()),
             ..Ambient::default()
         };
-        (Self::start_with(ambient, |_| {}).await, clock)
+        (Self::start_with(ambient, configure).await, clock)
     }
 
     /// A server configured differently.
@@ -135,7 +141,12 @@ fn config(data: &Path, store: StoreAddress) -> Config {
             filter: "off".to_owned(),
             json: false,
         },
-        limits: Limits::default(),
+        // Tests come faster than clients should; those of the limits set them.
+        limits: Limits {
+            rates: RateLimits::NONE,
+            ..Limits::default()
+        },
+        metrics_open: false,
         telemetry: Retention::default(),
         dps: DpsOptions::default(),
     }

@@ -1,22 +1,52 @@
 //! The device side of provisioning as every protocol speaks it: the same bodies and statuses travel
 //! in an HTTP answer and in an MQTT topic (dps-device-api.md 2 and 3).
+//!
+//! A request goes through, in this order: the budget of a device that was refused lately
+//! ([`refusals`]), its proof, the rates of proven devices ([`rates`]), the service. What came of it is
+//! counted here and nowhere else.
+
+mod failure;
+mod known;
+mod rates;
+mod refusals;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
-use provost_model::{Clock, ErrorKind, IdScope, OperationId, Random, RegistrationId, Secret};
-use provost_pki::PresentedChain;
-use provost_provisioning::{ProvisioningError, ProvisioningService, RegistrationCaller, RegistrationProof};
-use provost_wire::dps::device::{OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView};
+use provost_model::{
+    Clock, ErrorKind, IdScope, OperationId, Random, RegistrationId, RegistrationState, Secret,
+};
+use provost_provisioning::{ProvisioningService, RegistrationProof};
+use provost_wire::dps::device::{
+    DeviceOperation, OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView,
+};
 use provost_wire::{ApiVersion, ErrorBody};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
-/// What a device shows of itself, on whatever protocol.
-pub(crate) struct DeviceCredentials {
-    pub(crate) id_scope: IdScope,
-    pub(crate) registration_id: RegistrationId,
-    pub(crate) sas: Option<Secret<String>>,
-    pub(crate) chain: Option<PresentedChain>,
+pub(crate) use self::failure::{THROTTLED_CODE, THROTTLED_MESSAGE};
+pub(crate) use self::known::Known;
+pub use self::rates::{RateLimits, ServiceRate};
+
+use self::failure::{DeviceFailure, ThrottledBy};
+use self::known::Device;
+use self::rates::Rates;
+use self::refusals::{AttemptKey, Refusals};
+use crate::metrics::Metrics;
+use crate::peer::Peer;
+use crate::throttle::{RETRY_AFTER_RANGE, retry_after};
+
+/// A device's request, on whatever protocol.
+pub(crate) struct DeviceRequest<'a> {
+    pub(crate) carrier: Carrier,
+    pub(crate) peer: &'a Peer,
+    pub(crate) id_scope: &'a IdScope,
+    pub(crate) registration_id: &'a RegistrationId,
+    pub(crate) sas: Option<&'a Secret<String>>,
+    pub(crate) version: &'a ApiVersion,
+    pub(crate) operation: &'a DeviceOperation,
+    pub(crate) body: &'a [u8],
+    pub(crate) tracking_id: &'a str,
 }
 
 /// Which protocol an answer travels on: the real service numbers SAS failures differently.
@@ -24,6 +54,15 @@ pub(crate) struct DeviceCredentials {
 pub(crate) enum Carrier {
     Http,
     Mqtt,
+}
+
+impl Carrier {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Mqtt => "mqtt",
+        }
+    }
 }
 
 /// An answer, before it takes the shape of a protocol.
@@ -48,109 +87,250 @@ impl DeviceReply {
     }
 }
 
+/// What the API works with.
+pub struct DeviceApiParts {
+    /// The provisioning services.
+    pub dps: ProvisioningService,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Spreads the waits of refused devices.
+    pub random: Arc<dyn Random>,
+    /// How often devices may ask.
+    pub rates: RateLimits,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Answers devices. Cheap to clone.
 #[derive(Clone)]
-pub struct DeviceApi {
-    dps: ProvisioningService,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+pub struct DeviceApi(Arc<Inner>);
+
+struct Inner {
+    parts: DeviceApiParts,
+    refusals: Refusals,
+    rates: Rates,
 }
 
 impl DeviceApi {
     /// An API over the provisioning service.
-    pub fn new(dps: ProvisioningService, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { dps, clock, random }
+    pub fn new(parts: DeviceApiParts) -> Self {
+        let (refusals, rates) = (Refusals::new(&parts.rates), Rates::new(&parts.rates));
+        Self(Arc::new(Inner {
+            parts,
+            refusals,
+            rates,
+        }))
+    }
+
+    /// Answers one request; `known` is the connection's memory of who proved itself on it.
+    pub(crate) async fn answer(&self, known: &Known, request: &DeviceRequest<'_>) -> DeviceReply {
+        let outcome = self.0.perform(known, request).await;
+        self.0.count(request, &outcome);
+        outcome.unwrap_or_else(|failure| self.0.refuse(request, &failure))
+    }
+}
+
+impl Inner {
+    async fn perform(
+        &self,
+        known: &Known,
+        request: &DeviceRequest<'_>,
+    ) -> Result<DeviceReply, DeviceFailure> {
+        let device = if let Some(device) = known.find(request) {
+            device
+        } else {
+            let device = self.authenticate(request).await?;
+            known.keep(request, device.clone());
+            device
+        };
+        match request.operation {
+            DeviceOperation::Register => self.register(&device, request).await,
+            DeviceOperation::OperationStatus(operation) => {
+                self.operation_status(&device, operation, request).await
+            }
+            DeviceOperation::StatusLookup => self.status_lookup(&device, request).await,
+        }
     }
 
     /// Proves who the device is.
-    pub(crate) async fn authenticate(
-        &self,
-        credentials: DeviceCredentials,
-    ) -> Result<RegistrationCaller, ProvisioningError> {
-        let DeviceCredentials {
-            id_scope,
-            registration_id,
-            sas,
-            chain,
-        } = credentials;
-        let sas = sas.map(|token| token.expose().clone());
-        self.dps
-            .authenticate(RegistrationProof {
-                id_scope,
-                registration_id,
-                sas,
-                chain,
-            })
-            .await
+    async fn authenticate(&self, request: &DeviceRequest<'_>) -> Result<Device, DeviceFailure> {
+        let key = AttemptKey::new(request.id_scope, request.registration_id, request.peer);
+        self.admit(&key)?;
+        let proof = RegistrationProof {
+            id_scope: request.id_scope.clone(),
+            registration_id: request.registration_id.clone(),
+            sas: request.sas.map(|token| token.expose().clone()),
+            chain: request.peer.chain(),
+        };
+        let kind = match (&proof.sas, &proof.chain) {
+            (Some(_), _) => "symmetricKey",
+            (None, Some(_)) => "x509",
+            (None, None) => "none",
+        };
+        let outcome = self.parts.dps.authenticate(proof).await;
+        let outcome = outcome.map_err(DeviceFailure::from);
+        let (result, reason) = match &outcome {
+            Ok(_) => ("accepted", ""),
+            Err(failure) => failure.words(),
+        };
+        self.parts.metrics.attestation(kind, result, reason);
+        let caller = self.charged(&key, outcome)?;
+        Ok(Device { caller, key })
     }
 
     /// Runs the device through provisioning. Always told as pending, though the outcome is stored:
     /// every SDK expects to poll (dps-device-api.md 0.3 rule 1).
-    pub(crate) async fn register(
+    async fn register(
         &self,
-        caller: &RegistrationCaller,
-        body: &[u8],
+        device: &Device,
+        request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
-        let request = RegisterRequest::parse(body)?;
-        let operation = self.dps.register(caller, &request).await?;
+        self.admit(&device.key)?;
+        let body = RegisterRequest::parse(request.body)?;
+        // Refused attempts have budgets of their own and take nothing from the devices let in.
+        if !device.caller.is_disabled() {
+            let dps = &device.caller.instance().name;
+            self.rates.registration(dps, self.now()).map_err(throttled)?;
+        }
+        let run = self.parts.dps.register(&device.caller, &body).await;
+        let run = self.charged(&device.key, run.map_err(DeviceFailure::from))?;
+        if run.state == RegistrationState::Disabled {
+            let charged = self.refusals.charge(&device.key, self.now());
+            charged.map_err(|wait| self.wait_spread(ThrottledBy::Source, wait, None))?;
+        } else {
+            self.refusals.forgive(&device.key);
+        }
+        self.parts.metrics.run(request.carrier.word(), &run.state);
         Ok(DeviceReply {
             status: 202,
             retry_after: Some(RETRY_AFTER),
             error_code: None,
-            body: OperationStatus::assigning(&operation).to_json(),
+            body: OperationStatus::assigning(&run.operation).to_json(),
         })
     }
 
     /// The outcome of a run.
-    pub(crate) async fn operation_status(
+    async fn operation_status(
         &self,
-        caller: &RegistrationCaller,
+        device: &Device,
         operation: &OperationId,
-        version: &ApiVersion,
+        request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
-        let (operation, outcome) = self.dps.operation_status(caller, operation.as_str()).await?;
-        let view = RegistrationStateView::for_device(&outcome.record, outcome.assigned_hub.as_ref(), version);
+        self.poll_rate(device)?;
+        let status = self
+            .parts
+            .dps
+            .operation_status(&device.caller, operation.as_str());
+        let status = status.await.map_err(DeviceFailure::from);
+        let (operation, outcome) = self.charged(&device.key, status)?;
+        let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());
+        let view = RegistrationStateView::for_device(record, hub, request.version);
         Ok(DeviceReply::ok(
             OperationStatus::finished(&operation, view).to_json(),
         ))
     }
 
     /// The latest outcome without a run.
-    pub(crate) async fn status_lookup(
+    async fn status_lookup(
         &self,
-        caller: &RegistrationCaller,
-        body: &[u8],
-        version: &ApiVersion,
+        device: &Device,
+        request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
-        let request = RegisterRequest::parse(body)?;
-        let outcome = self.dps.status_lookup(caller, &request).await?;
-        let view = RegistrationStateView::for_device(&outcome.record, outcome.assigned_hub.as_ref(), version);
+        self.poll_rate(device)?;
+        let body = RegisterRequest::parse(request.body)?;
+        let outcome = self.parts.dps.status_lookup(&device.caller, &body).await;
+        let outcome = self.charged(&device.key, outcome.map_err(DeviceFailure::from))?;
+        let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());
+        let view = RegistrationStateView::for_device(record, hub, request.version);
         Ok(DeviceReply::ok(view.to_json()))
+    }
+
+    fn now(&self) -> provost_model::Timestamp {
+        self.parts.clock.now()
+    }
+
+    fn poll_rate(&self, device: &Device) -> Result<(), DeviceFailure> {
+        let (dps, id) = (&device.caller.instance().name, device.caller.registration_id());
+        self.rates.poll(dps, id, self.now()).map_err(throttled)
+    }
+
+    /// Whether the device may be judged now.
+    fn admit(&self, key: &AttemptKey) -> Result<(), DeviceFailure> {
+        let admitted = self.refusals.admit(key, self.now());
+        admitted.map_err(|wait| self.wait_spread(ThrottledBy::Registration, wait, None))
+    }
+
+    /// The outcome; a refusal is charged, and told as one too many when its source has had so many.
+    fn charged<T>(&self, key: &AttemptKey, outcome: Result<T, DeviceFailure>) -> Result<T, DeviceFailure> {
+        outcome.map_err(|failure| {
+            if !failure.is_refusal() {
+                return failure;
+            }
+            match self.refusals.charge(key, self.now()) {
+                Ok(()) => failure,
+                Err(wait) => self.wait_spread(ThrottledBy::Source, wait, Some(failure)),
+            }
+        })
+    }
+
+    /// Devices that were refused together do not come back together: each is told a wait between
+    /// what it needs and the most a client obeys.
+    fn wait_spread(&self, by: ThrottledBy, wait: Duration, refusal: Option<DeviceFailure>) -> DeviceFailure {
+        let least = retry_after(wait);
+        let mut random = [0_u8];
+        self.parts.random.fill(&mut random);
+        let [random] = random;
+        let choices = RETRY_AFTER_RANGE.end().saturating_sub(least).saturating_add(1);
+        let more = u32::from(random).checked_rem(choices).unwrap_or(0);
+        DeviceFailure::Throttled {
+            by,
+            retry_after: least.saturating_add(more),
+            refusal: refusal.map(Box::new),
+        }
+    }
+
+    fn count(&self, request: &DeviceRequest<'_>, outcome: &Result<DeviceReply, DeviceFailure>) {
+        let (metrics, protocol) = (&self.parts.metrics, request.carrier.word());
+        match (request.operation, outcome) {
+            // Counted with the state it ended in.
+            (DeviceOperation::Register, Ok(_)) => {}
+            (DeviceOperation::Register, Err(failure)) => {
+                let (outcome, reason) = failure.words();
+                metrics.registration(protocol, outcome, reason);
+            }
+            (_, Ok(_)) => metrics.poll(protocol, "answered", ""),
+            (_, Err(failure)) => {
+                let (outcome, reason) = failure.words();
+                metrics.poll(protocol, outcome, reason);
+            }
+        }
     }
 
     /// A refusal as the device sees it: a code and a tracking id. The reason is logged, here and
     /// nowhere else, and kept for the operator.
-    pub(crate) fn refuse(
-        &self,
-        device: &RegistrationId,
-        failure: &DeviceFailure,
-        carrier: Carrier,
-        tracking_id: &str,
-    ) -> DeviceReply {
-        let (kind, code, message) = failure.told(carrier);
-        if let DeviceFailure::Service(ProvisioningError::Refused(refused)) = failure {
-            self.dps.keep_refusal(tracking_id, refused);
+    fn refuse(&self, request: &DeviceRequest<'_>, failure: &DeviceFailure) -> DeviceReply {
+        let (kind, code, message) = failure.told(request.carrier);
+        let (device, tracking_id) = (request.registration_id, request.tracking_id);
+        let cause = failure as &dyn Error;
+        if let Some(refused) = failure.refused() {
+            self.parts.dps.keep_refusal(tracking_id, refused);
         }
-        if matches!(kind, ErrorKind::Internal | ErrorKind::Unavailable) {
-            error!(%device, code, tracking_id, error = failure as &dyn Error, "registration failed");
-        } else {
-            info!(%device, code, tracking_id, error = failure as &dyn Error, "registration refused");
+        match kind {
+            ErrorKind::Internal | ErrorKind::Unavailable => {
+                error!(%device, code, tracking_id, error = cause, "registration failed");
+            }
+            // Whoever hammers must not fill the log as well; metrics count it.
+            ErrorKind::Throttled { .. } => {
+                debug!(%device, code, tracking_id, error = cause, "registration throttled");
+            }
+            _ => info!(%device, code, tracking_id, error = cause, "registration refused"),
         }
-        let body = ErrorBody::new(code, message, tracking_id, self.clock.now());
+        let body = ErrorBody::new(code, message, tracking_id, self.now());
         let retry_after = match kind {
             ErrorKind::Throttled { retry_after } => Some(retry_after),
-            // Java ignores anything outside 2 to 5 (dps-device-api.md 0.3 rule 2).
-            ErrorKind::Unavailable | ErrorKind::Internal | ErrorKind::Timeout => Some(5),
+            ErrorKind::Unavailable | ErrorKind::Internal | ErrorKind::Timeout => {
+                Some(*RETRY_AFTER_RANGE.end())
+            }
             _ => None,
         };
         DeviceReply {
@@ -160,33 +340,12 @@ impl DeviceApi {
             body: body.to_json(),
         }
     }
-
-    /// A fresh tracking id.
-    pub(crate) fn tracking_id(&self) -> String {
-        self.random.uuid()
-    }
 }
 
-/// Why a device's request came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DeviceFailure {
-    #[error("the body cannot be read")]
-    Body(#[from] provost_wire::BodyError),
-    #[error(transparent)]
-    Service(#[from] ProvisioningError),
-}
-
-impl DeviceFailure {
-    fn told(&self, carrier: Carrier) -> (ErrorKind, u32, String) {
-        match self {
-            Self::Body(error) => (ErrorKind::Invalid, error.code(), error.to_string()),
-            Self::Service(error) => {
-                let code = match carrier {
-                    Carrier::Http => error.code(),
-                    Carrier::Mqtt => error.code_over_mqtt(),
-                };
-                (error.kind(), code, error.public_message())
-            }
-        }
+fn throttled((by, wait): (ThrottledBy, Duration)) -> DeviceFailure {
+    DeviceFailure::Throttled {
+        by,
+        retry_after: retry_after(wait),
+        refusal: None,
     }
 }

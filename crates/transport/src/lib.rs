@@ -3,7 +3,8 @@
 //! - [`listener`] accepts connections, [`tls`] secures them, [`peer`] says who is there.
 //! - [`http`] serves requests and turns upgrades into `WebSocket` streams.
 //! - [`mqtt`] reads and writes packets on a TLS stream or a WebSocket alike.
-//! - [`throttle`] limits rates per key, [`shutdown`] tells every task when to end.
+//! - [`throttle`] limits rates per key, [`metrics`] counts what happens, [`shutdown`] tells every task
+//!   when to end.
 //!
 //! - [`device_api`] is the device side of provisioning, the same on every protocol.
 //!
@@ -15,6 +16,7 @@ pub mod device_api;
 mod fixture;
 pub mod http;
 pub mod listener;
+pub mod metrics;
 pub mod mqtt;
 pub mod peer;
 pub mod shutdown;

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /provost/health` | [`Health`] |
+//! | `GET /provost/metrics` | counters, in OpenMetrics text |
 //! | `POST /provost/adminTokens` | the token, shown once |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |

@@ -18,7 +18,8 @@ async fn run(house: &House, proof: RegistrationProof) -> Result<RegistrationOutc
     let operation = house
         .service
         .register(&caller, &RegisterRequest::default())
-        .await?;
+        .await?
+        .operation;
     let (polled, outcome) = house
         .service
         .operation_status(&caller, operation.as_str())

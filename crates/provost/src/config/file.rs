@@ -7,6 +7,9 @@ use provost_model::Retention;
 use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
+use super::rates::{RatesSection, RefusalsSection};
+use super::{DpsOptions, MESSAGE_BYTES};
+
 /// The configuration file as written, TOML. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,8 @@ pub struct ConfigFile {
     pub log: LogSection,
     /// Limits of connections and requests.
     pub limits: LimitsSection,
+    /// The counters.
+    pub metrics: MetricsSection,
     /// Retention of telemetry.
     pub telemetry: TelemetrySection,
     /// The provisioning service.
@@ -73,6 +78,18 @@ pub struct LimitsSection {
     pub max_body_bytes: Option<usize>,
     /// Writes that may wait for the store at a time.
     pub write_queue: Option<usize>,
+    /// How often clients may do what.
+    pub rates: RatesSection,
+    /// How often refused devices are judged again.
+    pub refusals: RefusalsSection,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSection {
+    /// Whether anybody may read the counters.
+    pub open: bool,
 }
 
 /// `[telemetry]`
@@ -96,7 +113,7 @@ pub struct DpsSection {
     /// CA certificates may not be uploaded as verified.
     pub require_proof_of_possession: bool,
     /// What is kept of refusals.
-    pub refusals: RefusalsSection,
+    pub refusals: KeptRefusalsSection,
     /// How much there may be of everything.
     pub quotas: QuotasSection,
 }
@@ -104,7 +121,7 @@ pub struct DpsSection {
 /// `[dps.refusals]`
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct RefusalsSection {
+pub struct KeptRefusalsSection {
     /// Hours kept.
     pub keep_hours: Option<u64>,
     /// The most kept; 0 keeps none.
@@ -172,7 +189,21 @@ impl ConfigFile {
     }
 }
 
-impl RefusalsSection {
+impl DpsSection {
+    /// The switches with defaults filled in.
+    pub(super) fn options(&self) -> DpsOptions {
+        DpsOptions {
+            allow_blind_overwrite: self.allow_blind_overwrite,
+            signing_certificates_need_verified_ca: self.signing_certificates_need_verified_ca,
+            require_proof_of_possession: self.require_proof_of_possession,
+            refusals: self.refusals.retention(),
+            quotas: self.quotas.quotas(),
+            message_bytes: self.quotas.message_bytes.unwrap_or(MESSAGE_BYTES),
+        }
+    }
+}
+
+impl KeptRefusalsSection {
     /// The retention with defaults filled in.
     pub(super) fn retention(self) -> RefusalRetention {
         let default = RefusalRetention::default();

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
-use provost_transport::device_api::DeviceApi;
+use provost_transport::device_api::{DeviceApi, DeviceApiParts, ServiceRate};
 use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
 use provost_transport::http::{self, HttpLimits};
 use provost_transport::listener::{Listener, ListenerLimits};
+use provost_transport::metrics::Metrics;
 use provost_transport::mqtt::session::{MqttServer, SessionLimits};
 use provost_transport::peer::Peer;
 use provost_transport::shutdown::Shutdown;
@@ -43,36 +44,15 @@ pub(super) fn open(
         &tls.files.key,
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
-    let device_api = DeviceApi::new(
-        dps.clone(),
-        Arc::clone(&ambient.clock),
-        Arc::clone(&ambient.random),
-    );
-    let mqtt = MqttServer::new(
-        hub.clone(),
-        device_api.clone(),
-        Arc::clone(&ambient.clock),
-        Arc::clone(&ambient.random),
-        SessionLimits::default(),
-    );
-    let api = HttpApi::new(ApiParts {
-        hub,
-        dps,
-        device_api,
-        clock: Arc::clone(&ambient.clock),
-        random: Arc::clone(&ambient.random),
-        limits: RequestLimits {
-            max_body_bytes: config.limits.max_body_bytes,
-            max_dps_body_bytes: config.dps.message_bytes,
-            ..RequestLimits::default()
-        },
-    });
+    let metrics = Arc::new(Metrics::default());
+    let (api, mqtt) = services(config, hub, dps, ambient, &metrics);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
     let front = Front {
         shutdown: shutdown.clone(),
         handshake_timeout: config.limits.handshake_timeout,
+        metrics,
     };
     let https = HttpsFront {
         front: front.clone(),
@@ -100,6 +80,46 @@ pub(super) fn open(
     Ok(addresses)
 }
 
+/// What is served on them.
+fn services(
+    config: &Config,
+    hub: HubService,
+    dps: ProvisioningService,
+    ambient: &Ambient,
+    metrics: &Arc<Metrics>,
+) -> (HttpApi, MqttServer) {
+    let device_api = DeviceApi::new(DeviceApiParts {
+        dps: dps.clone(),
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        rates: config.limits.rates,
+        metrics: Arc::clone(metrics),
+    });
+    let mqtt = MqttServer::new(
+        hub.clone(),
+        device_api.clone(),
+        Arc::clone(&ambient.clock),
+        Arc::clone(&ambient.random),
+        SessionLimits::default(),
+    );
+    let api = HttpApi::new(ApiParts {
+        hub,
+        dps,
+        device_api,
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        limits: RequestLimits {
+            max_body_bytes: config.limits.max_body_bytes,
+            max_dps_body_bytes: config.dps.message_bytes,
+            ..RequestLimits::default()
+        },
+        service_rate: ServiceRate::new(&config.limits.rates),
+        metrics: Arc::clone(metrics),
+        metrics_open: config.metrics_open,
+    });
+    (api, mqtt)
+}
+
 fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
     let address = SocketAddr::new(config.listen, port);
     let limits = ListenerLimits {
@@ -113,6 +133,7 @@ fn bind(config: &Config, port: u16, what: &str) -> Result<Listener> {
 struct Front {
     shutdown: Shutdown,
     handshake_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Front {
@@ -154,6 +175,7 @@ impl HttpsFront {
             api,
             mqtt,
         } = self;
+        let _counted = front.metrics.connection("https");
         let Some(stream) = front.secure(tls, stream, address).await else {
             return;
         };
@@ -176,6 +198,7 @@ struct MqttFront {
 impl MqttFront {
     async fn serve(self, stream: TcpStream, address: SocketAddr) {
         let Self { front, tls, mqtt } = self;
+        let _counted = front.metrics.connection("mqtt");
         let Some(stream) = front.secure(tls, stream, address).await else {
             return;
         };

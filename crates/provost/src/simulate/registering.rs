@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provost_device::provisioning::{PollDelay, Registration, register};
+use provost_device::provisioning::{PollDelay, RegisterError, Registration, RegistrationOutcome, register};
 use provost_model::ambient::SystemClock;
 
 use super::arguments::SimulateArguments;
@@ -14,8 +14,9 @@ use super::reason;
 use super::statistics::Latencies;
 use crate::output::bar;
 
-/// How long a device polls before it gives up.
+/// How long a device polls, or comes back when it is told to, before it gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A device that was assigned to a hub.
 pub(super) struct Provisioned {
@@ -133,7 +134,7 @@ async fn one(
         patience: PATIENCE,
     };
     let began = Instant::now();
-    let outcome = register(&registration, &SystemClock)
+    let (outcome, throttled) = register_as_told(&registration)
         .await
         .map_err(|error| reason::of_register_error(&error))?;
     let took = began.elapsed();
@@ -150,6 +151,27 @@ async fn one(
             proof,
         },
         took,
-        paused: outcome.paused,
+        paused: outcome.paused + throttled,
     })
+}
+
+/// Registers; comes back as told while the service has too much to do. Also gives the time waited
+/// for that.
+async fn register_as_told(
+    registration: &Registration<'_>,
+) -> Result<(RegistrationOutcome, Duration), RegisterError> {
+    let mut throttled = Duration::ZERO;
+    loop {
+        match register(registration, &SystemClock).await {
+            Err(RegisterError::Refused {
+                status: TOO_MANY_REQUESTS,
+                retry_after: Some(wait),
+                ..
+            }) if throttled + wait < PATIENCE => {
+                tokio::time::sleep(wait).await;
+                throttled += wait;
+            }
+            answer => return Ok((answer?, throttled)),
+        }
+    }
 }

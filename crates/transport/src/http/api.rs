@@ -15,6 +15,7 @@ mod arm;
 mod call;
 mod device;
 mod dps;
+mod family;
 mod hub;
 mod own;
 mod reply;
@@ -34,7 +35,8 @@ use provost_wire::hub::service::is_hub_path;
 use self::call::{Call, CallError};
 use self::reply::Answer;
 use super::ResponseBody;
-use crate::device_api::DeviceApi;
+use crate::device_api::{DeviceApi, Known, ServiceRate};
+use crate::metrics::Metrics;
 use crate::peer::Peer;
 
 /// What one request may take.
@@ -72,6 +74,12 @@ pub struct ApiParts {
     pub random: Arc<dyn Random>,
     /// What one request may take.
     pub limits: RequestLimits,
+    /// How often the service API of provisioning may be used.
+    pub service_rate: ServiceRate,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether metrics are shown to anybody.
+    pub metrics_open: bool,
 }
 
 /// The API of every service. Cheap to clone.
@@ -93,13 +101,24 @@ impl HttpApi {
         Connection {
             api: self.clone(),
             peer,
-            known: device::Known::default(),
+            known: Known::default(),
         }
     }
 
     async fn dispatch(&self, call: &Call, connection: &Connection) -> Answer {
         let parts = &*self.parts;
-        match parse_route(&call.method, &call.path, &call.query) {
+        let routed = parse_route(&call.method, &call.path, &call.query);
+        let family = family::of(&routed);
+        let answer = self.perform(call, connection, routed).await;
+        if let Some((service, operation)) = family {
+            parts.metrics.operation(service, operation, answer.status());
+        }
+        answer
+    }
+
+    async fn perform(&self, call: &Call, connection: &Connection, routed: Routed<Route>) -> Answer {
+        let parts = &*self.parts;
+        match routed {
             Routed::To(Route::DpsDevice(_) | Route::DpsService(_))
                 if call.body.len() > parts.limits.max_dps_body_bytes =>
             {
@@ -129,7 +148,7 @@ impl HttpApi {
 pub struct Connection {
     api: HttpApi,
     peer: Peer,
-    known: device::Known,
+    known: Known,
 }
 
 impl Connection {

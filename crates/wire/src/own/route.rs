@@ -23,6 +23,8 @@ pub struct TelemetryQuery {
 pub enum OwnOperation {
     /// Is the program well.
     Health,
+    /// Read the counters.
+    Metrics,
     /// Make an admin token.
     CreateAdminToken,
     /// Say what became or would become of a device.
@@ -66,6 +68,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
     match path {
         [word] if is(word, "health") => match method {
             "GET" => Routed::To(OwnOperation::Health),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word] if is(word, "metrics") => match method {
+            "GET" => Routed::To(OwnOperation::Metrics),
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "adminTokens") => match method {
@@ -145,80 +151,4 @@ fn telemetry(hub: &str, query: Query<'_>) -> Result<OwnOperation, RouteError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn every_operation() {
-        use OwnOperation as Op;
-        let (hub, dps) = (
-            || HubName::parse("hub1").unwrap(),
-            || DpsName::parse("dps1").unwrap(),
-        );
-        let query = TelemetryQuery {
-            after: Some(7),
-            limit: PageSize::clamp(Some(5), 1, 1000),
-            wait: MAX_WAIT,
-        };
-        for (method, path, expected) in [
-            ("GET", "/provost/health", Op::Health),
-            ("POST", "/provost/explain", Op::Explain),
-            ("GET", "/provost/hubs/", Op::ListHubs),
-            ("POST", "/provost/hubs", Op::AddHub),
-            (
-                "GET",
-                "/provost/hubs/hub1/telemetry",
-                Op::ReadTelemetry(hub(), query),
-            ),
-            ("GET", "/provost/dps/dps1/linkedHubs", Op::ListLinkedHubs(dps())),
-            (
-                "GET",
-                "/provost/dps/dps1/linkedhubs/hub1",
-                Op::GetLinkedHub(dps(), hub()),
-            ),
-            (
-                "PUT",
-                "/provost/dps/dps1/linkedHubs/hub1",
-                Op::PutLinkedHub(dps(), hub()),
-            ),
-            (
-                "DELETE",
-                "/provost/dps/dps1/linkedHubs/hub1",
-                Op::DeleteLinkedHub(dps(), hub()),
-            ),
-            ("GET", "/provost/dps/dps1/quota", Op::GetQuota(dps())),
-            (
-                "POST",
-                "/provost/dps/dps1/registrations/query",
-                Op::QueryRecords(dps()),
-            ),
-            (
-                "POST",
-                "/provost/dps/dps1/registrations/delete",
-                Op::DeleteRecords(dps()),
-            ),
-            ("POST", "/provost/dps/dps1/blastRadius", Op::BlastRadius(dps())),
-            ("POST", "/provost/dps/dps1/disenroll", Op::Disenroll(dps())),
-        ] {
-            let route = parse_route(method, path, "after=7&limit=5&wait=99999");
-            assert_eq!(route, Routed::To(expected), "{method} {path}");
-        }
-        assert_eq!(
-            parse_route("DELETE", "/provost/health", ""),
-            Routed::MethodNotAllowed
-        );
-        assert_eq!(parse_route("GET", "/provost/unknown", ""), Routed::NotFound);
-        let bad = parse_route("GET", "/provost/hubs/hub1/telemetry", "after=x");
-        assert_eq!(bad, Routed::Malformed(RouteError::Parameter("after")));
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(method in "[A-Z]{0,7}", path in any::<String>(), query in any::<String>()) {
-            let _ = parse_route(&method, &format!("/provost/{path}"), &query);
-            let _ = parse_route("GET", "/provost/hubs/h/telemetry", &query);
-        }
-    }
-}
+mod tests;

@@ -24,7 +24,7 @@ async fn a_kept_caller_is_judged_again_when_something_changed() {
         .unwrap();
     let request = RegisterRequest::default();
     let state = async || {
-        let operation = house.service.register(&caller, &request).await?;
+        let operation = house.service.register(&caller, &request).await?.operation;
         let (_, outcome) = house
             .service
             .operation_status(&caller, operation.as_str())
@@ -136,7 +136,7 @@ impl Kept {
     async fn state(&self) -> RegistrationState {
         let service = &self.house.service;
         let request = RegisterRequest::default();
-        let operation = service.register(&self.caller, &request).await.unwrap();
+        let operation = service.register(&self.caller, &request).await.unwrap().operation;
         let outcome = service.operation_status(&self.caller, operation.as_str()).await;
         outcome.unwrap().1.record.state
     }

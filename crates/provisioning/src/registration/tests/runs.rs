@@ -24,8 +24,8 @@ async fn polls_know_only_operations_of_the_device() {
     let request = RegisterRequest::default();
     let lookup = house.service.status_lookup(&one, &request).await;
     assert_eq!(lookup.unwrap_err().code(), 404_202);
-    let first = house.service.register(&one, &request).await.unwrap();
-    let second = house.service.register(&one, &request).await.unwrap();
+    let first = house.service.register(&one, &request).await.unwrap().operation;
+    let second = house.service.register(&one, &request).await.unwrap().operation;
     for own in [&first, &second] {
         let (polled, outcome) = house.service.operation_status(&one, own.as_str()).await.unwrap();
         assert_eq!(polled, *own);

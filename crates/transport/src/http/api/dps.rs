@@ -1,5 +1,7 @@
 //! The provisioning service's service side (dps-service-api.md 2).
 
+use std::time::Duration;
+
 use provost_model::{EnrollmentGroupId, RegistrationId};
 use provost_provisioning::{
     Page, PageRequest, ProvisioningError, ServiceCaller, ServiceCredential, ShownEnrollment, ShownGroup,
@@ -22,8 +24,7 @@ use super::reply::Answer;
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Answer {
     match perform(parts, call, route).await {
         Ok(answer) => answer,
-        Err(Failure::Service(error)) => parts.dps_failed(call, &error),
-        Err(Failure::Body(error)) => parts.dps_body(call, &error),
+        Err(failure) => failure.answer(parts, call),
     }
 }
 
@@ -31,6 +32,17 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ServiceRoute) -
 pub(super) enum Failure {
     Service(ProvisioningError),
     Body(BodyError),
+    Throttled(Duration),
+}
+
+impl Failure {
+    pub(super) fn answer(self, parts: &ApiParts, call: &Call) -> Answer {
+        match self {
+            Self::Service(error) => parts.dps_failed(call, &error),
+            Self::Body(error) => parts.dps_body(call, &error),
+            Self::Throttled(wait) => parts.dps_throttled(call, wait),
+        }
+    }
 }
 
 impl From<ProvisioningError> for Failure {
@@ -45,14 +57,20 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Proves the caller.
-pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, ProvisioningError> {
+/// Proves the caller, and that he is not too fast.
+pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, Failure> {
     let credential = ServiceCredential {
         host: &call.host,
         path: &call.path,
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
-    parts.dps.authenticate_service(credential).await
+    let caller = parts.dps.authenticate_service(credential).await?;
+    // After the proof: strangers cannot use up what operators may do.
+    let allowed = parts
+        .service_rate
+        .check(&caller.instance().name, parts.clock.now());
+    allowed.map_err(Failure::Throttled)?;
+    Ok(caller)
 }
 
 /// Proves the caller before anything else is read.

@@ -10,27 +10,33 @@ use provost_wire::{BodyError, json};
 
 use super::ApiParts;
 use super::call::Call;
+use super::dps;
 use super::reply::{Answer, HubShape};
+use crate::metrics::CONTENT_TYPE;
 
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Answer {
     match perform(parts, call, operation).await {
         Ok(answer) => answer,
-        Err(Failure::Dps(error)) => parts.dps_failed(call, &error),
+        Err(Failure::Dps(failure)) => failure.answer(parts, call),
         Err(Failure::Hub(error)) => parts.hub_failed(call, &error, HubShape::Classic),
-        Err(Failure::Body(error)) => parts.dps_body(call, &error),
     }
 }
 
 enum Failure {
-    Dps(ProvisioningError),
+    Dps(dps::Failure),
     Hub(HubError),
-    Body(BodyError),
+}
+
+impl From<dps::Failure> for Failure {
+    fn from(failure: dps::Failure) -> Self {
+        Self::Dps(failure)
+    }
 }
 
 impl From<ProvisioningError> for Failure {
     fn from(error: ProvisioningError) -> Self {
-        Self::Dps(error)
+        Self::Dps(error.into())
     }
 }
 
@@ -42,7 +48,7 @@ impl From<HubError> for Failure {
 
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
-        Self::Body(error)
+        Self::Dps(error.into())
     }
 }
 
@@ -51,6 +57,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
         OwnOperation::Health => Ok(shown(&Health {
             status: "ok".to_owned(),
         })),
+        OwnOperation::Metrics => metrics(parts, call).await,
         OwnOperation::CreateAdminToken => create_token(parts, call).await,
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
@@ -84,8 +91,24 @@ async fn create_token(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> 
     }))
 }
 
+/// Open when the configuration says so: scrapers inside a plant often hold no tokens.
+async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
+    if !parts.metrics_open {
+        admin(parts, call).await?;
+    }
+    let hubs = parts.hub.hubs().await?.into_iter();
+    let sessions: Vec<_> = hubs
+        .map(|hub| {
+            let connected = parts.hub.connected_devices(&hub.name);
+            (hub.name, connected)
+        })
+        .collect();
+    let text = parts.metrics.render(&sessions);
+    Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
+}
+
 async fn explain(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
-    let caller = super::dps::caller(parts, call).await?;
+    let caller = dps::caller(parts, call).await?;
     let input = ExplainInput::parse(&call.body)?;
     Ok(Answer::ok(parts.dps.explain(&caller, input).await?.to_json()))
 }

@@ -1,6 +1,7 @@
 //! Answers, and errors as status codes: the only place that knows them on HTTP.
 
 use std::error::Error;
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -11,11 +12,13 @@ use provost_wire::ErrorBody;
 use provost_wire::dps::device::{HEADER_ERROR_CODE, HEADER_REQUEST_ID, STRICT_TRANSPORT_SECURITY};
 use provost_wire::hub::error::{HEADER_ERROR_CODE as HUB_ERROR_CODE, classic, name, nested};
 use provost_wire::json::BodyError;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::ApiParts;
 use super::call::Call;
+use crate::device_api::{THROTTLED_CODE, THROTTLED_MESSAGE};
 use crate::http::{ResponseBody, full_body};
+use crate::throttle::retry_after;
 
 const JSON: &str = provost_wire::dps::device::CONTENT_TYPE;
 const TRANSPORT_SECURITY: HeaderName = HeaderName::from_static("strict-transport-security");
@@ -39,6 +42,11 @@ impl Answer {
             headers: Vec::new(),
             body,
         }
+    }
+
+    /// The status on its way out.
+    pub(super) fn status(&self) -> u16 {
+        self.status
     }
 
     pub(super) fn no_content() -> Self {
@@ -97,6 +105,13 @@ impl ApiParts {
         log(call, failure.kind(), failure.code(), failure);
         let answer = self.refuse(&call.tracking_id, failure.code(), &failure.public_message());
         with_retry_after(answer, failure.kind())
+    }
+
+    /// One operation of the provisioning service too many.
+    pub(super) fn dps_throttled(&self, call: &Call, wait: Duration) -> Answer {
+        debug!(method = call.method, path = call.path, "request throttled");
+        self.refuse(&call.tracking_id, THROTTLED_CODE, THROTTLED_MESSAGE)
+            .with_header("retry-after", retry_after(wait).to_string())
     }
 
     /// A body the provisioning service cannot read.

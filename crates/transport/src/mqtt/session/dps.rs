@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use provost_model::{OperationId, Secret};
-use provost_provisioning::RegistrationCaller;
-use provost_wire::dps::device::{RESPONSE_FILTER, RequestTopic, Username, answer_topic, parse_request};
+use provost_model::Secret;
+use provost_wire::dps::device::{
+    DeviceOperation, RESPONSE_FILTER, RequestTopic, Username, answer_topic, parse_request,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::Parts;
 use super::idle::Patience;
-use crate::device_api::{Carrier, DeviceCredentials, DeviceFailure, DeviceReply};
+use crate::device_api::{Carrier, DeviceReply, DeviceRequest, Known};
 use crate::mqtt::codec::{
     Connack, ConnectReturnCode, Delivery, Packet, PacketId, Publish, QoS, Subscribe, SubscribeReturnCode,
 };
@@ -28,7 +29,8 @@ pub(super) struct DpsSession<'a> {
     peer: Peer,
     username: Username,
     password: Option<Secret<String>>,
-    caller: Option<RegistrationCaller>,
+    /// Proven once per connection; the service judges again what may have changed.
+    known: Known,
     is_listening: bool,
     next_packet_id: u16,
 }
@@ -48,7 +50,7 @@ impl<'a> DpsSession<'a> {
             peer,
             username,
             password,
-            caller: None,
+            known: Known::default(),
             is_listening: false,
             next_packet_id: 0,
         }
@@ -146,10 +148,13 @@ impl<'a> DpsSession<'a> {
             Delivery::ExactlyOnce(_) => return Err(Over("QoS 2 is not spoken here")),
         };
         let request = parse_request(message.topic).ok_or(Over("the topic is not a request"))?;
-        let (rid, reply) = match &request {
-            RequestTopic::Register { rid } => (*rid, self.register(message.payload).await),
-            RequestTopic::OperationStatus { rid, operation_id } => (*rid, self.poll(operation_id).await),
+        let (rid, operation, body) = match request {
+            RequestTopic::Register { rid } => (rid, DeviceOperation::Register, message.payload),
+            RequestTopic::OperationStatus { rid, operation_id } => {
+                (rid, DeviceOperation::OperationStatus(operation_id), &[][..])
+            }
         };
+        let reply = self.ask(&operation, body).await;
         // Acknowledged before answered, or C# takes the answer for a mistake (rule 8 of 0.3).
         if let Some(packet_id) = packet_id {
             outbox.puback(packet_id);
@@ -183,53 +188,19 @@ impl<'a> DpsSession<'a> {
         }
     }
 
-    async fn register(&mut self, body: &[u8]) -> DeviceReply {
-        let outcome = match self.caller().await {
-            Ok(caller) => self.parts.device_api.register(&caller, body).await,
-            Err(failure) => Err(failure),
+    async fn ask(&self, operation: &DeviceOperation, body: &[u8]) -> DeviceReply {
+        let (username, tracking_id) = (&self.username, self.parts.random.uuid());
+        let request = DeviceRequest {
+            carrier: Carrier::Mqtt,
+            peer: &self.peer,
+            id_scope: &username.id_scope,
+            registration_id: &username.registration_id,
+            sas: self.password.as_ref(),
+            version: &username.api_version,
+            operation,
+            body,
+            tracking_id: &tracking_id,
         };
-        self.told(outcome)
-    }
-
-    async fn poll(&mut self, operation: &OperationId) -> DeviceReply {
-        let outcome = match self.caller().await {
-            Ok(caller) => {
-                self.parts
-                    .device_api
-                    .operation_status(&caller, operation, &self.username.api_version)
-                    .await
-            }
-            Err(failure) => Err(failure),
-        };
-        self.told(outcome)
-    }
-
-    /// Proven once per connection; the service judges again what may have changed.
-    async fn caller(&mut self) -> Result<RegistrationCaller, DeviceFailure> {
-        if let Some(caller) = &self.caller {
-            return Ok(caller.clone());
-        }
-        let credentials = DeviceCredentials {
-            id_scope: self.username.id_scope.clone(),
-            registration_id: self.username.registration_id.clone(),
-            sas: self.password.clone(),
-            chain: self.peer.chain(),
-        };
-        let caller = self.parts.device_api.authenticate(credentials).await?;
-        self.caller = Some(caller.clone());
-        Ok(caller)
-    }
-
-    fn told(&self, outcome: Result<DeviceReply, DeviceFailure>) -> DeviceReply {
-        outcome.unwrap_or_else(|failure| {
-            let api = &self.parts.device_api;
-            let tracking_id = api.tracking_id();
-            api.refuse(
-                &self.username.registration_id,
-                &failure,
-                Carrier::Mqtt,
-                &tracking_id,
-            )
-        })
+        self.parts.device_api.answer(&self.known, &request).await
     }
 }

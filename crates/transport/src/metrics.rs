@@ -1,0 +1,256 @@
+//! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
+//! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use provost_model::{HubName, RegistrationState};
+
+/// The media type of [`Metrics::render`].
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct AttemptLabels {
+    protocol: &'static str,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct AttestationLabels {
+    kind: &'static str,
+    result: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct OperationLabels {
+    service: &'static str,
+    operation: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct HubLabel {
+    hub: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ListenerLabel {
+    listener: &'static str,
+}
+
+/// What was done since the program started.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    registration_attempts: Family<AttemptLabels, Counter>,
+    attestation_attempts: Family<AttestationLabels, Counter>,
+    device_assignments: Family<HubLabel, Counter>,
+    polls: Family<AttemptLabels, Counter>,
+    service_operations: Family<OperationLabels, Counter>,
+    hub_sessions: Family<HubLabel, Gauge>,
+    connections: Family<ListenerLabel, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("provost"),
+            registration_attempts: Family::default(),
+            attestation_attempts: Family::default(),
+            device_assignments: Family::default(),
+            polls: Family::default(),
+            service_operations: Family::default(),
+            hub_sessions: Family::default(),
+            connections: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "registration_attempts",
+            "Register requests of devices, by how they ended",
+            self.registration_attempts.clone(),
+        );
+        registry.register(
+            "attestation_attempts",
+            "Proofs of devices that were judged",
+            self.attestation_attempts.clone(),
+        );
+        registry.register(
+            "device_assignments",
+            "Registrations that ended with a hub",
+            self.device_assignments.clone(),
+        );
+        registry.register(
+            "registration_polls",
+            "Polls and status lookups of devices, by how they ended",
+            self.polls.clone(),
+        );
+        registry.register(
+            "service_operations",
+            "Requests of operators and back ends, by class of status",
+            self.service_operations.clone(),
+        );
+        registry.register(
+            "hub_sessions",
+            "Devices connected to a hub on this node",
+            self.hub_sessions.clone(),
+        );
+        registry.register(
+            "connections",
+            "Open connections of a listener",
+            self.connections.clone(),
+        );
+    }
+
+    /// Counts a register request.
+    pub(crate) fn registration(&self, protocol: &'static str, outcome: &'static str, reason: &'static str) {
+        let labels = AttemptLabels {
+            protocol,
+            outcome,
+            reason,
+        };
+        self.registration_attempts.get_or_create(&labels).inc();
+    }
+
+    /// Counts where a registration ended.
+    pub(crate) fn run(&self, protocol: &'static str, state: &RegistrationState) {
+        let outcome = match state {
+            RegistrationState::Assigned { hub, .. } => {
+                self.device_assignments.get_or_create(&hub_label(hub)).inc();
+                "assigned"
+            }
+            RegistrationState::Failed(_) => "failed",
+            RegistrationState::Disabled => "disabled",
+        };
+        self.registration(protocol, outcome, "");
+    }
+
+    /// Counts a poll or a status lookup.
+    pub(crate) fn poll(&self, protocol: &'static str, outcome: &'static str, reason: &'static str) {
+        let labels = AttemptLabels {
+            protocol,
+            outcome,
+            reason,
+        };
+        self.polls.get_or_create(&labels).inc();
+    }
+
+    /// Counts a proof that was judged.
+    pub(crate) fn attestation(&self, kind: &'static str, result: &'static str, reason: &'static str) {
+        let labels = AttestationLabels { kind, result, reason };
+        self.attestation_attempts.get_or_create(&labels).inc();
+    }
+
+    /// Counts a request of an operator or a back end.
+    pub(crate) fn operation(&self, service: &'static str, operation: &'static str, status: u16) {
+        let status = match status {
+            0..300 => "2xx",
+            300..400 => "3xx",
+            429 => "429",
+            400..500 => "4xx",
+            _ => "5xx",
+        };
+        self.service_operations
+            .get_or_create(&OperationLabels {
+                service,
+                operation,
+                status,
+            })
+            .inc();
+    }
+
+    /// Counts a connection of a listener for as long as the value lives.
+    pub fn connection(&self, listener: &'static str) -> OpenConnection {
+        let open = self.connections.get_or_create_owned(&ListenerLabel { listener });
+        open.inc();
+        OpenConnection(open)
+    }
+
+    /// All of them as text, with the devices connected to each hub.
+    pub(crate) fn render(&self, sessions: &[(HubName, usize)]) -> String {
+        for (hub, connected) in sessions {
+            let connected = i64::try_from(*connected).unwrap_or(i64::MAX);
+            self.hub_sessions.get_or_create(&hub_label(hub)).set(connected);
+        }
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn hub_label(hub: &HubName) -> HubLabel {
+    HubLabel {
+        hub: hub.key().to_owned(),
+    }
+}
+
+/// An open connection, counted until it is dropped.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_has_names_types_labels_and_an_end() {
+        let metrics = Metrics::default();
+        metrics.registration("mqtt", "refused", "expired");
+        metrics.attestation("x509", "refused", "expired");
+        metrics.operation("dps", "enrollments", 204);
+        metrics.operation("dps", "enrollments", 429);
+        let open = metrics.connection("https");
+        let hub = HubName::parse("Hub1").unwrap();
+        metrics.run("http", &assigned(&hub));
+        let text = metrics.render(&[(hub, 3)]);
+        for line in [
+            "# TYPE provost_registration_attempts counter",
+            "provost_registration_attempts_total{protocol=\"mqtt\",outcome=\"refused\",reason=\"expired\"} 1",
+            "provost_registration_attempts_total{protocol=\"http\",outcome=\"assigned\",reason=\"\"} 1",
+            "provost_attestation_attempts_total{kind=\"x509\",result=\"refused\",reason=\"expired\"} 1",
+            "provost_device_assignments_total{hub=\"hub1\"} 1",
+            "provost_service_operations_total{service=\"dps\",operation=\"enrollments\",status=\"2xx\"} 1",
+            "provost_service_operations_total{service=\"dps\",operation=\"enrollments\",status=\"429\"} 1",
+            "provost_hub_sessions{hub=\"hub1\"} 3",
+            "provost_connections{listener=\"https\"} 1",
+        ] {
+            assert!(
+                text.lines().any(|present| present == line),
+                "{line} is not in\n{text}"
+            );
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        drop(open);
+        let text = metrics.render(&[]);
+        assert!(
+            text.contains("provost_connections{listener=\"https\"} 0\n"),
+            "{text}"
+        );
+    }
+
+    fn assigned(hub: &HubName) -> RegistrationState {
+        RegistrationState::Assigned {
+            hub: hub.clone(),
+            device_id: provost_model::DeviceId::parse("press-1").unwrap(),
+            substatus: provost_model::Substatus::InitialAssignment,
+        }
+    }
+}
