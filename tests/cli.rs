@@ -5,5 +5,6 @@ mod examples;
 mod exit_codes;
 mod monitor;
 mod quickstart;
+mod rolling_and_blocking;
 
 use self::desk::Desk;

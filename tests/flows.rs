@@ -3,17 +3,27 @@
 //! R-: certificate-management.md 5. D-: iot-hub-device-api.md 18. S-: iot-hub-service-api.md 19.
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
+mod blocking_and_the_hub;
+mod blocking_certificates;
+mod blocking_groups;
 mod blocking_one_device;
 mod device_connect;
 mod device_credentials;
 mod direct_methods;
 mod disenroll;
 mod enrollment_groups;
+mod explain;
 mod hub_authorities;
 mod individual_enrollments;
+mod issuers;
 mod live_sessions;
 mod registration_records;
 mod registry;
+mod reprovisioning;
 mod rolling;
+mod rolling_continuously;
+mod rolling_individual;
+mod rolling_intermediate;
+mod rolling_root;
 mod service_twins;
 mod twins_and_methods;

@@ -68,9 +68,16 @@ impl Desk {
 
     /// The device of the quickstart, with the certificate openssl made.
     pub(super) fn device(&self) -> Device {
-        let read = |name: &str| std::fs::read(self.path(&format!("certificates/press-0001{name}"))).unwrap();
-        let identity = ClientIdentity::from_pem(&read("-chain.pem"), &read(".key")).unwrap();
-        Device::with_identity("press-0001", identity)
+        self.device_with("press-0001", "certificates/press-0001")
+    }
+
+    /// A device with what openssl left in `files-chain.pem`, or without a chain in `files.pem`, and in
+    /// `files.key`.
+    pub(super) fn device_with(&self, id: &str, files: &str) -> Device {
+        let read = |tail: &str| std::fs::read(self.path(&format!("{files}{tail}")));
+        let chain = read("-chain.pem").or_else(|_| read(".pem")).unwrap();
+        let identity = ClientIdentity::from_pem(&chain, &read(".key").unwrap()).unwrap();
+        Device::with_identity(id, identity)
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

@@ -10,10 +10,8 @@ use serde_json::json;
 
 /// A server with an enrollment for the leaf.
 async fn enrolled(leaf: &Leaf) -> (TestServer, Enrollment) {
-    let server = TestServer::start().await;
     let enrollment = Enrollment::individual(leaf.common_name()).x509(&clients(leaf, None));
-    server.dps_api().put_enrollment(&enrollment).await;
-    (server, enrollment)
+    (TestServer::with_entry(&enrollment).await, enrollment)
 }
 
 #[tokio::test]

@@ -1,29 +1,23 @@
 //! certificate-management.md 5.4: a device's certificate changes.
 
+use std::time::Duration;
+
 use provost_model::DeviceAuth;
 use provost_testkit::{
     Device, Enrollment, FixtureAuthority, Leaf, TestServer, Via, assigned, clients, connack_code,
     over_every_transport, refusal, signers,
 };
-use serde_json::json;
 
 /// CONNACK "not authorized".
 const NOT_AUTHORIZED: u8 = 5;
 
 async fn enrolled(leaf: &Leaf) -> (TestServer, Enrollment) {
-    let server = TestServer::start().await;
     let enrollment = Enrollment::individual(leaf.common_name()).x509(&clients(leaf, None));
-    server.dps_api().put_enrollment(&enrollment).await;
-    (server, enrollment)
+    (TestServer::with_entry(&enrollment).await, enrollment)
 }
 
 async fn grouped(authority: &FixtureAuthority) -> TestServer {
-    let server = TestServer::start().await;
-    server
-        .dps_api()
-        .put_enrollment(&Enrollment::group("line").x509(&signers(authority)))
-        .await;
-    server
+    TestServer::with_entry(&Enrollment::group("line").x509(&signers(authority))).await
 }
 
 /// The thumbprint the hub knows the device by.
@@ -201,103 +195,29 @@ async fn r_066_after_a_roll_in_a_group_the_hub_accepts_the_new_leaf() {
 }
 
 #[tokio::test]
-async fn r_069_leaves_of_any_issuer_work() {
-    over_every_transport(async |via| {
-        let factory = FixtureAuthority::root("Factory").intermediate("Factory Line");
-        let third_party = FixtureAuthority::root("Third Party");
-        let leaves = [
-            factory.leaf("by-factory"),
-            third_party.leaf("by-third"),
-            Leaf::self_signed("by-self"),
-        ];
-        let server = TestServer::start().await;
-        for leaf in &leaves {
-            // Pinned by thumbprint: nobody knows the issuer, and it does not matter.
-            let enrollment = Enrollment::individual(leaf.common_name()).x509(&clients(leaf, None));
-            server.dps_api().put_enrollment(&enrollment).await;
-            let device = Device::with_leaf(leaf);
-            assigned(device.register(&server, via).await);
-            device.connect(&server).await.unwrap();
-            let alone = Device::with_leaf_alone(leaf);
-            assigned(alone.register(&server, via).await);
+async fn r_068_two_rolls_on_one_day_and_one_after_years_are_alike() {
+    for via in Via::ALL {
+        let intermediate = FixtureAuthority::root("Root").intermediate("Line CA");
+        let (server, clock) = TestServer::start_with_clock().await;
+        let mut old = Leaf::self_signed("press-68");
+        let own = Enrollment::individual("press-68").x509(&clients(&old, None));
+        server.dps_api().put_enrollment(&own).await;
+        let group = Enrollment::group("line").x509(&signers(&intermediate));
+        server.dps_api().put_enrollment(&group).await;
+        let mut of_group = intermediate.leaf("press-68g");
+        for pause in [0, 1, 3, 24 * 365 * 4] {
+            clock.advance(Duration::from_hours(pause));
+            let (new, new_of_group) = (Leaf::self_signed("press-68"), intermediate.leaf("press-68g"));
+            server.dps_api().fill(&own, "primary", Some(new.slot())).await;
+            for (old, new) in [(&old, &new), (&of_group, &new_of_group)] {
+                Device::with_leaf(new).is_assigned(&server, via).await;
+                Device::with_leaf(new).is_let_in(&server).await;
+                Device::with_leaf(old).is_turned_away(&server).await;
+            }
+            Device::with_leaf(&old).is_unauthorized(&server, via).await;
+            (old, of_group) = (new, new_of_group);
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn r_070_a_signing_certificate_may_be_a_root_or_an_intermediate() {
-    over_every_transport(async |via| {
-        let root = FixtureAuthority::root("Root");
-        let (near, far) = (
-            root.intermediate("Near"),
-            root.intermediate("Middle").intermediate("Far"),
-        );
-        for (signing, issuer) in [(&root, &root), (&root, &far), (&near, &near), (&far, &far)] {
-            let server = grouped(signing).await;
-            assigned(
-                Device::with_leaf(&issuer.leaf("press-70"))
-                    .register(&server, via)
-                    .await,
-            );
-        }
-        let server = grouped(&near).await;
-        let beside = Device::with_leaf(&far.leaf("press-70"));
-        assert_eq!(
-            refusal(beside.register(&server, via).await),
-            (401, 401_002),
-            "{via:?}"
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn r_070_a_ca_reference_may_name_a_root_or_an_intermediate() {
-    over_every_transport(async |via| {
-        let root = FixtureAuthority::root("Root");
-        let intermediate = root.intermediate("Line CA");
-        for (authority, is_root) in [(&root, true), (&intermediate, false)] {
-            let server = TestServer::start().await;
-            let upload = json!({ "properties": { "certificate": authority.pem(), "isVerified": false } });
-            let path = server.authority_path("/anchor");
-            server.management().put(&path, &upload).await.ok();
-            let group = Enrollment::group("line").authority("anchor");
-            server.dps_api().put_enrollment(&group).await;
-            let device = Device::with_leaf(&intermediate.leaf("press-70"));
-            assert_eq!(
-                refusal(device.register(&server, via).await),
-                (401, 401_002),
-                "not verified, {via:?}"
-            );
-
-            prove_possession(&server, &path, authority).await;
-            assigned(device.register(&server, via).await);
-            let record = server.stored().registration("press-70").await.unwrap();
-            assert_eq!(record.group.unwrap().as_str(), "line", "root: {is_root}");
-        }
-    })
-    .await;
-}
-
-/// Asks for a code, signs it with the CA's key, and shows the signature.
-async fn prove_possession(server: &TestServer, path: &str, authority: &FixtureAuthority) {
-    let api = server.management();
-    let any = [("if-match", "*")];
-    let asked = api
-        .send("POST", &format!("{path}/generateVerificationCode"), &any, None)
-        .await
-        .ok();
-    let code = asked["properties"]["verificationCode"].as_str().expect("a code");
-    let wrong = json!({ "certificate": authority.leaf("another code").pem() });
-    let refused = api
-        .send("POST", &format!("{path}/verify"), &any, Some(&wrong))
-        .await;
-    assert_eq!(refused.status, 400, "{}", refused.body);
-    let proof = json!({ "certificate": authority.leaf(code).pem() });
-    let shown = api
-        .send("POST", &format!("{path}/verify"), &any, Some(&proof))
-        .await
-        .ok();
-    assert_eq!(shown["properties"]["isVerified"], true);
+        assert_eq!(server.stored().registrations().await.len(), 2, "{via:?}");
+        assert_eq!(server.stored().identities().await.len(), 2);
+    }
 }

@@ -89,6 +89,8 @@ fn device(world: &World) -> Vec<Operation> {
 fn registrations() -> Vec<Operation> {
     let read = Door::Dps(RegistrationStatusRead);
     vec![
+        Operation::new(Door::Dps(EnrollmentRead), "POST", "/provost/explain")
+            .body(json!({ "registrationId": "known" })),
         Operation::new(read, "GET", "/registrations/known"),
         Operation::new(read, "POST", "/registrations/line-2/query").body(json!({ "query": "*" })),
         Operation::new(

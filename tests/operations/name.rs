@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 53] = [
+pub(crate) const NAMES: [&str; 54] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -48,6 +48,7 @@ pub(crate) const NAMES: [&str; 53] = [
     "arm delete certificate",
     "arm generate code",
     "arm verify certificate",
+    "own explain",
     "own health",
     "own create admin token",
     "own list hubs",
@@ -139,6 +140,7 @@ fn own(operation: &OwnOperation) -> &'static str {
     match operation {
         OwnOperation::Health => "own health",
         OwnOperation::CreateAdminToken => "own create admin token",
+        OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",

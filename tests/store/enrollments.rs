@@ -291,3 +291,54 @@ async fn deleting_says_whether_there_was_something() {
         .unwrap();
     assert_eq!(etag, None);
 }
+
+async fn holder(store: &Store, thumbprints: Vec<[u8; 32]>) -> Option<(EnrollmentKind, String)> {
+    let found = store
+        .read(move |tx| tx.disabled_holder(&dps(), &thumbprints))
+        .await
+        .unwrap();
+    found.map(|holder| (holder.kind, holder.entry_key))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_disabled_entries_are_found_by_thumbprint() {
+    let test = TestStore::open().await;
+    let anchors = |n: u8| {
+        let index = CertificateIndex {
+            subject_hash: [n; 32],
+            thumbprint: [n + 100; 32],
+        };
+        vec![(Slot::Secondary, AnchorIndex::Certificate(index))]
+    };
+    let signed = |status| {
+        let slots = Slots {
+            primary: None,
+            secondary: Some(CertificateDer(vec![1])),
+        };
+        let mut group = group("line", GroupMechanism::SigningCertificates(slots));
+        group.settings.status = status;
+        group
+    };
+    let has_disabled = || {
+        let store = test.store.clone();
+        async move { store.read(|tx| tx.has_disabled_groups(&dps())).await.unwrap() }
+    };
+
+    put_group(&test.store, signed(ProvisioningStatus::Enabled), anchors(1)).await;
+    assert_eq!(holder(&test.store, vec![[101; 32]]).await, None);
+    assert!(!has_disabled().await);
+
+    put_group(&test.store, signed(ProvisioningStatus::Disabled), anchors(1)).await;
+    let line = Some((EnrollmentKind::Group, "line".to_owned()));
+    assert_eq!(holder(&test.store, vec![[9; 32], [101; 32]]).await, line);
+    assert_eq!(holder(&test.store, vec![[9; 32]]).await, None);
+    assert!(has_disabled().await);
+
+    // Another certificate in its place, then enabled again.
+    put_group(&test.store, signed(ProvisioningStatus::Disabled), anchors(2)).await;
+    assert_eq!(holder(&test.store, vec![[101; 32]]).await, None);
+    assert_eq!(holder(&test.store, vec![[102; 32]]).await, line);
+    put_group(&test.store, signed(ProvisioningStatus::Enabled), anchors(2)).await;
+    assert_eq!(holder(&test.store, vec![[102; 32]]).await, None);
+    assert!(!has_disabled().await);
+}

@@ -17,6 +17,9 @@ pub struct DpsInstance {
     pub etag: Etag,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Grows with every change of an X.509 group or a CA certificate of the instance: as long as it
+    /// stands, so does a decision by chain. The store keeps it.
+    pub trust_version: i64,
 }
 
 /// One built-in hub of this program.

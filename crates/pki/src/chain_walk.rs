@@ -170,15 +170,12 @@ impl<'a> ChainWalk<'a> {
                 certificate: subject.clone(),
             },
         );
-        // Registered ones first: a certificate that was both sent and registered counts as
-        // registered.
-        let presented = self.presented;
-        let candidates = registered
-            .iter()
-            .map(|certificate| (certificate, true))
-            .chain(presented.iter().map(|certificate| (certificate, false)));
-        for (issuer, is_registered) in candidates {
-            if issuer.subject_der() != subject.issuer_der() || self.visited(issuer, is_registered) {
+        let found = self.steps.len();
+        for (issuer, is_registered) in self.candidates(&subject, registered) {
+            // The first issuer found tells which key signed; other keys need not be tried.
+            let signer = self.steps.get(found).map(|step| step.certificate.spki().key);
+            let is_other_key = signer.is_some_and(|key| key != issuer.spki().key);
+            if is_other_key || self.visited(issuer, is_registered) {
                 continue;
             }
             match self.judge(child, &subject, issuer, is_registered, below) {
@@ -191,6 +188,31 @@ impl<'a> ChainWalk<'a> {
                 Err(error) => keep(refusal, error),
             }
         }
+    }
+
+    /// The certificates of the wanted name and whether they are registered. Likely ones come first,
+    /// because signatures are counted: by what the key identifiers say, and among equals those that
+    /// were sent. Of the same certificate the registered one comes first.
+    fn candidates<'c>(
+        &self,
+        subject: &Certificate,
+        registered: &'c [Certificate],
+    ) -> Vec<(&'c Certificate, bool)>
+    where
+        'a: 'c,
+    {
+        let presented: &'a PresentedChain = self.presented;
+        let registered = registered.iter().map(|certificate| (certificate, true));
+        let sent = presented.iter().map(|certificate| (certificate, false));
+        let mut candidates: Vec<_> = registered
+            .chain(sent)
+            .filter(|(issuer, _)| issuer.subject_der() == subject.issuer_der())
+            .collect();
+        candidates.sort_by_cached_key(|(issuer, _)| {
+            let is_sent = presented.iter().any(|sent| sent == *issuer);
+            (KeyHint::of(subject, issuer), !is_sent)
+        });
+        candidates
     }
 
     /// Each certificate is an issuer once. The leaf may be its own issuer when it is registered:
@@ -233,6 +255,28 @@ impl<'a> ChainWalk<'a> {
                 certificate: certificate(),
             },
         })
+    }
+}
+
+/// What the key identifiers say of a candidate, likely first. A hint for the order of trying and
+/// nothing else (RFC 5280 4.2.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyHint {
+    /// The subject names this key.
+    Meant,
+    /// One of them has no identifier.
+    Silent,
+    /// The subject names another key.
+    Other,
+}
+
+impl KeyHint {
+    fn of(subject: &Certificate, issuer: &Certificate) -> Self {
+        match (subject.authority_key_id(), issuer.subject_key_id()) {
+            (Some(wanted), Some(own)) if wanted == own => Self::Meant,
+            (Some(_), Some(_)) => Self::Other,
+            _ => Self::Silent,
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::text::{MAX_TEXT_BYTES, certificate_bodies, decode};
 use crate::{Certificate, CertificateError};
 
 /// The most certificates a client may send, leaf included.
@@ -33,6 +34,28 @@ impl PresentedChain {
         let leaf = Certificate::from_der(list.next().ok_or(CertificateError::Empty)?)?;
         let others = list.map(Certificate::from_der).collect::<Result<_, _>>()?;
         Ok(Self { leaf, others })
+    }
+
+    /// Reads the certificates of a PEM text, leaf first.
+    ///
+    /// # Errors
+    /// As [`Self::from_der_list`]; [`CertificateError::PrivateKey`] when a private key is among them.
+    pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(CertificateError::TooLarge {
+                limit: MAX_TEXT_BYTES,
+            });
+        }
+        let bodies = certificate_bodies(text)?;
+        let count = bodies.len();
+        if count > MAX_PRESENTED_CERTIFICATES {
+            return Err(CertificateError::TooMany {
+                count,
+                limit: MAX_PRESENTED_CERTIFICATES,
+            });
+        }
+        let ders: Vec<Vec<u8>> = bodies.into_iter().map(decode).collect::<Result<_, _>>()?;
+        Self::from_der_list(ders.iter().map(Vec::as_slice))
     }
 
     /// The same from parsed certificates.

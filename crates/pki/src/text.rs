@@ -95,23 +95,30 @@ fn from_decoded(bytes: &[u8]) -> Result<Uploaded, CertificateError> {
 }
 
 fn from_pem(text: &str) -> Result<Uploaded, CertificateError> {
+    let bodies = certificate_bodies(text)?;
+    let body = bodies.first().ok_or(CertificateError::Empty)?;
+    Ok(Uploaded {
+        certificate: Certificate::from_der(&decode(body)?)?,
+        count: bodies.len(),
+    })
+}
+
+/// The base64 of every certificate in a PEM text.
+///
+/// # Errors
+/// [`CertificateError::PrivateKey`] when a private key is anywhere in it.
+pub(crate) fn certificate_bodies(text: &str) -> Result<Vec<&str>, CertificateError> {
     if text.contains("PRIVATE KEY-----") {
         return Err(CertificateError::PrivateKey);
     }
-    let mut first = None;
-    let mut count = 0;
+    let mut bodies = Vec::new();
     for block in PemBlocks(text) {
         let (label, body) = block?;
         if matches!(label, "CERTIFICATE" | "X509 CERTIFICATE") {
-            first.get_or_insert(body);
-            count += 1;
+            bodies.push(body);
         }
     }
-    let body = first.ok_or(CertificateError::Empty)?;
-    Ok(Uploaded {
-        certificate: Certificate::from_der(&decode(body)?)?,
-        count,
-    })
+    Ok(bodies)
 }
 
 /// The PEM blocks of a text: label and base64 body.

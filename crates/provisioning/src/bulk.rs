@@ -1,96 +1,51 @@
-//! Bulk operations 5 and 11 (dps-service-api.md 2.4): up to ten items, each on its own.
+//! Bulk operations 5 and 11 (dps-service-api.md 2.4): a few items, each on its own.
 
 use std::collections::HashSet;
 
 use provost_model::{AccessRight, Etag, IfMatch};
-use provost_wire::dps::service::{BulkError, BulkInput, BulkMode, BulkResult, EnrollmentInput, GroupInput};
+use provost_wire::dps::service::{BulkInput, BulkMode, BulkResult};
 
 use crate::write_rule::WriteMode;
-use crate::{Noun, ProvisioningError, ProvisioningService, ServiceCaller};
+use crate::{EntryId, Noun, ProvisioningError, ProvisioningService, ServiceCaller};
 
 impl ProvisioningService {
-    /// Operation 5.
+    /// Operations 5 and 11.
     ///
     /// # Errors
     /// Only a missing right; what fails of the items stands in the result.
-    pub async fn bulk_enrollments(
+    pub async fn bulk_entries<I: EntryId>(
         &self,
         caller: &ServiceCaller,
-        input: BulkInput<EnrollmentInput>,
+        input: BulkInput<I::Input>,
     ) -> Result<BulkResult, ProvisioningError> {
         caller.require(AccessRight::EnrollmentWrite)?;
         let (mut seen, mut errors) = (HashSet::new(), Vec::new());
         for item in input.items {
-            let id = item.registration_id.clone();
+            let id = I::of_input(&item).clone();
             let outcome = if seen.insert(id.key().to_owned()) {
-                self.bulk_enrollment(caller, input.mode, item).await
+                self.bulk_entry::<I>(caller, input.mode, item).await
             } else {
                 Err(repeated())
             };
             if let Err(error) = outcome {
-                errors.push(BulkError::enrollment(
-                    id.as_str(),
-                    error.code(),
-                    error.public_message(),
-                ));
+                errors.push(id.bulk_error(&error));
             }
         }
         Ok(BulkResult::new(errors))
     }
 
-    /// Operation 11.
-    ///
-    /// # Errors
-    /// Only a missing right; what fails of the items stands in the result.
-    pub async fn bulk_groups(
-        &self,
-        caller: &ServiceCaller,
-        input: BulkInput<GroupInput>,
-    ) -> Result<BulkResult, ProvisioningError> {
-        caller.require(AccessRight::EnrollmentWrite)?;
-        let (mut seen, mut errors) = (HashSet::new(), Vec::new());
-        for item in input.items {
-            let id = item.id.clone();
-            let outcome = if seen.insert(id.key().to_owned()) {
-                self.bulk_group(caller, input.mode, item).await
-            } else {
-                Err(repeated())
-            };
-            if let Err(error) = outcome {
-                errors.push(BulkError::group(
-                    id.as_str(),
-                    error.code(),
-                    error.public_message(),
-                ));
-            }
-        }
-        Ok(BulkResult::new(errors))
-    }
-
-    async fn bulk_enrollment(
+    async fn bulk_entry<I: EntryId>(
         &self,
         caller: &ServiceCaller,
         mode: BulkMode,
-        item: EnrollmentInput,
+        item: I::Input,
     ) -> Result<(), ProvisioningError> {
-        match step(Noun::Enrollment, mode, item.settings.etag.clone())? {
-            ItemStep::Write(mode) => self.write_enrollment(caller, item, mode).await.map(drop),
+        match step(I::NOUN, mode, I::input_etag(&item).cloned())? {
+            ItemStep::Write(mode) => self.write_entry::<I>(caller, item, mode).await.map(drop),
             ItemStep::Delete(if_match) => {
-                self.delete_enrollment(caller, item.registration_id, if_match)
-                    .await
+                let id = I::of_input(&item).clone();
+                self.delete_entry(caller, id, if_match).await
             }
-        }
-    }
-
-    async fn bulk_group(
-        &self,
-        caller: &ServiceCaller,
-        mode: BulkMode,
-        item: GroupInput,
-    ) -> Result<(), ProvisioningError> {
-        match step(Noun::Group, mode, item.settings.etag.clone())? {
-            ItemStep::Write(mode) => self.write_group(caller, item, mode).await.map(drop),
-            ItemStep::Delete(if_match) => self.delete_group(caller, item.id, if_match).await,
         }
     }
 }

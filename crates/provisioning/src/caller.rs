@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use provost_model::{
     AccessRight, AccessRights, Actor, AllocationPolicy, DpsInstance, DpsName, IdScope, PolicyName,
-    ProvisioningStatus, RegistrationId, Timestamp,
+    RegistrationId, Timestamp,
 };
 use provost_pki::PresentedChain;
 
@@ -65,9 +65,9 @@ impl RegistrationCaller {
         &self.0.found
     }
 
-    /// Whether that entry is disabled.
+    /// Whether that entry is disabled, or another disabled one holds a certificate of the device.
     pub fn is_disabled(&self) -> bool {
-        self.0.found.entry.settings().status == ProvisioningStatus::Disabled
+        self.0.found.is_disabled()
     }
 
     pub(crate) fn proof(&self) -> &Arc<RegistrationProof> {

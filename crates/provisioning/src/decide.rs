@@ -3,8 +3,10 @@
 //! 1. The individual enrollment of the registration ID, whatever its attestation type. When there is
 //!    one it decides, also by refusing: a disabled or failing entry shadows every group.
 //! 2. Otherwise groups: with a certificate, the chain from the leaf's issuer upward, where the first
-//!    level at which a group matches decides; with a SAS token, the symmetric key groups.
-//! 3. Among the groups that match at one level a disabled one wins; else the oldest.
+//!    level at which a group matches decides; with a SAS token, the symmetric key groups. Among the
+//!    groups that match at one level the oldest decides.
+//! 3. Disabled wins: a disabled group anywhere along the chain decides before an enabled one, and a
+//!    certificate that any disabled entry holds is refused whoever else holds it too.
 //!
 //! Sources: dps-device-api.md 1.4, 5.2, 8.1; dps-service-api.md 6.1; certificate-management.md 5.
 
@@ -18,11 +20,10 @@ mod trace;
 
 use provost_attestation::sas::SasError;
 use provost_attestation::x509::LeafError;
-use provost_model::ProvisioningStatus;
 use provost_pki::{ChainError, SignatureMemo};
 use provost_store::StoreError;
 
-pub use claim::{Anchor, Claim, Entry, Match, Proof};
+pub use claim::{Claim, Entry, Match, Proof};
 pub use refusal::Refusal;
 pub use snapshot::Snapshot;
 pub use trace::{AnchorKind, Step, Trace};
@@ -32,7 +33,8 @@ pub use trace::{AnchorKind, Step, Trace};
 pub enum Decision {
     /// The proof is genuine and the entry enabled.
     Admitted(Box<Match>),
-    /// The proof is genuine and the entry disabled: the run ends with status `disabled`.
+    /// The proof is genuine and the entry disabled, or another disabled entry holds one of the
+    /// device's certificates: the run ends with status `disabled`.
     Disabled(Box<Match>),
     /// No entry, or a proof that is not genuine.
     Refused(Refusal),
@@ -68,11 +70,9 @@ pub fn decide<S: Snapshot>(
         rules,
         trace: Trace::default(),
     };
-    let decision = match judge.find() {
-        Ok(found) if found.entry.settings().status == ProvisioningStatus::Enabled => {
-            Decision::Admitted(Box::new(found))
-        }
-        Ok(found) => Decision::Disabled(Box::new(found)),
+    let decision = match judge.find().and_then(|found| judge.unless_held(found)) {
+        Ok(found) if found.is_disabled() => Decision::Disabled(Box::new(found)),
+        Ok(found) => Decision::Admitted(Box::new(found)),
         Err(Stop::Refused(refusal)) => Decision::Refused(refusal),
         Err(Stop::Store(error)) => return Err(error),
     };
@@ -134,6 +134,20 @@ impl<S: Snapshot> Judge<'_, S> {
         } else {
             Err(Refusal::NoProof.into())
         }
+    }
+
+    /// Certificates of a disabled entry are refused, whatever other entry holds them too
+    /// (certificate-management.md ).
+    fn unless_held(&mut self, mut found: Match) -> Result<Match, Stop> {
+        if found.is_disabled() {
+            return Ok(found);
+        }
+        let holder = self.snapshot.disabled_holder(&found.certificates);
+        found.blocked_by = holder.map_err(Stop::Store)?;
+        if let Some(holder) = &found.blocked_by {
+            self.trace.push(Step::Held { by: holder.clone() });
+        }
+        Ok(found)
     }
 
     /// A chain that ends nowhere is told apart from one that is wrong.

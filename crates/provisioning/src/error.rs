@@ -4,7 +4,7 @@ use provost_model::{AccessRight, ErrorKind};
 use provost_pki::CertificateError;
 use provost_store::StoreError;
 
-use crate::{Refusal, Trace};
+use crate::Refused;
 
 /// A kind of thing an operation names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum Noun {
     Operation,
     /// A provisioning service instance.
     Instance,
+    /// A refusal that is kept for the operator.
+    Refusal,
     /// A hub an instance may assign devices to.
     LinkedHub,
 }
@@ -34,6 +36,7 @@ impl Noun {
             Self::CaCertificate => "CA certificate",
             Self::Operation => "operation",
             Self::Instance => "provisioning service",
+            Self::Refusal => "refusal with this tracking id",
             Self::LinkedHub => "linked hub",
         }
     }
@@ -46,18 +49,9 @@ impl Noun {
             Self::Group => 4,
             Self::CaCertificate => 5,
             Self::Instance | Self::LinkedHub => 6,
+            Self::Refusal => 7,
         }
     }
-}
-
-/// A device that was refused: the reason and how it was found. The device learns no more than
-/// [`ProvisioningError::code`] and [`ProvisioningError::public_message`].
-#[derive(Debug)]
-pub struct Refused {
-    /// Why.
-    pub refusal: Refusal,
-    /// What was looked at.
-    pub trace: Trace,
 }
 
 /// Why the provisioning service did not do something.
@@ -130,6 +124,9 @@ pub enum ProvisioningError {
 }
 
 impl ProvisioningError {
+    /// What a refused device is told over HTTP.
+    pub(crate) const REFUSED: u32 = 401_002;
+
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid {
             code: 400_004,
@@ -172,7 +169,7 @@ impl ProvisioningError {
     /// (dps-device-api.md 2.8, dps-service-api.md 2.7).
     pub fn code(&self) -> u32 {
         match self {
-            Self::UnknownScope | Self::Refused(_) => 401_002,
+            Self::UnknownScope | Self::Refused(_) => Self::REFUSED,
             Self::NoToken { .. } => 401_000,
             Self::ExpiredToken => 401_003,
             Self::RightMissing(_) => 403_001,

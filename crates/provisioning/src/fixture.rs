@@ -104,6 +104,23 @@ impl Made {
     }
 }
 
+/// The body of an enrollment with this client certificate.
+pub(crate) fn pinned(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "clientCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+/// The body of a group with this signing certificate.
+pub(crate) fn signed(made: &Made) -> Value {
+    json!({ "attestation": { "type": "x509", "x509": { "signingCertificates": {
+        "primary": { "certificate": made.certificate.to_pem() } } } } })
+}
+
+pub(crate) fn disabled(mut body: Value) -> Value {
+    body["provisioningStatus"] = json!("disabled");
+    body
+}
+
 pub(crate) fn instance(seed: u8) -> DpsInstance {
     DpsInstance {
         name: DpsName::parse("dps").unwrap(),
@@ -113,6 +130,7 @@ pub(crate) fn instance(seed: u8) -> DpsInstance {
         operation_key: Secret::new(vec![seed; 32]),
         etag: Etag::from_text("e"),
         created_at: NOW,
+        trust_version: 0,
     }
 }
 
@@ -349,12 +367,12 @@ impl House {
         let input = EnrollmentInput::parse(body.to_string().as_bytes()).unwrap();
         let exists = self
             .service
-            .get_enrollment(&self.caller, input.registration_id.clone())
+            .get_entry(&self.caller, input.registration_id.clone())
             .await;
         let if_match = if exists.is_ok() { "*" } else { "" };
         let if_match = provost_model::IfMatch::parse(Some(if_match));
         self.service
-            .put_enrollment(&self.caller, &input.registration_id.clone(), input, if_match)
+            .put_entry(&self.caller, &input.registration_id.clone(), input, if_match)
             .await
     }
 
@@ -366,11 +384,11 @@ impl House {
     ) -> Result<crate::ShownGroup, ProvisioningError> {
         body["enrollmentGroupId"] = json!(id);
         let input = GroupInput::parse(body.to_string().as_bytes()).unwrap();
-        let exists = self.service.get_group(&self.caller, input.id.clone()).await;
+        let exists = self.service.get_entry(&self.caller, input.id.clone()).await;
         let if_match = if exists.is_ok() { "*" } else { "" };
         let if_match = provost_model::IfMatch::parse(Some(if_match));
         self.service
-            .put_group(&self.caller, &input.id.clone(), input, if_match)
+            .put_entry(&self.caller, &input.id.clone(), input, if_match)
             .await
     }
 

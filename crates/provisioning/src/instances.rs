@@ -52,6 +52,7 @@ pub fn create_instance(
         operation_key: Secret::new(operation_key),
         etag: Etag::generate(random),
         created_at: tx.now(),
+        trust_version: 0,
     };
     tx.insert_dps(&instance)?;
     let owner = PolicyOwner::Dps(instance.name.clone());

@@ -24,11 +24,12 @@ mod caller;
 mod credential;
 mod decide;
 mod disenroll;
-mod enrollments;
+mod entries;
+mod entry_id;
 mod error;
+mod explain;
 #[cfg(test)]
 mod fixture;
-mod groups;
 mod instances;
 mod listing;
 mod lookup;
@@ -39,6 +40,7 @@ mod port;
 mod quota;
 mod record_bulk;
 mod records;
+mod refusals;
 mod registration;
 mod service;
 mod service_auth;
@@ -49,13 +51,13 @@ pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
 pub use caller::{AdminCaller, RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{
-    Anchor, AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step,
-    Trace, decide,
+    AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step, Trace,
+    decide,
 };
 pub use disenroll::Disenroller;
-pub use enrollments::ShownEnrollment;
-pub use error::{Noun, ProvisioningError, Refused};
-pub use groups::ShownGroup;
+pub use entries::{ShownEnrollment, ShownEntry, ShownGroup};
+pub use entry_id::EntryId;
+pub use error::{Noun, ProvisioningError};
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
@@ -64,5 +66,6 @@ pub use port::{HubDirectory, HubPortError, IdentityChange, NewIdentity, Provisio
 pub use quota::{QuotaUse, Quotas};
 pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;
+pub use refusals::{RefusalRetention, Refused};
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use provost_model::EnrollmentKind;
 use provost_model::{EnrollmentGroupId, PageSize, Timestamp};
 use provost_store::{Looked, RegistrationFilter, StoreError};
 
@@ -124,6 +125,13 @@ impl<T> Page<T> {
 }
 
 impl QueryKind {
+    pub(crate) fn entries(kind: EnrollmentKind) -> Self {
+        match kind {
+            EnrollmentKind::Individual => Self::Enrollments,
+            EnrollmentKind::Group => Self::Groups,
+        }
+    }
+
     /// Line feeds stand in no ID.
     fn prefix(&self) -> String {
         match self {

@@ -7,9 +7,9 @@ use provost_model::{
     EnrollmentGroupId, EnrollmentKind, IndividualEnrollment, ProvisioningStatus, RegistrationId,
     SymmetricKey, Timestamp,
 };
-use provost_store::{GroupAnchor, ReadTx, StoreError};
+use provost_store::{DisabledHolder, GroupAnchor, ReadTx, StoreError};
 
-use crate::decide::{Claim, Decision, Judgement, Match, Rules, Snapshot, decide};
+use crate::decide::{Claim, Decision, Entry, Judgement, Proof, Rules, Snapshot, decide};
 use crate::{ProvisioningError, ProvisioningService, Refused, RegistrationCaller, RegistrationProof};
 
 /// One instance's entries as a transaction sees them.
@@ -56,6 +56,14 @@ impl Snapshot for StoredEntries<'_> {
             .certificate_authorities_by_subject(&self.owner, subject_hash)
     }
 
+    fn has_disabled_groups(&self) -> Result<bool, StoreError> {
+        self.tx.has_disabled_groups(self.dps)
+    }
+
+    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
+        self.tx.disabled_holder(self.dps, thumbprints)
+    }
+
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {
         self.tx.certificate_authority(&self.owner, name)
     }
@@ -92,21 +100,19 @@ impl ProvisioningService {
                     %trace,
                     "device refused"
                 );
-                let refused = Refused { refusal, trace };
+                let refused = Refused {
+                    refusal,
+                    trace,
+                    dps: instance.name,
+                    registration_id: proof.registration_id.clone(),
+                    chain: proof.chain.clone(),
+                    at,
+                };
                 return Err(ProvisioningError::Refused(Box::new(refused)));
             }
         };
         tracing::debug!(registration_id = %proof.registration_id, %trace, is_disabled, "device proven");
         Ok(RegistrationCaller::new(proof, instance, *found, at))
-    }
-
-    /// Says what would become of a device with this proof, and why.
-    ///
-    /// # Errors
-    /// [`ProvisioningError::UnknownScope`].
-    pub async fn explain(&self, proof: RegistrationProof) -> Result<Judgement, ProvisioningError> {
-        let (_, judgement) = self.judge(Arc::new(proof), self.now()).await?;
-        Ok(judgement)
     }
 
     async fn judge(
@@ -127,45 +133,48 @@ impl ProvisioningService {
                     chain: proof.chain.as_ref(),
                     at,
                 };
-                let rules = Rules {
-                    memo: service.memo(),
-                    signing_certificates_need_verified_ca: service
-                        .options()
-                        .signing_certificates_need_verified_ca,
-                };
-                let judgement = decide(&StoredEntries::new(tx, &instance.name), &claim, rules)?;
+                let judgement = service.decide(tx, &instance, &claim)?;
                 Ok((instance, judgement))
             })
             .await
     }
+
+    /// The decision over what a transaction sees.
+    pub(crate) fn decide(
+        &self,
+        tx: &ReadTx<'_>,
+        instance: &DpsInstance,
+        claim: &Claim<'_>,
+    ) -> Result<Judgement, StoreError> {
+        let rules = Rules {
+            memo: self.memo(),
+            signing_certificates_need_verified_ca: self.options().signing_certificates_need_verified_ca,
+        };
+        decide(&StoredEntries::new(tx, &instance.name), claim, rules)
+    }
 }
 
-/// Whether everything a match rests on is still as it was: the entry, the absence of an individual
-/// enrollment before a group, the CA certificates of the path.
-pub(crate) fn still_stands(
-    tx: &ReadTx<'_>,
-    dps: &DpsName,
-    id: &RegistrationId,
-    found: &Match,
-) -> Result<bool, StoreError> {
-    let entry = &found.entry;
-    let etag = tx.enrollment_etag(dps, entry.kind(), entry.key())?;
-    if etag.as_ref() != Some(&entry.settings().etag) {
-        return Ok(false);
-    }
-    if entry.kind() == EnrollmentKind::Group
-        && tx
-            .enrollment_etag(dps, EnrollmentKind::Individual, id.key())?
-            .is_some()
+/// Whether everything a match rests on is still as it was: the individual enrollment of the device or
+/// its absence, the groups and CA certificates of the instance where they were looked at, and the
+/// disabled entries that hold a certificate of the device.
+pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Result<bool, StoreError> {
+    let (instance, id, found) = (caller.instance(), caller.registration_id(), caller.found());
+    let dps = &instance.name;
+    let own = match &found.entry {
+        Entry::Individual(enrollment) => Some(&enrollment.settings.etag),
+        Entry::Group(_) => None,
+    };
+    if tx
+        .enrollment_etag(dps, EnrollmentKind::Individual, id.key())?
+        .as_ref()
+        != own
     {
         return Ok(false);
     }
-    let owner = AuthorityOwner::Dps(dps.clone());
-    for anchor in &found.anchors {
-        let authority = tx.certificate_authority(&owner, &anchor.name)?;
-        if !authority.is_some_and(|now| now.is_verified && now.etag == anchor.etag) {
-            return Ok(false);
-        }
+    let is_alone = own.is_some() && !matches!(found.proof, Proof::Chain(_));
+    if !is_alone && tx.trust_version(dps)? != Some(instance.trust_version) {
+        return Ok(false);
     }
-    Ok(true)
+    let is_disabled = found.entry.settings().status == ProvisioningStatus::Disabled;
+    Ok(is_disabled || tx.disabled_holder(dps, &found.certificates)? == found.blocked_by)
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::Quotas;
+use crate::{Quotas, RefusalRetention};
 
 /// Switches of the service; the defaults are what the real service does, as far as it is known.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct ProvisioningOptions {
     /// transaction all the same; only another group that matches too, made within this time on a
     /// connection that is already open, can be overlooked for so long.
     pub decision_ttl: Duration,
+    /// What is kept of refusals; a count of 0 keeps none.
+    pub refusals: RefusalRetention,
     /// How much there may be of everything.
     pub quotas: Quotas,
 }
@@ -33,6 +35,7 @@ impl Default for ProvisioningOptions {
             allow_blind_overwrite: false,
             require_proof_of_possession: false,
             decision_ttl: Duration::from_secs(1),
+            refusals: RefusalRetention::default(),
             quotas: Quotas::default(),
         }
     }

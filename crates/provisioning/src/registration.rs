@@ -94,8 +94,7 @@ impl ProvisioningService {
         let (service, caller) = (self.clone(), caller.clone());
         self.store()
             .write(move |tx| {
-                let (dps, id) = (&caller.instance().name, caller.registration_id());
-                if !still_stands(&tx, dps, id, caller.found())? {
+                if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
                 let event = service.write_outcome(&tx, &caller, operation.clone())?;
@@ -138,8 +137,14 @@ impl ProvisioningService {
                 None => return Ok(()),
             },
         };
-        let trace = Trace::default();
-        Err(ProvisioningError::Refused(Box::new(Refused { refusal, trace })))
+        Err(ProvisioningError::Refused(Box::new(Refused {
+            refusal,
+            trace: Trace::default(),
+            dps: caller.instance().name.clone(),
+            registration_id: caller.registration_id().clone(),
+            chain: caller.proof().chain.clone(),
+            at: now,
+        })))
     }
 }
 

@@ -4,6 +4,7 @@ use provost_model::{Clock, Random, Timestamp};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
+use crate::refusals::WaitingRefusals;
 use crate::{HubDirectory, ProvisioningOptions};
 
 /// The provisioning service of every instance of this program. Cheap to clone.
@@ -11,6 +12,7 @@ use crate::{HubDirectory, ProvisioningOptions};
 pub struct ProvisioningService {
     parts: Arc<ProvisioningParts>,
     memo: Arc<SignatureMemo>,
+    refusals: Arc<WaitingRefusals>,
 }
 
 /// What the service is made of.
@@ -33,6 +35,7 @@ impl ProvisioningService {
         Self {
             parts: Arc::new(parts),
             memo: Arc::new(SignatureMemo::default()),
+            refusals: Arc::new(WaitingRefusals::default()),
         }
     }
 
@@ -54,6 +57,10 @@ impl ProvisioningService {
 
     pub(crate) fn memo(&self) -> &SignatureMemo {
         &self.memo
+    }
+
+    pub(crate) fn waiting_refusals(&self) -> &WaitingRefusals {
+        &self.refusals
     }
 
     pub(crate) fn now(&self) -> Timestamp {

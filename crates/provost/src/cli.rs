@@ -5,6 +5,7 @@
 
 mod connection_string;
 mod dps;
+mod explain;
 mod failure;
 mod hub;
 mod input;
@@ -94,6 +95,7 @@ enum Command {
     /// The provisioning service: enrollments, groups, CA certificates, registrations, linked hubs
     #[command(subcommand)]
     Dps(dps::DpsCommand),
+    Explain(explain::ExplainArguments),
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
@@ -148,6 +150,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::ConnectionString(arguments) => arguments.run(context).await,
         Command::Token(arguments) => arguments.run(context).await,
         Command::Dps(command) => Box::pin(command.run(context)).await,
+        Command::Explain(arguments) => arguments.run(context).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_model::{HostName, Retention};
-use provost_provisioning::Quotas;
+use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
 
 pub use self::arguments::ServeArguments;
@@ -107,6 +107,8 @@ pub struct DpsOptions {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified; possession must be proven.
     pub require_proof_of_possession: bool,
+    /// What is kept of refusals for `explain`.
+    pub refusals: RefusalRetention,
     /// How much there may be of everything.
     pub quotas: Quotas,
     /// Longest body of a request to the provisioning service, in bytes.
@@ -119,6 +121,7 @@ impl Default for DpsOptions {
             allow_blind_overwrite: false,
             signing_certificates_need_verified_ca: false,
             require_proof_of_possession: false,
+            refusals: RefusalRetention::default(),
             quotas: Quotas::default(),
             message_bytes: MESSAGE_BYTES,
         }
@@ -192,6 +195,7 @@ impl Config {
                 allow_blind_overwrite: file.dps.allow_blind_overwrite,
                 signing_certificates_need_verified_ca: file.dps.signing_certificates_need_verified_ca,
                 require_proof_of_possession: file.dps.require_proof_of_possession,
+                refusals: file.dps.refusals.retention(),
                 quotas: file.dps.quotas.quotas(),
                 message_bytes: file.dps.quotas.message_bytes.unwrap_or(MESSAGE_BYTES),
             },

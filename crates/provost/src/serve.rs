@@ -57,6 +57,7 @@ pub struct Server {
     mqtt: SocketAddr,
     store: Store,
     hub: HubService,
+    dps: ProvisioningService,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -88,17 +89,24 @@ impl Server {
         let dps = provisioning(&config, &store, &hub, &ambient);
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
-        let (https, mqtt) =
-            listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
-        background::start(
+        let (https, mqtt) = listeners::open(
             &config,
             &tls,
             hub.clone(),
-            &store,
+            dps.clone(),
             &ambient,
             &shutdown,
             &mut tasks,
-        );
+        )?;
+        let workers = background::Workers {
+            config: &config,
+            tls: &tls,
+            hub: &hub,
+            dps: &dps,
+            store: &store,
+            ambient: &ambient,
+        };
+        background::start(&workers, &shutdown, &mut tasks);
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
@@ -111,6 +119,7 @@ impl Server {
             mqtt,
             store,
             hub,
+            dps,
             trigger,
             tasks,
         })
@@ -150,6 +159,12 @@ impl Server {
                 "the last signs of life were not stored"
             );
         }
+        if let Err(error) = self.dps.flush_refusals().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the last refusals were not stored"
+            );
+        }
     }
 }
 
@@ -166,6 +181,7 @@ fn provisioning(config: &Config, store: &Store, hub: &HubService, ambient: &Ambi
             signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
             allow_blind_overwrite: config.dps.allow_blind_overwrite,
             require_proof_of_possession: config.dps.require_proof_of_possession,
+            refusals: config.dps.refusals,
             quotas: config.dps.quotas,
             ..ProvisioningOptions::default()
         },

@@ -1,8 +1,10 @@
-use provost_model::{AuditEvent, Timestamp};
+use provost_model::{AuditEvent, DpsName, EnrollmentKind, Timestamp};
 
 use crate::engine::Engine;
-use crate::sql::params;
+use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError};
+
+const COLUMNS: &str = "number, at, actor, action, kind, scope, item, detail";
 
 /// An audit event as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,25 +51,42 @@ pub(crate) fn insert(
 }
 
 impl ReadTx<'_> {
+    /// The last change of an individual enrollment or a group; deleted ones are found too.
+    pub fn last_entry_change(
+        &self,
+        dps: &DpsName,
+        kind: EnrollmentKind,
+        entry_key: &str,
+    ) -> Result<Option<StoredAuditEvent>, StoreError> {
+        // The word stands in the text, so that the index over the kinds of entries serves.
+        let kind = match kind {
+            EnrollmentKind::Individual => "enrollment",
+            EnrollmentKind::Group => "enrollmentGroup",
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM audit_event WHERE kind = '{kind}' AND scope = ?1 AND lower(item) = ?2 \
+             AND action <> 'reveal' ORDER BY number DESC LIMIT 1"
+        );
+        self.find(&sql, params![dps.as_str(), entry_key], event)
+    }
+
     /// Audit events after the one numbered `after`, oldest first, at most `limit`.
     pub fn audit_events_after(&self, after: i64, limit: usize) -> Result<Vec<StoredAuditEvent>, StoreError> {
-        let sql = "SELECT number, at, actor, action, kind, scope, item, detail FROM audit_event \
-                   WHERE number > ?1 ORDER BY number LIMIT ?2";
-        self.query(
-            sql,
-            params![after, i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| {
-                Ok(StoredAuditEvent {
-                    number: row.int(0)?,
-                    at: Timestamp::from_micros(row.int(1)?),
-                    actor: row.text(2)?,
-                    action: row.text(3)?,
-                    kind: row.text(4)?,
-                    scope: row.text(5)?,
-                    key: row.text(6)?,
-                    detail: row.text(7)?,
-                })
-            },
-        )
+        let sql = format!("SELECT {COLUMNS} FROM audit_event WHERE number > ?1 ORDER BY number LIMIT ?2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.query(&sql, params![after, limit], event)
     }
+}
+
+fn event(row: &Row<'_>) -> Result<StoredAuditEvent, StoreError> {
+    Ok(StoredAuditEvent {
+        number: row.int(0)?,
+        at: Timestamp::from_micros(row.int(1)?),
+        actor: row.text(2)?,
+        action: row.text(3)?,
+        kind: row.text(4)?,
+        scope: row.text(5)?,
+        key: row.text(6)?,
+        detail: row.text(7)?,
+    })
 }

@@ -73,9 +73,9 @@ impl WriteTx<'_> {
                    thumbprint = excluded.thumbprint, is_verified = excluded.is_verified, \
                    verification_code = excluded.verification_code, etag = excluded.etag, \
                    created_at = excluded.created_at, updated_at = excluded.updated_at";
-        let owner = owner_text(owner);
+        let owner_column = owner_text(owner);
         let params = params![
-            &owner,
+            &owner_column,
             authority.name.key(),
             authority.name.as_str(),
             authority.certificate.0.as_slice(),
@@ -87,7 +87,8 @@ impl WriteTx<'_> {
             authority.created_at.as_micros(),
             authority.updated_at.as_micros(),
         ];
-        self.execute(sql, params).map(|_| ())
+        self.execute(sql, params)?;
+        self.trust_changed(owner)
     }
 
     /// Removes a CA certificate; `false` when there was none.
@@ -97,7 +98,16 @@ impl WriteTx<'_> {
         name: &CertificateName,
     ) -> Result<bool, StoreError> {
         let sql = "DELETE FROM ca_certificate WHERE owner = ?1 AND name_key = ?2";
-        Ok(self.execute(sql, params![&owner_text(owner), name.key()])? > 0)
+        let is_gone = self.execute(sql, params![&owner_text(owner), name.key()])? > 0;
+        self.trust_changed(owner)?;
+        Ok(is_gone)
+    }
+
+    fn trust_changed(&self, owner: &AuthorityOwner) -> Result<(), StoreError> {
+        match owner {
+            AuthorityOwner::Dps(dps) => self.raise_trust_version(dps),
+            AuthorityOwner::Hub(_) => Ok(()),
+        }
     }
 }
 

@@ -103,6 +103,24 @@ impl ReadTx<'_> {
         })
     }
 
+    /// Status and etag of an entry.
+    pub fn enrollment_state(
+        &self,
+        dps: &DpsName,
+        kind: EnrollmentKind,
+        entry_key: &str,
+    ) -> Result<Option<(ProvisioningStatus, Etag)>, StoreError> {
+        let sql = "SELECT status, etag FROM enrollment WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3";
+        self.find(sql, params![dps.key(), kind_word(kind), entry_key], |row| {
+            let place = Place {
+                table: "enrollment",
+                key: entry_key,
+            };
+            let status = status(&row.text(0)?).ok_or_else(|| place.inconsistent("status"))?;
+            Ok((status, Etag::from_text(&row.text(1)?)))
+        })
+    }
+
     /// How many entries of a kind there are.
     pub fn enrollment_count(&self, dps: &DpsName, kind: EnrollmentKind) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM enrollment WHERE dps = ?1 AND kind = ?2";
@@ -222,7 +240,7 @@ impl WriteTx<'_> {
             entry.information.as_deref(),
         ];
         self.execute(&sql, params)?;
-        self.put_anchors(dps, entry.kind, entry.key, anchors)
+        self.put_anchors(dps, entry.kind, entry.key, settings.status, anchors)
     }
 
     /// A group may change from certificates to keys: then it counts there.

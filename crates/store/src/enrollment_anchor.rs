@@ -96,6 +96,46 @@ impl ReadTx<'_> {
     }
 }
 
+/// A disabled entry that holds a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisabledHolder {
+    /// Which kind of entry.
+    pub kind: EnrollmentKind,
+    /// Its ID in lower case.
+    pub entry_key: String,
+}
+
+impl ReadTx<'_> {
+    /// Whether any group of the instance that stands on certificates is disabled.
+    pub fn has_disabled_groups(&self, dps: &DpsName) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM disabled_anchor WHERE dps = ?1 AND kind = 'group' LIMIT 1";
+        Ok(self.find(sql, params![dps.key()], |row| row.int(0))?.is_some())
+    }
+
+    /// The first disabled entry that holds one of these certificates, by SHA-256 thumbprint, in the
+    /// order given. A CA certificate that an entry only refers to is not held by it.
+    pub fn disabled_holder(
+        &self,
+        dps: &DpsName,
+        thumbprints: &[[u8; 32]],
+    ) -> Result<Option<DisabledHolder>, StoreError> {
+        // Where nothing is disabled this is all that is asked.
+        let any = "SELECT 1 FROM disabled_anchor WHERE dps = ?1 LIMIT 1";
+        if self.find(any, params![dps.key()], |row| row.int(0))?.is_none() {
+            return Ok(None);
+        }
+        let sql = "SELECT kind, entry_key FROM disabled_anchor WHERE dps = ?1 AND thumbprint = ?2 \
+                   ORDER BY kind, entry_key LIMIT 1";
+        for thumbprint in thumbprints {
+            let holder = self.find(sql, params![dps.key(), thumbprint], disabled_holder)?;
+            if holder.is_some() {
+                return Ok(holder);
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl WriteTx<'_> {
     /// Replaces the anchors of an entry.
     pub(crate) fn put_anchors(
@@ -103,6 +143,7 @@ impl WriteTx<'_> {
         dps: &DpsName,
         kind: EnrollmentKind,
         entry_key: &str,
+        status: ProvisioningStatus,
         anchors: &[(Slot, AnchorIndex)],
     ) -> Result<(), StoreError> {
         self.delete_anchors(dps, kind, entry_key)?;
@@ -123,6 +164,12 @@ impl WriteTx<'_> {
                 reference
             ];
             self.execute(sql, params)?;
+            if status == ProvisioningStatus::Disabled {
+                let sql = "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint) \
+                           VALUES (?1, ?2, ?3, ?4, ?5)";
+                let params = params![dps.key(), kind_word(kind), entry_key, slot.as_str(), thumbprint];
+                self.execute(sql, params)?;
+            }
         }
         Ok(())
     }
@@ -133,10 +180,30 @@ impl WriteTx<'_> {
         kind: EnrollmentKind,
         entry_key: &str,
     ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM enrollment_anchor WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3";
-        self.execute(sql, params![dps.key(), kind_word(kind), entry_key])
-            .map(|_| ())
+        for table in ["enrollment_anchor", "disabled_anchor"] {
+            let sql = format!("DELETE FROM {table} WHERE dps = ?1 AND kind = ?2 AND entry_key = ?3");
+            self.execute(&sql, params![dps.key(), kind_word(kind), entry_key])?;
+        }
+        match kind {
+            // Symmetric key groups raise it too: their changes are rare, telling them apart is not worth it.
+            EnrollmentKind::Group => self.raise_trust_version(dps),
+            EnrollmentKind::Individual => Ok(()),
+        }
     }
+}
+
+fn disabled_holder(row: &Row<'_>) -> Result<DisabledHolder, StoreError> {
+    let entry_key = row.text(1)?;
+    let place = Place {
+        table: "disabled_anchor",
+        key: &entry_key,
+    };
+    let kind = match row.text(0)?.as_str() {
+        "individual" => EnrollmentKind::Individual,
+        "group" => EnrollmentKind::Group,
+        _ => return Err(place.inconsistent("kind")),
+    };
+    Ok(DisabledHolder { kind, entry_key })
 }
 
 fn group_anchor(row: &Row<'_>) -> Result<GroupAnchor, StoreError> {

@@ -4,7 +4,7 @@ use crate::convert::{Place, allocation, allocation_word};
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "name, id_scope, host, allocation, operation_key, etag, created_at";
+const COLUMNS: &str = "name, id_scope, host, allocation, operation_key, etag, created_at, trust_version";
 
 impl ReadTx<'_> {
     /// The instance devices reach under this ID scope.
@@ -17,6 +17,12 @@ impl ReadTx<'_> {
     pub fn dps(&self, name: &DpsName) -> Result<Option<DpsInstance>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM dps WHERE name_key = ?1");
         self.find(&sql, params![name.key()], instance)
+    }
+
+    /// See [`DpsInstance::trust_version`]; `None` when the instance is gone.
+    pub fn trust_version(&self, dps: &DpsName) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT trust_version FROM dps WHERE name_key = ?1";
+        self.find(sql, params![dps.key()], |row| row.int(0))
     }
 
     /// Every instance, by name.
@@ -66,6 +72,12 @@ impl WriteTx<'_> {
         self.execute(sql, params).map(|_| ())
     }
 
+    /// Says that groups or CA certificates of the instance changed.
+    pub(crate) fn raise_trust_version(&self, dps: &DpsName) -> Result<(), StoreError> {
+        let sql = "UPDATE dps SET trust_version = trust_version + 1 WHERE name_key = ?1";
+        self.execute(sql, params![dps.key()]).map(|_| ())
+    }
+
     /// Gives an instance another host name.
     pub fn set_dps_host(&self, dps: &DpsName, host: &HostName) -> Result<(), StoreError> {
         let sql = "UPDATE dps SET host_key = ?2, host = ?3 WHERE name_key = ?1";
@@ -109,5 +121,6 @@ fn instance(row: &Row<'_>) -> Result<DpsInstance, StoreError> {
         operation_key: Secret::new(row.blob(4)?),
         etag: Etag::from_text(&row.text(5)?),
         created_at: Timestamp::from_micros(row.int(6)?),
+        trust_version: row.int(7)?,
     })
 }

@@ -23,13 +23,18 @@ pub struct FixtureAuthority {
 impl FixtureAuthority {
     /// A self-signed root.
     pub fn root(name: &str) -> Self {
+        Self::root_between(name, dates(VALIDITY))
+    }
+
+    /// A self-signed root valid from the first to the second instant.
+    pub fn root_between(name: &str, validity: (Timestamp, Timestamp)) -> Self {
         let key = KeyPair::generate(KeyAlgorithm::P256).expect("a key");
         let public = key.public_key_der().expect("public half");
         let certificate = issued(
             name,
             &public,
             &Profile::Ca { path_len: None },
-            dates(VALIDITY),
+            validity,
             |issuance| self_signed(issuance, &key),
         );
         Self {
@@ -41,8 +46,13 @@ impl FixtureAuthority {
 
     /// An intermediate signed by this authority.
     pub fn intermediate(&self, name: &str) -> Self {
+        self.intermediate_between(name, dates(VALIDITY))
+    }
+
+    /// An intermediate valid from the first to the second instant.
+    pub fn intermediate_between(&self, name: &str, validity: (Timestamp, Timestamp)) -> Self {
         let key = KeyPair::generate(KeyAlgorithm::P256).expect("a key");
-        let certificate = self.sign(name, &key, &Profile::Ca { path_len: None }, dates(VALIDITY));
+        let certificate = self.sign(name, &key, &Profile::Ca { path_len: None }, validity);
         let path = [vec![certificate.clone()], self.path.clone()].concat();
         Self {
             certificate,

@@ -22,6 +22,12 @@ impl ManualClock {
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
 
+    /// An hour from now, cut to whole seconds: the dates of certificates are.
+    pub fn in_an_hour(&self) -> Timestamp {
+        let second = Timestamp::from_unix_seconds(self.now().unix_seconds());
+        second.after(Duration::from_hours(1))
+    }
+
     /// Jumps.
     pub fn set(&self, to: Timestamp) {
         self.0.store(to.as_micros(), Ordering::SeqCst);

@@ -40,7 +40,7 @@ impl Enrollment {
     /// By the CA certificate of this name.
     #[must_use]
     pub fn authority(self, name: &str) -> Self {
-        self.x509(&json!({ "caReferences": { "primary": name } }))
+        self.x509(&authority_slots(Some(name), None))
     }
 
     /// By these keys; keys not given are made by the service.
@@ -71,11 +71,43 @@ impl Enrollment {
 
 /// The client certificates of an individual enrollment, primary and perhaps secondary.
 pub fn clients(primary: &Leaf, secondary: Option<&Leaf>) -> Value {
-    let slot = |leaf: &Leaf| json!({ "certificate": leaf.pem() });
-    json!({ "clientCertificates": { "primary": slot(primary), "secondary": secondary.map(slot) } })
+    client_slots(Some(primary), secondary)
+}
+
+/// The client certificates of an individual enrollment, in either slot or in both.
+pub fn client_slots(primary: Option<&Leaf>, secondary: Option<&Leaf>) -> Value {
+    json!({ "clientCertificates": slots(primary, secondary, Leaf::slot) })
 }
 
 /// The signing certificate of a group.
 pub fn signers(primary: &FixtureAuthority) -> Value {
-    json!({ "signingCertificates": { "primary": { "certificate": primary.pem() } } })
+    signer_slots(Some(primary), None)
+}
+
+/// The signing certificates of a group, in either slot or in both.
+pub fn signer_slots(primary: Option<&FixtureAuthority>, secondary: Option<&FixtureAuthority>) -> Value {
+    json!({ "signingCertificates": slots(primary, secondary, FixtureAuthority::slot) })
+}
+
+/// The CA certificates of the service that devices chain to, by name, in either slot or in both.
+pub fn authority_slots(primary: Option<&str>, secondary: Option<&str>) -> Value {
+    json!({ "caReferences": slots(primary, secondary, |name| json!(name)) })
+}
+
+fn slots<T: ?Sized>(primary: Option<&T>, secondary: Option<&T>, slot: impl Fn(&T) -> Value) -> Value {
+    json!({ "primary": primary.map(&slot), "secondary": secondary.map(&slot) })
+}
+
+impl Leaf {
+    /// What fills a slot with this leaf.
+    pub fn slot(&self) -> Value {
+        json!({ "certificate": self.pem() })
+    }
+}
+
+impl FixtureAuthority {
+    /// What fills a slot with this authority's certificate.
+    pub fn slot(&self) -> Value {
+        json!({ "certificate": self.pem() })
+    }
 }

@@ -19,6 +19,7 @@
 
 mod answer;
 mod authority;
+mod authority_upload;
 mod child;
 mod clock;
 mod device;
@@ -32,6 +33,7 @@ mod server;
 mod service_api;
 mod store;
 mod stored;
+mod verdict;
 mod wait;
 
 pub use answer::Answer;
@@ -40,7 +42,7 @@ pub use child::{ChildServer, program};
 pub use clock::ManualClock;
 pub use device::{Device, Via, over_every_transport};
 pub use endpoints::Endpoints;
-pub use enrollment::{Enrollment, clients, signers};
+pub use enrollment::{Enrollment, authority_slots, client_slots, clients, signer_slots, signers};
 pub use hub_login::HubConnect;
 pub use random::SeededRandom;
 pub use raw::RawStream;

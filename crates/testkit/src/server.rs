@@ -10,7 +10,7 @@ use provost_store::{Store, StoreAddress, StoreOptions};
 use tempfile::TempDir;
 
 use crate::store::fresh_address;
-use crate::{Endpoints, ManualClock, Stored};
+use crate::{Endpoints, Enrollment, ManualClock, Stored};
 
 /// A server in this process on a fresh store of the engine under test, gone with this value.
 pub struct TestServer {
@@ -26,6 +26,13 @@ impl TestServer {
     /// A server with the machine's clock.
     pub async fn start() -> Self {
         Self::start_with(Ambient::default(), |_| {}).await
+    }
+
+    /// A server that has this enrollment or group.
+    pub async fn with_entry(entry: &Enrollment) -> Self {
+        let server = Self::start().await;
+        server.dps_api().put_enrollment(entry).await;
+        server
     }
 
     /// A server whose clock stands still until it is moved. It stands at the present: clients

@@ -65,6 +65,26 @@ impl ServiceApi {
         }
     }
 
+    /// Reads an enrollment or a group, changes it and writes it back, as a back end does: what is not
+    /// changed goes back as it came, certificates as information only.
+    pub async fn change(&self, enrollment: &Enrollment, change: impl FnOnce(&mut Value)) -> Value {
+        let path = enrollment.path();
+        let mut shown = self.get(&path).await.ok();
+        let etag = shown["etag"].as_str().expect("an etag").to_owned();
+        change(&mut shown);
+        self.put_if(&path, &etag, &shown).await.ok()
+    }
+
+    /// Fills one slot of an entry by X.509, or empties it, and leaves the other as it is.
+    pub async fn fill(&self, entry: &Enrollment, slot: &str, content: Option<Value>) -> Value {
+        let fill = |shown: &mut Value| {
+            let x509 = shown["attestation"]["x509"].as_object_mut();
+            let mut members = x509.expect("an entry by X.509").values_mut();
+            members.find(|member| member.is_object()).expect("slots")[slot] = content.into();
+        };
+        self.change(entry, fill).await
+    }
+
     /// PATCH with `If-Match: *`.
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send("PATCH", path, &[("if-match", "*")], Some(body)).await

@@ -129,7 +129,7 @@ impl DeviceApi {
     }
 
     /// A refusal as the device sees it: a code and a tracking id. The reason is logged, here and
-    /// nowhere else.
+    /// nowhere else, and kept for the operator.
     pub(crate) fn refuse(
         &self,
         device: &RegistrationId,
@@ -138,6 +138,9 @@ impl DeviceApi {
         tracking_id: &str,
     ) -> DeviceReply {
         let (kind, code, message) = failure.told(carrier);
+        if let DeviceFailure::Service(ProvisioningError::Refused(refused)) = failure {
+            self.dps.keep_refusal(tracking_id, refused);
+        }
         if matches!(kind, ErrorKind::Internal | ErrorKind::Unavailable) {
             error!(%device, code, tracking_id, error = failure as &dyn Error, "registration failed");
         } else {

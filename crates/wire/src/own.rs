@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /provost/health` | [`Health`] |
 //! | `POST /provost/adminTokens` | the token, shown once |
+//! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
@@ -16,6 +17,7 @@
 
 mod admin_token;
 mod disenroll;
+mod explain;
 mod hubs;
 mod quota;
 mod records;
@@ -26,6 +28,9 @@ pub use admin_token::{AdminTokenInput, AdminTokenView};
 pub use disenroll::{
     BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView, StillAdmittedView,
     TouchedEntryView, TouchedView,
+};
+pub use explain::{
+    ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
 };
 pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
 pub use quota::QuotaView;

@@ -179,17 +179,21 @@ def register(registration_id, credential, websockets=False):
     return client.register()
 
 
+def causes(error):
+    """An error of the SDK with its causes as one text."""
+    texts = []
+    while error is not None:
+        texts.append(f"{type(error).__name__}: {error}")
+        error = error.__cause__
+    return " <- ".join(texts)
+
+
 def refusal(registration_id, credential, websockets=False):
     """Registers a device that has to be refused; returns the SDK's error with its causes as one text."""
     try:
         result = register(registration_id, credential, websockets)
     except ClientError as error:
-        texts = []
-        cause = error
-        while cause is not None:
-            texts.append(f"{type(cause).__name__}: {cause}")
-            cause = cause.__cause__
-        return " <- ".join(texts)
+        return causes(error)
     raise AssertionError(f"{registration_id} was not refused but {result.status}")
 
 

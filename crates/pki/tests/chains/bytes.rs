@@ -3,7 +3,10 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
-use provost_pki::{Certificate, CertificateError, CertificateInfo, MAX_CERTIFICATE_BYTES};
+use provost_pki::{
+    Certificate, CertificateError, CertificateInfo, MAX_CERTIFICATE_BYTES, MAX_PRESENTED_CERTIFICATES,
+    PresentedChain,
+};
 
 use crate::fixture::Spec;
 use crate::openssl::Openssl;
@@ -182,5 +185,28 @@ proptest! {
         if let Ok(certificate) = Certificate::from_der(&der) {
             prop_assert!(provost_pki::verify_signature(&certificate, root).is_err());
         }
+    }
+}
+
+#[test]
+fn a_pem_file_is_a_chain_in_its_order() {
+    let text: String = SAMPLES.iter().map(Certificate::to_pem).collect();
+    let chain = PresentedChain::from_pem(&text).unwrap();
+    assert!(chain.iter().eq(SAMPLES.iter()));
+
+    let many = SAMPLES[0].to_pem().repeat(MAX_PRESENTED_CERTIFICATES + 1);
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for (text, expected) in [
+        (String::new(), CertificateError::Empty),
+        (format!("{text}{key}"), CertificateError::PrivateKey),
+        (
+            many,
+            CertificateError::TooMany {
+                count: MAX_PRESENTED_CERTIFICATES + 1,
+                limit: MAX_PRESENTED_CERTIFICATES,
+            },
+        ),
+    ] {
+        assert_eq!(PresentedChain::from_pem(&text).unwrap_err(), expected);
     }
 }

@@ -1,5 +1,5 @@
 use provost_pki::issue::KeyPair;
-use provost_pki::{ChainError, ChainWalk, SignatureMemo, verify_chain};
+use provost_pki::{ChainError, ChainWalk, MAX_SIGNATURES, SignatureMemo, verify_chain};
 
 use crate::fixture::{DAY, NOW, Spec, presented, verdict};
 
@@ -76,7 +76,7 @@ fn a_renewed_ca_with_the_same_key_stands_at_the_same_level() {
         .iter()
         .map(|issuer| (&issuer.certificate, issuer.registered))
         .collect();
-    assert_eq!(found, [(&new.certificate, true), (&old.certificate, false)]);
+    assert_eq!(found, [(&old.certificate, false), (&new.certificate, true)]);
     // The root is one certificate, though both lead to it.
     assert_eq!(walk.ascend(&[root.certificate]).unwrap().len(), 1);
 
@@ -144,4 +144,32 @@ fn a_walk_remembers_what_registered_cas_signed_and_no_leaf() {
         verdict(&verify_chain(&sent, &anchors, &memo, NOW.after(2 * DAY))),
         "expired"
     );
+}
+
+/// Operators give every line's CA the same name. More of them than signatures are verified for one
+/// leaf must not hide the right one, nor what is above it.
+#[test]
+fn the_right_one_of_many_cas_of_one_name_is_found() {
+    let root = Spec::ca("root").root();
+    let lines: Vec<_> = (0..3 * MAX_SIGNATURES)
+        .map(|_| Spec::ca("line").under(&root))
+        .collect();
+    let roots: Vec<_> = (0..MAX_SIGNATURES).map(|_| Spec::ca("root").root()).collect();
+    let registered: Vec<_> = roots
+        .iter()
+        .chain(&lines)
+        .chain([&root])
+        .map(|made| made.certificate.clone())
+        .collect();
+    for line in [&lines[0], &lines[MAX_SIGNATURES], &lines[3 * MAX_SIGNATURES - 1]] {
+        let leaf = Spec::client("device").under(line);
+        let chain = presented(&[&leaf.certificate, &line.certificate]);
+        let memo = SignatureMemo::default();
+        let mut walk = ChainWalk::start(&chain, &memo, NOW).unwrap();
+        let level = walk.ascend(&registered).unwrap();
+        assert_eq!(level.len(), 1);
+        assert_eq!(level[0].certificate, line.certificate);
+        let level = walk.ascend(&registered).unwrap();
+        assert_eq!(level[0].certificate, root.certificate);
+    }
 }

@@ -1,8 +1,8 @@
 use provost_model::{CertificateDer, CertificateName, ProvisioningStatus};
-use provost_pki::{Certificate, ChainError, ChainWalk, Issuer, VerifiedChain};
+use provost_pki::{Certificate, ChainError, ChainWalk, Issuer, PresentedChain, VerifiedChain};
 use provost_store::GroupAnchor;
 
-use super::{Anchor, AnchorKind, Judge, Match, Proof, Refusal, Snapshot, Step, Stop};
+use super::{AnchorKind, Judge, Match, Proof, Refusal, Snapshot, Step, Stop};
 
 /// A registered certificate that may be the next issuer.
 struct Candidate {
@@ -10,7 +10,7 @@ struct Candidate {
     /// Groups it is a signing certificate of.
     signer_of: Vec<GroupAnchor>,
     /// Verified CA certificates of the instance that are it, under one name or several.
-    authorities: Vec<Anchor>,
+    authorities: Vec<CertificateName>,
 }
 
 /// A group that matches at a level.
@@ -18,7 +18,20 @@ struct Hit {
     group: GroupAnchor,
     by: AnchorKind,
     issuer: Issuer,
-    anchor: Option<Anchor>,
+}
+
+/// Which groups a climb stops at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Any,
+    Disabled,
+}
+
+/// A climb that came to a group.
+struct Climbed<'a> {
+    walk: ChainWalk<'a>,
+    hit: Hit,
+    seen: Seen,
 }
 
 /// What the walk has seen that tells one refusal from another.
@@ -29,24 +42,59 @@ struct Seen {
 }
 
 impl<S: Snapshot> Judge<'_, S> {
-    /// Walks from the leaf's issuer upward; the first level with a group decides.
+    /// The group of a chain: a disabled one anywhere along it, else the one at the first level above
+    /// the leaf that has any.
     pub(super) fn group_of_chain(&mut self) -> Result<Match, Stop> {
         // Copied out of the claim, so that the walk does not borrow the judge.
-        let (claim, rules) = (self.claim, self.rules);
+        let claim = self.claim;
         self.named_chain()?;
         let chain = claim.chain.ok_or(Refusal::NoProof)?;
-        let mut walk = ChainWalk::start(chain, rules.memo, claim.at).map_err(Self::chain_refusal)?;
+        if let Some(climbed) = self.disabled_along(chain)? {
+            return self.match_of(climbed);
+        }
+        let climbed = self.climb(chain, Wanted::Any)?;
+        self.match_of(climbed)
+    }
+
+    /// A certificate of a disabled entry is refused wherever it stands in a chain
+    /// (certificate-management.md ): also above a group that is enabled.
+    fn disabled_along<'c>(&mut self, chain: &'c PresentedChain) -> Result<Option<Climbed<'c>>, Stop>
+    where
+        Self: 'c,
+    {
+        if !self.snapshot.has_disabled_groups().map_err(Stop::Store)? {
+            return Ok(None);
+        }
+        let steps_before = self.trace.steps().len();
+        match self.climb(chain, Wanted::Disabled) {
+            Ok(climbed) => Ok(Some(climbed)),
+            Err(Stop::Refused(_)) => {
+                // The climb that follows takes the same steps and says where the chain ends.
+                self.trace.truncate(steps_before);
+                Ok(None)
+            }
+            Err(store) => Err(store),
+        }
+    }
+
+    /// Walks from the leaf's issuer upward to the first level with a wanted group.
+    fn climb<'c>(&mut self, chain: &'c PresentedChain, wanted: Wanted) -> Result<Climbed<'c>, Stop>
+    where
+        Self: 'c,
+    {
+        let (memo, at) = (self.rules.memo, self.claim.at);
+        let mut walk = ChainWalk::start(chain, memo, at).map_err(Self::chain_refusal)?;
         let mut seen = Seen::default();
         for height in 1.. {
             let candidates = self.candidates(&walk, &mut seen)?;
-            let issuers = Self::climb(&mut walk, &candidates)
+            let issuers = Self::ascend(&mut walk, &candidates)
                 .map_err(|error| Self::end_of_chain(error, height, &seen))?;
             self.trace.push(Step::Level {
                 height,
                 issuers: issuers.iter().map(|issuer| issuer.certificate.clone()).collect(),
             });
-            if let Some(hit) = self.hits(&candidates, &issuers)? {
-                return self.match_of(walk, hit, seen);
+            if let Some(hit) = self.hit(&candidates, &issuers, wanted)? {
+                return Ok(Climbed { walk, hit, seen });
             }
         }
         Err(Refusal::NoEntry.into())
@@ -74,18 +122,16 @@ impl<S: Snapshot> Judge<'_, S> {
                 }
                 seen.verified = true;
                 if let Some(certificate) = self.parsed(&authority.certificate) {
-                    let anchor = Anchor {
-                        name: authority.name,
-                        etag: authority.etag,
-                    };
-                    candidate(&mut candidates, certificate).authorities.push(anchor);
+                    candidate(&mut candidates, certificate)
+                        .authorities
+                        .push(authority.name);
                 }
             }
         }
         Ok(candidates)
     }
 
-    fn climb(walk: &mut ChainWalk<'_>, candidates: &[Candidate]) -> Result<Vec<Issuer>, ChainError> {
+    fn ascend(walk: &mut ChainWalk<'_>, candidates: &[Candidate]) -> Result<Vec<Issuer>, ChainError> {
         let registered: Vec<Certificate> = candidates
             .iter()
             .map(|candidate| candidate.certificate.clone())
@@ -93,8 +139,13 @@ impl<S: Snapshot> Judge<'_, S> {
         walk.ascend(&registered)
     }
 
-    /// Of the groups that match at this level: a disabled one, else the oldest.
-    fn hits(&mut self, candidates: &[Candidate], issuers: &[Issuer]) -> Result<Option<Hit>, Stop> {
+    /// Of the wanted groups that match at this level: a disabled one, else the oldest.
+    fn hit(
+        &mut self,
+        candidates: &[Candidate],
+        issuers: &[Issuer],
+        wanted: Wanted,
+    ) -> Result<Option<Hit>, Stop> {
         let mut hits: Vec<Hit> = Vec::new();
         for issuer in issuers.iter().filter(|issuer| issuer.registered) {
             let same = candidates
@@ -105,21 +156,20 @@ impl<S: Snapshot> Judge<'_, S> {
                     group: group.clone(),
                     by: AnchorKind::SigningCertificate,
                     issuer: issuer.clone(),
-                    anchor: None,
                 }));
-                for anchor in &candidate.authorities {
-                    let groups = self
-                        .snapshot
-                        .groups_by_authority(&anchor.name)
-                        .map_err(Stop::Store)?;
+                for name in &candidate.authorities {
+                    let groups = self.snapshot.groups_by_authority(name).map_err(Stop::Store)?;
                     hits.extend(groups.into_iter().map(|group| Hit {
                         group,
-                        by: AnchorKind::CaReference(anchor.name.clone()),
+                        by: AnchorKind::CaReference(name.clone()),
                         issuer: issuer.clone(),
-                        anchor: Some(anchor.clone()),
                     }));
                 }
             }
+        }
+        let is_disabled = |hit: &Hit| hit.group.status == ProvisioningStatus::Disabled;
+        if wanted == Wanted::Disabled && !hits.iter().any(is_disabled) {
+            return Ok(None);
         }
         for hit in &hits {
             self.trace.push(Step::Group {
@@ -141,20 +191,18 @@ impl<S: Snapshot> Judge<'_, S> {
         }))
     }
 
-    fn match_of(&mut self, mut walk: ChainWalk<'_>, hit: Hit, mut seen: Seen) -> Result<Match, Stop> {
+    fn match_of(&mut self, climbed: Climbed<'_>) -> Result<Match, Stop> {
+        let Climbed {
+            mut walk,
+            hit,
+            mut seen,
+        } = climbed;
         let mut chain = walk.chain_to(&hit.issuer).map_err(Self::chain_refusal)?;
-        let mut anchors: Vec<Anchor> = hit.anchor.into_iter().collect();
         if hit.by == AnchorKind::SigningCertificate && self.rules.signing_certificates_need_verified_ca {
-            let (longer, anchor) = self.above_signer(&mut walk, &chain, &mut seen)?;
-            chain = longer;
-            anchors.push(anchor);
+            chain = self.above_signer(&mut walk, &chain, &mut seen)?;
         }
         let entry = self.decided(&hit.group.group_key)?;
-        Ok(Match {
-            entry,
-            proof: Proof::Chain(chain),
-            anchors,
-        })
+        Ok(Match::new(entry, Proof::Chain(chain), self.claim.chain))
     }
 
     /// Goes on from a signing certificate to a verified CA certificate of the instance, which may be
@@ -164,7 +212,7 @@ impl<S: Snapshot> Judge<'_, S> {
         walk: &mut ChainWalk<'_>,
         to_signer: &VerifiedChain,
         seen: &mut Seen,
-    ) -> Result<(VerifiedChain, Anchor), Stop> {
+    ) -> Result<VerifiedChain, Stop> {
         let signer = to_signer.anchor();
         let subject = signer.subject_hash();
         let own = self.snapshot.authorities(&subject).map_err(Stop::Store)?;
@@ -172,17 +220,13 @@ impl<S: Snapshot> Judge<'_, S> {
             .into_iter()
             .find(|authority| authority.is_verified && authority.certificate.0 == signer.der())
         {
-            let authority = Some(same.name.clone());
+            let authority = Some(same.name);
             self.trace.push(Step::AboveSigner { authority });
-            let anchor = Anchor {
-                name: same.name,
-                etag: same.etag,
-            };
-            return Ok((to_signer.clone(), anchor));
+            return Ok(to_signer.clone());
         }
         loop {
             let candidates = self.candidates(walk, seen)?;
-            let Ok(issuers) = Self::climb(walk, &candidates) else {
+            let Ok(issuers) = Self::ascend(walk, &candidates) else {
                 self.trace.push(Step::AboveSigner { authority: None });
                 return Err(Refusal::AuthorityMissing {
                     issuer: Some(signer.clone()),
@@ -190,15 +234,15 @@ impl<S: Snapshot> Judge<'_, S> {
                 .into());
             };
             for issuer in issuers.iter().filter(|issuer| issuer.registered) {
-                let anchor = candidates
+                let authority = candidates
                     .iter()
                     .filter(|candidate| candidate.certificate == issuer.certificate)
                     .find_map(|candidate| candidate.authorities.first());
                 let path = walk.chain_to(issuer).map_err(Self::chain_refusal)?;
-                if let Some(anchor) = anchor.filter(|_| path.issuers().contains(signer)) {
-                    let authority = Some(anchor.name.clone());
+                if let Some(name) = authority.filter(|_| path.issuers().contains(signer)) {
+                    let authority = Some(name.clone());
                     self.trace.push(Step::AboveSigner { authority });
-                    return Ok((path, anchor.clone()));
+                    return Ok(path);
                 }
             }
         }

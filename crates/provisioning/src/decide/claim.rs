@@ -1,10 +1,11 @@
 use provost_attestation::sas::{CLOCK_SKEW, VerifiedSas};
 use provost_attestation::x509::PinnedLeaf;
 use provost_model::{
-    CertificateName, DeviceId, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, Etag,
-    IdScope, IndividualEnrollment, KeyPair, RegistrationId, Timestamp,
+    DeviceId, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, IdScope,
+    IndividualEnrollment, KeyPair, ProvisioningStatus, RegistrationId, Timestamp,
 };
 use provost_pki::{Certificate, PresentedChain, VerifiedChain};
+use provost_store::DisabledHolder;
 
 /// Who a device says it is and what it shows for it.
 #[derive(Debug, Clone, Copy)]
@@ -109,15 +110,6 @@ impl Proof {
     }
 }
 
-/// The CA certificate of the instance a path rests on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Anchor {
-    /// Its name.
-    pub name: CertificateName,
-    /// Its state when it was looked at.
-    pub etag: Etag,
-}
-
 /// An entry and a genuine proof for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
@@ -125,6 +117,40 @@ pub struct Match {
     pub entry: Entry,
     /// The proof.
     pub proof: Proof,
-    /// The CA certificates of the instance the proof rests on.
-    pub anchors: Vec<Anchor>,
+    /// SHA-256 thumbprints of the certificates no disabled entry may hold: those of the path and
+    /// those the device sent with it; of a pinned leaf itself alone.
+    pub certificates: Vec<[u8; 32]>,
+    /// The disabled entry that holds one of them.
+    pub blocked_by: Option<DisabledHolder>,
+}
+
+impl Match {
+    pub(super) fn new(entry: Entry, proof: Proof, presented: Option<&PresentedChain>) -> Self {
+        let mut certificates: Vec<[u8; 32]> = Vec::new();
+        let mut add = |certificate: &Certificate| {
+            let thumbprint = *certificate.sha256_thumbprint().as_bytes();
+            if !certificates.contains(&thumbprint) {
+                certificates.push(thumbprint);
+            }
+        };
+        proof.leaf().into_iter().for_each(&mut add);
+        if let Proof::Chain(chain) = &proof {
+            chain.issuers().iter().for_each(&mut add);
+            presented
+                .into_iter()
+                .flat_map(PresentedChain::iter)
+                .for_each(&mut add);
+        }
+        Self {
+            entry,
+            proof,
+            certificates,
+            blocked_by: None,
+        }
+    }
+
+    /// Whether the run ends with the outcome `disabled`.
+    pub fn is_disabled(&self) -> bool {
+        self.entry.settings().status == ProvisioningStatus::Disabled || self.blocked_by.is_some()
+    }
 }

@@ -3,7 +3,7 @@ use provost_attestation::x509::{check_registration_id, verify_registered};
 use provost_model::{CertificateName, IndividualEnrollment, IndividualMechanism, Slots};
 use provost_pki::{Certificate, PresentedChain, verify_chain};
 
-use super::{Anchor, Entry, Judge, Match, Proof, Refusal, Snapshot, Step, Stop};
+use super::{Entry, Judge, Match, Proof, Refusal, Snapshot, Step, Stop};
 
 /// The policy name devices put into a token (dps-device-api.md 5.2).
 const DEVICE_POLICY: &str = "registration";
@@ -11,25 +11,21 @@ const DEVICE_POLICY: &str = "registration";
 impl<S: Snapshot> Judge<'_, S> {
     /// The device's own enrollment decides alone.
     pub(super) fn individual(&mut self, entry: IndividualEnrollment) -> Result<Match, Stop> {
-        let (proof, anchors) = match &entry.mechanism {
+        let proof = match &entry.mechanism {
             IndividualMechanism::ClientCertificates(slots) => {
                 let chain = self.named_chain()?;
                 let pinned = verify_registered(chain.leaf(), slots.iter(), self.claim.at)?;
-                (Proof::Pinned(pinned), Vec::new())
+                Proof::Pinned(pinned)
             }
             IndividualMechanism::CaReferences(names) => self.referenced(names)?,
             IndividualMechanism::SymmetricKey(keys) => {
                 let token = self.token()?;
                 let token = token.verify(&[&keys.primary, &keys.secondary], self.claim.at, CLOCK_SKEW)?;
                 let keys = keys.clone();
-                (Proof::Key { token, keys }, Vec::new())
+                Proof::Key { token, keys }
             }
         };
-        Ok(Match {
-            entry: Entry::Individual(entry),
-            proof,
-            anchors,
-        })
+        Ok(Match::new(Entry::Individual(entry), proof, self.claim.chain))
     }
 
     /// The chain, whose leaf must carry the registration ID as its common name
@@ -62,8 +58,8 @@ impl<S: Snapshot> Judge<'_, S> {
     }
 
     /// A path to one of the CA certificates the enrollment names.
-    fn referenced(&mut self, names: &Slots<CertificateName>) -> Result<(Proof, Vec<Anchor>), Stop> {
-        let mut usable: Vec<(Certificate, Anchor)> = Vec::new();
+    fn referenced(&mut self, names: &Slots<CertificateName>) -> Result<Proof, Stop> {
+        let mut anchors: Vec<Certificate> = Vec::new();
         let mut unverified = None;
         for name in names.iter() {
             let Some(authority) = self.snapshot.authority(name).map_err(Stop::Store)? else {
@@ -78,19 +74,9 @@ impl<S: Snapshot> Judge<'_, S> {
                 unverified = Some(authority.name);
                 continue;
             }
-            let anchor = Anchor {
-                name: authority.name,
-                etag: authority.etag,
-            };
-            if let Some(certificate) = self.parsed(&authority.certificate) {
-                usable.push((certificate, anchor));
-            }
+            anchors.extend(self.parsed(&authority.certificate));
         }
         let chain = self.named_chain()?;
-        let anchors: Vec<Certificate> = usable
-            .iter()
-            .map(|(certificate, _)| certificate.clone())
-            .collect();
         let verified = verify_chain(chain, &anchors, self.rules.memo, self.claim.at).map_err(|error| {
             let refusal = Self::chain_refusal(error);
             match (refusal, unverified) {
@@ -98,11 +84,6 @@ impl<S: Snapshot> Judge<'_, S> {
                 (refusal, _) => refusal,
             }
         })?;
-        let used = usable
-            .into_iter()
-            .filter(|(certificate, _)| certificate == verified.anchor())
-            .map(|(_, anchor)| anchor)
-            .collect();
-        Ok((Proof::Chain(verified), used))
+        Ok(Proof::Chain(verified))
     }
 }

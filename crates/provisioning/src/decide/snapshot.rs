@@ -2,7 +2,7 @@ use provost_model::{
     CertificateAuthority, CertificateName, EnrollmentGroup, IndividualEnrollment, ProvisioningStatus,
     RegistrationId, SymmetricKey,
 };
-use provost_store::{GroupAnchor, StoreError};
+use provost_store::{DisabledHolder, GroupAnchor, StoreError};
 
 /// The entries and CA certificates of one instance at one moment.
 ///
@@ -26,6 +26,12 @@ pub trait Snapshot {
 
     /// CA certificates of the instance with this subject.
     fn authorities(&self, subject_hash: &[u8; 32]) -> Result<Vec<CertificateAuthority>, StoreError>;
+
+    /// Whether any group that stands on certificates is disabled.
+    fn has_disabled_groups(&self) -> Result<bool, StoreError>;
+
+    /// A disabled entry that holds one of these certificates, by SHA-256 thumbprint.
+    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError>;
 
     /// A CA certificate of the instance by name.
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError>;

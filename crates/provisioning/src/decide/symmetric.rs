@@ -43,11 +43,7 @@ impl<S: Snapshot> Judge<'_, S> {
             }
         }
         let entry = self.decided(decides.map_or("", String::as_str))?;
-        Ok(Match {
-            entry,
-            proof: Proof::Key { token, keys: derived },
-            anchors: Vec::new(),
-        })
+        Ok(Match::new(entry, Proof::Key { token, keys: derived }, None))
     }
 
     /// Tries the keys derived from a group's keys with the registration ID as written, then in lower

@@ -1,7 +1,8 @@
 use std::fmt;
 
-use provost_model::{CertificateName, ProvisioningStatus};
+use provost_model::{CertificateName, EnrollmentKind, ProvisioningStatus};
 use provost_pki::Certificate;
+use provost_store::DisabledHolder;
 
 /// By what a group was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,11 @@ pub enum Step {
         /// Its ID in lower case.
         key: String,
     },
+    /// A disabled entry holds a certificate of the device.
+    Held {
+        /// Which.
+        by: DisabledHolder,
+    },
     /// The path goes on above the group's signing certificate to a verified CA certificate.
     AboveSigner {
         /// The CA's name; `None` when none was reached.
@@ -75,6 +81,11 @@ pub struct Trace(Vec<Step>);
 impl Trace {
     pub(super) fn push(&mut self, step: Step) {
         self.0.push(step);
+    }
+
+    /// Forgets the steps after these many.
+    pub(super) fn truncate(&mut self, steps: usize) {
+        self.0.truncate(steps);
     }
 
     /// The steps.
@@ -109,6 +120,17 @@ impl fmt::Display for Step {
             }
             Self::SymmetricGroups { tried } => write!(f, "tried {tried} symmetric key groups"),
             Self::Decided { key } => write!(f, "group {key} decides"),
+            Self::Held { by } => {
+                let kind = match by.kind {
+                    EnrollmentKind::Individual => "individual enrollment",
+                    EnrollmentKind::Group => "group",
+                };
+                write!(
+                    f,
+                    "a certificate of the device stands in the disabled {kind} {}",
+                    by.entry_key
+                )
+            }
             Self::AboveSigner {
                 authority: Some(name),
             } => {

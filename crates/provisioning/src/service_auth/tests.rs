@@ -1,7 +1,9 @@
 //! Tokens of the service API and the rights behind them.
 
 use provost_attestation::sas;
-use provost_model::{AccessPolicy, AccessRights, EnrollmentGroupId, IfMatch, PolicyName, PolicyOwner};
+use provost_model::{
+    AccessPolicy, AccessRights, EnrollmentGroupId, IfMatch, PolicyName, PolicyOwner, RegistrationId,
+};
 use provost_wire::dps::service::{EnrollmentInput, GroupInput, parse_bulk_enrollments, parse_bulk_groups};
 
 use super::*;
@@ -46,12 +48,12 @@ async fn reading_enrollments_needs_enrollment_read() {
     let caller = &caller_with(&house, rights).await;
     let (service, page) = (&house.service, PageRequest::default);
     for outcome in [
-        code(service.get_enrollment(caller, id("a")).await),
-        code(service.query_enrollments(caller, page()).await),
-        code(service.reveal_enrollment(caller, id("a")).await),
-        code(service.get_group(caller, group()).await),
-        code(service.query_groups(caller, page()).await),
-        code(service.reveal_group(caller, group()).await),
+        code(service.get_entry(caller, id("a")).await),
+        code(service.query_entries::<RegistrationId>(caller, page()).await),
+        code(service.reveal_entry(caller, id("a")).await),
+        code(service.get_entry(caller, group()).await),
+        code(service.query_entries::<EnrollmentGroupId>(caller, page()).await),
+        code(service.reveal_entry(caller, group()).await),
     ] {
         assert_eq!(outcome, 403_001);
     }
@@ -74,20 +76,24 @@ async fn writing_enrollments_needs_enrollment_write() {
         10,
     );
     for outcome in [
+        code(service.put_entry(caller, &id("a"), entry, IfMatch::Absent).await),
+        code(service.delete_entry(caller, id("a"), IfMatch::Any).await),
         code(
             service
-                .put_enrollment(caller, &id("a"), entry, IfMatch::Absent)
+                .bulk_entries::<RegistrationId>(caller, entries.unwrap())
                 .await,
         ),
-        code(service.delete_enrollment(caller, id("a"), IfMatch::Any).await),
-        code(service.bulk_enrollments(caller, entries.unwrap()).await),
-        code(service.put_group(caller, &group(), body, IfMatch::Absent).await),
-        code(service.delete_group(caller, group(), IfMatch::Any).await),
-        code(service.bulk_groups(caller, groups.unwrap()).await),
+        code(service.put_entry(caller, &group(), body, IfMatch::Absent).await),
+        code(service.delete_entry(caller, group(), IfMatch::Any).await),
+        code(
+            service
+                .bulk_entries::<EnrollmentGroupId>(caller, groups.unwrap())
+                .await,
+        ),
     ] {
         assert_eq!(outcome, 403_001);
     }
-    assert_eq!(code(service.get_group(caller, group()).await), 404_204);
+    assert_eq!(code(service.get_entry(caller, group()).await), 404_204);
 }
 
 /// Operations 13, 14, 15.

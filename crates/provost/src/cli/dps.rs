@@ -6,6 +6,7 @@ mod compute_device_key;
 mod disenroll;
 mod enrollment;
 mod enrollment_group;
+mod entry;
 mod instance;
 mod linked_hub;
 mod quota;
@@ -69,7 +70,7 @@ impl DpsName {
     }
 
     /// Requests to the data plane.
-    fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
+    pub(super) fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
         context.locator.client(&self.instance(context)?, DATA_API_VERSION)
     }
 

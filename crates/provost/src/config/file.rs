@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_model::Retention;
-use provost_provisioning::Quotas;
+use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
 /// The configuration file as written, TOML. Unknown keys are refused.
@@ -95,8 +95,20 @@ pub struct DpsSection {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified.
     pub require_proof_of_possession: bool,
+    /// What is kept of refusals.
+    pub refusals: RefusalsSection,
     /// How much there may be of everything.
     pub quotas: QuotasSection,
+}
+
+/// `[dps.refusals]`
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RefusalsSection {
+    /// Hours kept.
+    pub keep_hours: Option<u64>,
+    /// The most kept; 0 keeps none.
+    pub keep_count: Option<usize>,
 }
 
 /// `[dps.quotas]`, see [`Quotas`].
@@ -160,6 +172,21 @@ impl ConfigFile {
     }
 }
 
+impl RefusalsSection {
+    /// The retention with defaults filled in.
+    pub(super) fn retention(self) -> RefusalRetention {
+        let default = RefusalRetention::default();
+        RefusalRetention {
+            age: self.keep_hours.map_or(default.age, hours),
+            count: self.keep_count.unwrap_or(default.count),
+        }
+    }
+}
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(3600))
+}
+
 impl TelemetrySection {
     /// The retention with defaults filled in.
     pub(super) fn retention(&self) -> Retention {
@@ -168,9 +195,7 @@ impl TelemetrySection {
             bytes: self
                 .retention_mebibytes
                 .map_or(default.bytes, |size| size.saturating_mul(1024 * 1024)),
-            age: self.retention_hours.map_or(default.age, |hours| {
-                Duration::from_secs(hours.saturating_mul(3600))
-            }),
+            age: self.retention_hours.map_or(default.age, hours),
         }
     }
 }

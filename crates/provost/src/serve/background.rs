@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use provost_hub::HubService;
 use provost_model::HostName;
+use provost_provisioning::ProvisioningService;
 use provost_store::{ReadTx, Store, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
@@ -22,19 +23,31 @@ const IDENTITY_LOOK: Duration = Duration::from_secs(2);
 const HUBS_LOOK: Duration = Duration::from_secs(1);
 /// How often our own server certificate is looked at for renewal.
 const RENEWAL_LOOK: Duration = Duration::from_hours(12);
+/// How often refusals go from memory to disk.
+const REFUSALS_FLUSH: Duration = Duration::from_secs(1);
 /// How often old changes are forgotten, and how old they are then.
 const CHANGES_KEPT: Duration = Duration::from_hours(1);
 
+/// What works in the background.
+pub(super) struct Workers<'a> {
+    pub(super) config: &'a Config,
+    pub(super) tls: &'a TlsMaterial,
+    pub(super) hub: &'a HubService,
+    pub(super) dps: &'a ProvisioningService,
+    pub(super) store: &'a Store,
+    pub(super) ambient: &'a Ambient,
+}
+
 /// Spawns everything; all of it ends when `shutdown` is requested.
-pub(super) fn start(
-    config: &Config,
-    tls: &TlsMaterial,
-    hub: HubService,
-    store: &Store,
-    ambient: &Ambient,
-    shutdown: &Shutdown,
-    tasks: &mut JoinSet<()>,
-) {
+pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut JoinSet<()>) {
+    let Workers {
+        config,
+        tls,
+        hub,
+        dps,
+        store,
+        ambient,
+    } = *workers;
     spawn(tasks, shutdown, {
         let hub = hub.clone();
         async move { hub.follow_changes().await }
@@ -43,7 +56,11 @@ pub(super) fn start(
         let hub = hub.clone();
         async move { hub.keep_activity().await }
     });
-    spawn(tasks, shutdown, async move { hub.trim_telemetry().await });
+    spawn(tasks, shutdown, {
+        let hub = hub.clone();
+        async move { hub.trim_telemetry().await }
+    });
+    spawn(tasks, shutdown, keep_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
     if tls.root.is_some() {
         spawn(
@@ -108,6 +125,19 @@ async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
         };
         if let Err(error) = prepared {
             warn!(error = &*error, "cannot renew the server certificate");
+        }
+    }
+}
+
+async fn keep_refusals(dps: ProvisioningService) {
+    let mut ticks = every(REFUSALS_FLUSH);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = dps.flush_refusals().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot store why devices were refused"
+            );
         }
     }
 }

@@ -125,6 +125,7 @@ mod tests {
             operation_key: Secret::new(vec![7; 32]),
             etag: Etag::from_text("AAAAAAAADGk="),
             created_at: Timestamp::default(),
+            trust_version: 0,
         };
         let hubs = [LinkedHub {
             hub: HubName::parse("hub1").unwrap(),

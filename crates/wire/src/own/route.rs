@@ -25,6 +25,8 @@ pub enum OwnOperation {
     Health,
     /// Make an admin token.
     CreateAdminToken,
+    /// Say what became or would become of a device.
+    Explain,
     /// All hubs.
     ListHubs,
     /// Make a hub.
@@ -68,6 +70,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
         },
         [word] if is(word, "adminTokens") => match method {
             "POST" => Routed::To(OwnOperation::CreateAdminToken),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word] if is(word, "explain") => match method {
+            "POST" => Routed::To(OwnOperation::Explain),
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "hubs") => match method {
@@ -158,6 +164,7 @@ mod tests {
         };
         for (method, path, expected) in [
             ("GET", "/provost/health", Op::Health),
+            ("POST", "/provost/explain", Op::Explain),
             ("GET", "/provost/hubs/", Op::ListHubs),
             ("POST", "/provost/hubs", Op::AddHub),
             (

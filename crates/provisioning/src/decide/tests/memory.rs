@@ -9,7 +9,7 @@ use provost_model::{
     ProvisioningStatus, RegistrationId, Slots, SymmetricKey, Timestamp,
 };
 use provost_pki::{Certificate, PresentedChain, SignatureMemo};
-use provost_store::{GroupAnchor, StoreError};
+use provost_store::{DisabledHolder, GroupAnchor, StoreError};
 
 use crate::decide::{Claim, Decision, Judgement, Rules, Snapshot, decide};
 use crate::fixture::{Made, NOW, id, keys, settings};
@@ -163,6 +163,46 @@ impl Snapshot for Memory {
         Ok(self.authorities.iter().filter(wanted).cloned().collect())
     }
 
+    fn has_disabled_groups(&self) -> Result<bool, StoreError> {
+        let is_disabled =
+            |group: &EnrollmentGroup| group.mechanism.is_x509() && group.settings.status == Disabled;
+        Ok(self.groups.iter().any(is_disabled))
+    }
+
+    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
+        let holds = |slots: &Slots<CertificateDer>| {
+            slots.iter().any(|der| {
+                let certificate = Certificate::from_der(&der.0).unwrap();
+                thumbprints.contains(certificate.sha256_thumbprint().as_bytes())
+            })
+        };
+        let individuals = self
+            .individuals
+            .iter()
+            .filter_map(|entry| match &entry.mechanism {
+                IndividualMechanism::ClientCertificates(slots) => Some((
+                    EnrollmentKind::Individual,
+                    entry.registration_id.key(),
+                    slots,
+                    &entry.settings,
+                )),
+                _ => None,
+            });
+        let groups = self.groups.iter().filter_map(|group| match &group.mechanism {
+            GroupMechanism::SigningCertificates(slots) => {
+                Some((EnrollmentKind::Group, group.id.key(), slots, &group.settings))
+            }
+            _ => None,
+        });
+        let holder = individuals
+            .chain(groups)
+            .find(|(_, _, slots, settings)| settings.status == Disabled && holds(slots));
+        Ok(holder.map(|(kind, key, ..)| DisabledHolder {
+            kind,
+            entry_key: key.to_owned(),
+        }))
+    }
+
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {
         Ok(self
             .authorities
@@ -224,9 +264,13 @@ pub(super) fn token(name: &str, key: &SymmetricKey) -> String {
     )
 }
 
-/// The decision in words: `admitted g1`, `disabled press-1`, or the reason of the refusal.
+/// The decision in words: `admitted g1`, `disabled press-1`, `held by g2`, or the reason of the
+/// refusal.
 pub(super) fn outcome(judgement: &Judgement) -> String {
     match &judgement.decision {
+        Decision::Disabled(found) if found.blocked_by.is_some() => {
+            format!("held by {}", found.blocked_by.as_ref().unwrap().entry_key)
+        }
         Decision::Admitted(found) => format!("admitted {}", found.entry.key()),
         Decision::Disabled(found) => format!("disabled {}", found.entry.key()),
         Decision::Refused(refusal) => refusal.reason().to_owned(),

@@ -4,7 +4,8 @@ use provost_model::SymmetricKey;
 use serde_json::{Value, json};
 
 use super::DpsName;
-use super::enrollment_group::group_path;
+use super::enrollment_group::GroupId;
+use super::entry::EntryId;
 use crate::cli::input::key;
 use crate::cli::{Context, Failure};
 use crate::client::ClientError;
@@ -36,7 +37,7 @@ impl ComputeArguments {
             (Some(key), _) => key,
             (None, Some(group_id)) => {
                 let mut client = self.dps.client(context)?;
-                let path = format!("{}/attestationmechanism", group_path(&group_id));
+                let path = format!("{}/attestationmechanism", GroupId::path_of(&group_id));
                 let mechanism = client.post(&path, &json!({}), None).await?;
                 primary_key(&mechanism)?
             }

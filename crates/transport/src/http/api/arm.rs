@@ -1,7 +1,7 @@
 //! The management plane (dps-service-api.md 4), reached with an admin token.
 
 use provost_model::{AuthorityOwner, DpsName};
-use provost_provisioning::{AdminCaller, AuthorityUpload, Noun, ProvisioningError, ShownAuthority};
+use provost_provisioning::{AdminCaller, AuthorityUpload, ProvisioningError, ShownAuthority};
 use provost_wire::arm::{
     ArmError, ArmOperation, ArmRoute, ArmScope, CertificateUpload, CertificateView, InstanceView,
     certificate, instance, key_entry, list, parse_verification,
@@ -18,7 +18,7 @@ const LOCATION: &str = "local";
 
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ArmRoute) -> Answer {
-    match perform(parts, call, &route).await {
+    match perform(parts, call, route).await {
         Ok(answer) => answer,
         Err(Failure::Service(error)) => {
             log(call, error.kind(), error.code(), &error);
@@ -64,32 +64,55 @@ fn word(error: &ProvisioningError) -> &'static str {
     }
 }
 
-async fn perform(parts: &ApiParts, call: &Call, route: &ArmRoute) -> Result<Answer, Failure> {
-    let admin = parts
-        .dps
-        .authenticate_admin(Some(call.authorization()).filter(|text| !text.is_empty()))
-        .await?;
+/// Proves the caller before anything else is read.
+async fn perform(parts: &ApiParts, call: &Call, route: ArmRoute) -> Result<Answer, Failure> {
+    let credential = Some(call.authorization()).filter(|text| !text.is_empty());
+    let admin = parts.dps.authenticate_admin(credential).await?;
     let request = Request {
         parts,
         call,
         admin: &admin,
         scope: &route.scope,
     };
-    match &route.operation {
+    operate(&request, route.operation).await
+}
+
+async fn operate(request: &Request<'_>, operation: ArmOperation) -> Result<Answer, Failure> {
+    let (dps, call, admin) = (&request.parts.dps, request.call, request.admin);
+    match operation {
         ArmOperation::ListInstances => request.instances().await,
-        ArmOperation::GetInstance(dps) => Ok(value(&request.instance(dps.clone()).await?)),
+        ArmOperation::GetInstance(name) => Ok(value(&request.instance(name).await?)),
         ArmOperation::ListKeys(owner) => {
-            let policies = parts.dps.reveal_policies(&admin, owner.clone(), None).await?;
+            let policies = dps.reveal_policies(admin, owner, None).await?;
             Ok(value(&list(policies.iter().map(key_entry).collect())))
         }
         ArmOperation::ListKey(owner, name) => {
-            let policies = parts
-                .dps
-                .reveal_policies(&admin, owner.clone(), Some(name.clone()))
-                .await?;
+            let policies = dps.reveal_policies(admin, owner, Some(name)).await?;
             Ok(value(&policies.first().map(key_entry).unwrap_or_default()))
         }
-        certificates => request.certificates(certificates).await,
+        ArmOperation::ListCertificates(owner) => request.certificates(&owner).await,
+        ArmOperation::GetCertificate(owner, name) => {
+            let shown = dps.get_authority(admin, owner.clone(), name).await?;
+            Ok(value(&request.certificate(&owner, &shown, false)))
+        }
+        ArmOperation::PutCertificate(owner, name) => {
+            let upload = request.upload()?;
+            let shown = dps.put_authority(admin, owner.clone(), name, upload, call.if_match());
+            Ok(value(&request.certificate(&owner, &shown.await?, false)))
+        }
+        ArmOperation::DeleteCertificate(owner, name) => {
+            dps.delete_authority(admin, owner, name, call.if_match()).await?;
+            Ok(Answer::no_content())
+        }
+        ArmOperation::GenerateVerificationCode(owner, name) => {
+            let shown = dps.generate_verification_code(admin, owner.clone(), name, call.if_match());
+            Ok(value(&request.certificate(&owner, &shown.await?, true)))
+        }
+        ArmOperation::VerifyCertificate(owner, name) => {
+            let text = parse_verification(&call.body)?;
+            let shown = dps.verify_authority(admin, owner.clone(), name, &text, call.if_match());
+            Ok(value(&request.certificate(&owner, &shown.await?, false)))
+        }
     }
 }
 
@@ -121,52 +144,18 @@ impl Request<'_> {
         }))
     }
 
-    async fn certificates(&self, operation: &ArmOperation) -> Result<Answer, Failure> {
-        let (dps, call, admin) = (&self.parts.dps, self.call, self.admin);
-        match operation {
-            ArmOperation::ListCertificates(owner) => {
-                let shown = dps.list_authorities(admin, owner.clone()).await?;
-                let all = shown
-                    .iter()
-                    .map(|one| self.certificate(owner, one, false))
-                    .collect();
-                Ok(value(&list(all)))
-            }
-            ArmOperation::GetCertificate(owner, name) => {
-                let shown = dps.get_authority(admin, owner.clone(), name.clone()).await?;
-                Ok(value(&self.certificate(owner, &shown, false)))
-            }
-            ArmOperation::PutCertificate(owner, name) => {
-                let upload = CertificateUpload::parse(&call.body)?;
-                let upload = AuthorityUpload {
-                    text: upload.certificate,
-                    is_verified: Some(upload.is_verified),
-                };
-                let shown = dps
-                    .put_authority(admin, owner.clone(), name.clone(), upload, call.if_match())
-                    .await?;
-                Ok(value(&self.certificate(owner, &shown, false)))
-            }
-            ArmOperation::DeleteCertificate(owner, name) => {
-                dps.delete_authority(admin, owner.clone(), name.clone(), call.if_match())
-                    .await?;
-                Ok(Answer::no_content())
-            }
-            ArmOperation::GenerateVerificationCode(owner, name) => {
-                let shown = dps
-                    .generate_verification_code(admin, owner.clone(), name.clone(), call.if_match())
-                    .await?;
-                Ok(value(&self.certificate(owner, &shown, true)))
-            }
-            ArmOperation::VerifyCertificate(owner, name) => {
-                let text = parse_verification(&call.body)?;
-                let shown = dps
-                    .verify_authority(admin, owner.clone(), name.clone(), &text, call.if_match())
-                    .await?;
-                Ok(value(&self.certificate(owner, &shown, false)))
-            }
-            _ => Err(Failure::Service(ProvisioningError::NotFound(Noun::Instance))),
-        }
+    async fn certificates(&self, owner: &AuthorityOwner) -> Result<Answer, Failure> {
+        let shown = self.parts.dps.list_authorities(self.admin, owner.clone()).await?;
+        let all = shown.iter().map(|one| self.certificate(owner, one, false));
+        Ok(value(&list(all.collect())))
+    }
+
+    fn upload(&self) -> Result<AuthorityUpload, Failure> {
+        let upload = CertificateUpload::parse(&self.call.body)?;
+        Ok(AuthorityUpload {
+            text: upload.certificate,
+            is_verified: Some(upload.is_verified),
+        })
     }
 
     fn certificate(&self, owner: &AuthorityOwner, shown: &ShownAuthority, show_code: bool) -> Value {

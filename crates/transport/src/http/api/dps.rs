@@ -45,14 +45,19 @@ impl From<BodyError> for Failure {
     }
 }
 
-/// Proves the caller before anything else is read.
-async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+/// Proves the caller.
+pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCaller, ProvisioningError> {
     let credential = ServiceCredential {
         host: &call.host,
         path: &call.path,
         authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
     };
-    let caller = parts.dps.authenticate_service(credential).await?;
+    parts.dps.authenticate_service(credential).await
+}
+
+/// Proves the caller before anything else is read.
+async fn perform(parts: &ApiParts, call: &Call, route: ServiceRoute) -> Result<Answer, Failure> {
+    let caller = caller(parts, call).await?;
     let request = Request {
         parts,
         call,
@@ -67,41 +72,47 @@ async fn operate(request: &Request<'_>, operation: ServiceOperation) -> Result<A
     match operation {
         ServiceOperation::PutEnrollment(id) => {
             let input = EnrollmentInput::parse(&call.body)?;
-            let shown = dps.put_enrollment(caller, &id, input, call.if_match()).await?;
+            let shown = dps.put_entry(caller, &id, input, call.if_match()).await?;
             // Keys are shown here: the CLI reads generated ones from this answer.
             Ok(request.enrollment(&shown, KeyVisibility::Shown))
         }
         ServiceOperation::GetEnrollment(id) => {
-            let shown = dps.get_enrollment(caller, id).await?;
+            let shown = dps.get_entry(caller, id).await?;
             Ok(request.enrollment(&shown, KeyVisibility::Hidden))
         }
         ServiceOperation::DeleteEnrollment(id) => {
-            dps.delete_enrollment(caller, id, call.if_match()).await?;
+            dps.delete_entry(caller, id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
         ServiceOperation::QueryEnrollments => request.query_enrollments().await,
         ServiceOperation::BulkEnrollments => {
             let input = parse_bulk_enrollments(&call.body, dps.quotas().bulk_items)?;
-            Ok(Answer::ok(dps.bulk_enrollments(caller, input).await?.to_json()))
+            Ok(Answer::ok(
+                dps.bulk_entries::<RegistrationId>(caller, input).await?.to_json(),
+            ))
         }
         ServiceOperation::EnrollmentAttestation(id) => request.reveal_enrollment(id).await,
         ServiceOperation::PutGroup(id) => {
             let input = GroupInput::parse(&call.body)?;
-            let shown = dps.put_group(caller, &id, input, call.if_match()).await?;
+            let shown = dps.put_entry(caller, &id, input, call.if_match()).await?;
             Ok(request.group(&shown, KeyVisibility::Shown))
         }
         ServiceOperation::GetGroup(id) => {
-            let shown = dps.get_group(caller, id).await?;
+            let shown = dps.get_entry(caller, id).await?;
             Ok(request.group(&shown, KeyVisibility::Hidden))
         }
         ServiceOperation::DeleteGroup(id) => {
-            dps.delete_group(caller, id, call.if_match()).await?;
+            dps.delete_entry(caller, id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
         ServiceOperation::QueryGroups => request.query_groups().await,
         ServiceOperation::BulkGroups => {
             let input = parse_bulk_groups(&call.body, dps.quotas().bulk_items)?;
-            Ok(Answer::ok(dps.bulk_groups(caller, input).await?.to_json()))
+            Ok(Answer::ok(
+                dps.bulk_entries::<EnrollmentGroupId>(caller, input)
+                    .await?
+                    .to_json(),
+            ))
         }
         ServiceOperation::GroupAttestation(id) => request.reveal_group(id).await,
         ServiceOperation::GetRegistration(id) => request.get_registration(id).await,
@@ -123,30 +134,38 @@ struct Request<'a> {
 impl Request<'_> {
     async fn query_enrollments(&self) -> Result<Answer, Failure> {
         parse_query(&self.call.body)?;
-        let page = self.parts.dps.query_enrollments(self.caller, self.page()).await?;
+        let page = self
+            .parts
+            .dps
+            .query_entries::<RegistrationId>(self.caller, self.page())
+            .await?;
         Ok(listing(page, ITEM_ENROLLMENT, |shown| {
             self.enrollment_value(shown, KeyVisibility::Hidden)
         }))
     }
 
     async fn reveal_enrollment(&self, id: RegistrationId) -> Result<Answer, Failure> {
-        let shown = self.parts.dps.reveal_enrollment(self.caller, id).await?;
-        let mechanism = &shown.enrollment.mechanism;
+        let shown = self.parts.dps.reveal_entry(self.caller, id).await?;
+        let mechanism = &shown.entry.mechanism;
         let attestation = individual_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
         Ok(Answer::ok(attestation.to_json()))
     }
 
     async fn query_groups(&self) -> Result<Answer, Failure> {
         parse_query(&self.call.body)?;
-        let page = self.parts.dps.query_groups(self.caller, self.page()).await?;
+        let page = self
+            .parts
+            .dps
+            .query_entries::<EnrollmentGroupId>(self.caller, self.page())
+            .await?;
         Ok(listing(page, ITEM_ENROLLMENT_GROUP, |shown| {
             self.group_value(shown, KeyVisibility::Hidden)
         }))
     }
 
     async fn reveal_group(&self, id: EnrollmentGroupId) -> Result<Answer, Failure> {
-        let shown = self.parts.dps.reveal_group(self.caller, id).await?;
-        let mechanism = &shown.group.mechanism;
+        let shown = self.parts.dps.reveal_entry(self.caller, id).await?;
+        let mechanism = &shown.entry.mechanism;
         let attestation = group_attestation(mechanism, &shown.certificates, KeyVisibility::Shown);
         Ok(Answer::ok(attestation.to_json()))
     }
@@ -190,7 +209,7 @@ impl Request<'_> {
             RegistrationStateView::for_service(&outcome.record, outcome.assigned_hub.as_ref())
         });
         enrollment(
-            &shown.enrollment,
+            &shown.entry,
             &shown.certificates,
             state.as_ref(),
             &self.view(keys),
@@ -199,16 +218,16 @@ impl Request<'_> {
 
     fn enrollment(&self, shown: &ShownEnrollment, keys: KeyVisibility) -> Answer {
         let answer = Answer::ok(json::to_bytes(&self.enrollment_value(shown, keys)));
-        answer.with_etag(&shown.enrollment.settings.etag)
+        answer.with_etag(&shown.entry.settings.etag)
     }
 
     fn group_value(&self, shown: &ShownGroup, keys: KeyVisibility) -> Value {
-        enrollment_group(&shown.group, &shown.certificates, &self.view(keys))
+        enrollment_group(&shown.entry, &shown.certificates, &self.view(keys))
     }
 
     fn group(&self, shown: &ShownGroup, keys: KeyVisibility) -> Answer {
         let answer = Answer::ok(json::to_bytes(&self.group_value(shown, keys)));
-        answer.with_etag(&shown.group.settings.etag)
+        answer.with_etag(&shown.entry.settings.etag)
     }
 }
 

@@ -1,19 +1,15 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod hubs;
 mod shutting_out;
 
 use provost_hub::HubError;
-use provost_model::{HostName, HubName};
 use provost_provisioning::{AdminCaller, ProvisioningError};
-use provost_wire::own::{
-    AdminTokenInput, AdminTokenView, Health, HubInput, HubView, LinkedHubInput, LinkedHubView, Listing,
-    OwnOperation, TelemetryPage, TelemetryQuery,
-};
+use provost_wire::own::{AdminTokenInput, AdminTokenView, ExplainInput, Health, OwnOperation};
 use provost_wire::{BodyError, json};
 
 use super::ApiParts;
 use super::call::Call;
-use super::hub::caller;
 use super::reply::{Answer, HubShape};
 
 /// Answers one operation.
@@ -51,115 +47,47 @@ impl From<BodyError> for Failure {
 }
 
 async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
-    if let Some(answer) = shutting_out::answer(parts, call, &operation).await {
-        return answer;
-    }
     match operation {
         OwnOperation::Health => Ok(shown(&Health {
             status: "ok".to_owned(),
         })),
-        OwnOperation::ReadTelemetry(hub, query) => telemetry(parts, call, &hub, query).await,
-        administration => {
-            let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
-            let admin = parts.dps.authenticate_admin(authorization).await?;
-            administer(parts, call, &admin, administration).await
-        }
+        OwnOperation::CreateAdminToken => create_token(parts, call).await,
+        OwnOperation::Explain => explain(parts, call).await,
+        OwnOperation::ListHubs => hubs::list(parts, call).await,
+        OwnOperation::AddHub => hubs::add(parts, call).await,
+        OwnOperation::ReadTelemetry(hub, query) => hubs::telemetry(parts, call, &hub, query).await,
+        OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
+        OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
+        OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,
+        OwnOperation::DeleteLinkedHub(dps, hub) => hubs::delete_link(parts, call, dps, hub).await,
+        OwnOperation::GetQuota(dps) => shutting_out::quota(parts, call, &dps).await,
+        OwnOperation::QueryRecords(dps) => shutting_out::query_records(parts, call, &dps).await,
+        OwnOperation::DeleteRecords(dps) => shutting_out::delete_records(parts, call, &dps).await,
+        OwnOperation::BlastRadius(dps) => shutting_out::blast_radius(parts, call, &dps).await,
+        OwnOperation::Disenroll(dps) => shutting_out::disenroll(parts, call, &dps).await,
     }
 }
 
-async fn administer(
-    parts: &ApiParts,
-    call: &Call,
-    admin: &AdminCaller,
-    operation: OwnOperation,
-) -> Result<Answer, Failure> {
-    let dps = &parts.dps;
-    match operation {
-        OwnOperation::CreateAdminToken => {
-            let AdminTokenInput { name } = AdminTokenInput::parse(&call.body)?;
-            let token = dps.create_token(admin, name.clone()).await?;
-            Ok(shown(&AdminTokenView {
-                name,
-                token: token.expose().to_owned(),
-            }))
-        }
-        OwnOperation::ListHubs => {
-            let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
-            Ok(shown(&Listing { value }))
-        }
-        OwnOperation::AddHub => {
-            let input = HubInput::parse(&call.body)?;
-            let host = match input.host {
-                Some(host) => host,
-                None => sub_name(&input.name, &call.host)?,
-            };
-            let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
-            Ok(shown(&HubView::from(&hub)))
-        }
-        OwnOperation::ListLinkedHubs(instance) => {
-            let links = dps.linked_hubs(admin, instance).await?;
-            Ok(shown(&Listing {
-                value: links.iter().map(LinkedHubView::from).collect(),
-            }))
-        }
-        OwnOperation::GetLinkedHub(instance, hub) => {
-            let links = dps.linked_hubs(admin, instance).await?;
-            let link = links
-                .iter()
-                .find(|link| link.hub == hub)
-                .ok_or(HubError::HubNotFound)?;
-            Ok(shown(&LinkedHubView::from(link)))
-        }
-        OwnOperation::PutLinkedHub(instance, hub) => {
-            let input = LinkedHubInput::parse(&call.body)?;
-            let (weight, apply) = (input.allocation_weight, input.apply_allocation_policy);
-            let link = dps.put_linked_hub(admin, instance, hub, weight, apply).await?;
-            Ok(shown(&LinkedHubView::from(&link)))
-        }
-        OwnOperation::DeleteLinkedHub(instance, hub) => {
-            dps.delete_linked_hub(admin, instance, hub).await?;
-            Ok(Answer::no_content())
-        }
-        // These do not take an administrator, or not only one: they are answered before.
-        OwnOperation::Health
-        | OwnOperation::ReadTelemetry(..)
-        | OwnOperation::GetQuota(_)
-        | OwnOperation::QueryRecords(_)
-        | OwnOperation::DeleteRecords(_)
-        | OwnOperation::BlastRadius(_)
-        | OwnOperation::Disenroll(_) => Err(HubError::HubNotFound.into()),
-    }
+/// The administrator whose token the request carries.
+async fn admin(parts: &ApiParts, call: &Call) -> Result<AdminCaller, ProvisioningError> {
+    let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
+    parts.dps.authenticate_admin(authorization).await
 }
 
-/// The host of a hub that was not given one: its name below the server's, which the server
-/// certificate covers.
-fn sub_name(hub: &HubName, host: &str) -> Result<HostName, HubError> {
-    let bare = host.rsplit_once(':').map_or(host, |(bare, _port)| bare);
-    HostName::parse(&format!("{}.{bare}", hub.key()))
-        .map_err(|error| HubError::ArgumentInvalid(error.to_string()))
+async fn create_token(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let AdminTokenInput { name } = AdminTokenInput::parse(&call.body)?;
+    let token = parts.dps.create_token(&admin, name.clone()).await?;
+    Ok(shown(&AdminTokenView {
+        name,
+        token: token.expose().to_owned(),
+    }))
 }
 
-async fn telemetry(
-    parts: &ApiParts,
-    call: &Call,
-    hub: &HubName,
-    query: TelemetryQuery,
-) -> Result<Answer, Failure> {
-    let caller = caller(parts, call).await?;
-    // The token is the hub's of the host; another hub's buffer is not its to read. Back ends know
-    // their hub by its host name, administrators by its name.
-    if caller.hub() != hub && parts.hub.hub_by_host(hub.as_str()).await?.name != *caller.hub() {
-        return Err(HubError::HubNotFound.into());
-    }
-    let after = match query.after {
-        Some(after) => after,
-        None => parts.hub.last_telemetry(&caller).await?,
-    };
-    let messages = parts
-        .hub
-        .read_telemetry(&caller, after, query.limit, query.wait)
-        .await?;
-    Ok(Answer::ok(TelemetryPage::new(&messages, after).to_json()))
+async fn explain(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
+    let caller = super::dps::caller(parts, call).await?;
+    let input = ExplainInput::parse(&call.body)?;
+    Ok(Answer::ok(parts.dps.explain(&caller, input).await?.to_json()))
 }
 
 fn shown<T: serde::Serialize>(value: &T) -> Answer {

@@ -2,42 +2,22 @@
 
 use provost_model::DpsName;
 use provost_provisioning::{
-    Disenroller, Noun, PageRequest, ProvisioningError, RegistrationOutcome, ServiceCaller, ServiceCredential,
+    Disenroller, Noun, PageRequest, ProvisioningError, RegistrationOutcome, ServiceCaller,
 };
 use provost_wire::own::{
-    BlastRadiusInput, DeletedView, DisenrollInput, Listing, OwnOperation, QuotaView, RecordDelete,
-    RecordPage, RecordQuery, RecordView,
+    BlastRadiusInput, DeletedView, DisenrollInput, Listing, QuotaView, RecordDelete, RecordPage, RecordQuery,
+    RecordView,
 };
 
 use super::super::ApiParts;
 use super::super::call::Call;
+use super::super::dps::caller;
 use super::super::reply::Answer;
 use super::{Failure, shown};
 
-/// Answers an operation on an instance; `None` when it is none of these.
-pub(super) async fn answer(
-    parts: &ApiParts,
-    call: &Call,
-    operation: &OwnOperation,
-) -> Option<Result<Answer, Failure>> {
-    Some(match operation {
-        OwnOperation::GetQuota(dps) => quota(parts, call, dps).await,
-        OwnOperation::QueryRecords(dps) => query_records(parts, call, dps).await,
-        OwnOperation::DeleteRecords(dps) => delete_records(parts, call, dps).await,
-        OwnOperation::BlastRadius(dps) => blast_radius(parts, call, dps).await,
-        OwnOperation::Disenroll(dps) => disenroll(parts, call, dps).await,
-        _ => return None,
-    })
-}
-
 /// The holder of a policy of the instance in the address.
 async fn policy(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<ServiceCaller, Failure> {
-    let credential = ServiceCredential {
-        host: &call.host,
-        path: &call.path,
-        authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
-    };
-    let caller = parts.dps.authenticate_service(credential).await?;
+    let caller = caller(parts, call).await?;
     if caller.instance().name == *dps {
         Ok(caller)
     } else {
@@ -45,7 +25,7 @@ async fn policy(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<ServiceC
     }
 }
 
-async fn quota(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
+pub(super) async fn quota(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
     let caller = policy(parts, call, dps).await?;
     let used = parts.dps.quota(&caller).await?.into_iter();
     let value = used.map(|quota| QuotaView {
@@ -58,7 +38,7 @@ async fn quota(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, F
     }))
 }
 
-async fn query_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
+pub(super) async fn query_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
     let caller = policy(parts, call, dps).await?;
     let query = RecordQuery::parse(&call.body)?;
     let page = PageRequest {
@@ -74,7 +54,7 @@ async fn query_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<A
     }))
 }
 
-async fn delete_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
+pub(super) async fn delete_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
     let caller = policy(parts, call, dps).await?;
     let RecordDelete {
         selection,
@@ -94,14 +74,14 @@ async fn delete_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<
     }))
 }
 
-async fn blast_radius(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
+pub(super) async fn blast_radius(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
     let caller = policy(parts, call, dps).await?;
     let input = BlastRadiusInput::parse(&call.body)?;
     Ok(shown(&parts.dps.blast_radius(&caller, input).await?))
 }
 
 /// Policies and administrators: the header says which.
-async fn disenroll(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
+pub(super) async fn disenroll(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
     let header = Some(call.authorization()).filter(|text| !text.is_empty());
     let is_bearer = header.is_some_and(|text| {
         text.trim_start()

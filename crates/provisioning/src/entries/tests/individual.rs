@@ -1,11 +1,12 @@
-use provost_model::{Etag, IndividualMechanism};
+use provost_model::{
+    EnrollmentGroupId, Etag, IfMatch, IndividualEnrollment, IndividualMechanism, RegistrationId,
+};
 use provost_wire::dps::device::RegisterRequest;
-use provost_wire::dps::service::{parse_bulk_enrollments, parse_bulk_groups};
+use provost_wire::dps::service::{EnrollmentInput, parse_bulk_enrollments, parse_bulk_groups};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::ProvisioningOptions;
 use crate::fixture::{House, Made, id};
+use crate::{PageRequest, ProvisioningOptions};
 
 fn input(body: &Value) -> EnrollmentInput {
     EnrollmentInput::parse(body.to_string().as_bytes()).unwrap()
@@ -19,10 +20,8 @@ async fn put(house: &House, input: EnrollmentInput, if_match: &str) -> Result<In
     let id = input.registration_id.clone();
     let put = house
         .service
-        .put_enrollment(&house.caller, &id, input, IfMatch::parse(Some(if_match)));
-    put.await
-        .map(|shown| shown.enrollment)
-        .map_err(|error| error.code())
+        .put_entry(&house.caller, &id, input, IfMatch::parse(Some(if_match)));
+    put.await.map(|shown| shown.entry).map_err(|error| error.code())
 }
 
 #[tokio::test]
@@ -68,7 +67,7 @@ async fn body_must_name_the_entry_of_the_address() {
     let address = id("press-2");
     let put = house
         .service
-        .put_enrollment(&house.caller, &address, symmetric("press-1"), IfMatch::Absent);
+        .put_entry(&house.caller, &address, symmetric("press-1"), IfMatch::Absent);
     assert_eq!(put.await.unwrap_err().code(), 400_004);
 }
 
@@ -78,15 +77,15 @@ async fn delete_ends_the_entry_and_its_absence_is_seen() {
     let house = House::new().await;
     let created = put(&house, symmetric("press-1"), "").await.unwrap();
     let service = &house.service;
-    let delete = |if_match| service.delete_enrollment(&house.caller, id("PRESS-1"), if_match);
+    let delete = |if_match| service.delete_entry(&house.caller, id("PRESS-1"), if_match);
     let old = IfMatch::Tag(Etag::from_text("old"));
     assert_eq!(delete(old).await.unwrap_err().code(), 412_201);
     delete(IfMatch::Tag(created.settings.etag)).await.unwrap();
     assert_eq!(delete(IfMatch::Absent).await.unwrap_err().code(), 404_201);
-    let get = service.get_enrollment(&house.caller, id("press-1")).await;
+    let get = service.get_entry(&house.caller, id("press-1")).await;
     assert_eq!(get.unwrap_err().code(), 404_201);
     let query = service
-        .query_enrollments(&house.caller, PageRequest::default())
+        .query_entries::<RegistrationId>(&house.caller, PageRequest::default())
         .await
         .unwrap();
     assert!(query.items.is_empty());
@@ -100,10 +99,7 @@ async fn get_shows_the_outcome_and_delete_ends_it() {
         "primary": {"certificate": leaf.certificate.to_pem()}}}}});
     house.enroll("press-1", body).await.unwrap();
     let service = &house.service;
-    let shown = service
-        .get_enrollment(&house.caller, id("press-1"))
-        .await
-        .unwrap();
+    let shown = service.get_entry(&house.caller, id("press-1")).await.unwrap();
     assert!(shown.registration.is_none());
     assert_eq!(shown.certificates.primary.unwrap().subject_name, "CN=press-1");
     let caller = service
@@ -114,13 +110,10 @@ async fn get_shows_the_outcome_and_delete_ends_it() {
         .register(&caller, &RegisterRequest::default())
         .await
         .unwrap();
-    let shown = service
-        .get_enrollment(&house.caller, id("press-1"))
-        .await
-        .unwrap();
+    let shown = service.get_entry(&house.caller, id("press-1")).await.unwrap();
     assert!(shown.registration.unwrap().assigned_hub.is_some());
     service
-        .delete_enrollment(&house.caller, id("press-1"), IfMatch::Absent)
+        .delete_entry(&house.caller, id("press-1"), IfMatch::Absent)
         .await
         .unwrap();
     let record = service.get_registration(&house.caller, id("press-1")).await;
@@ -142,13 +135,13 @@ async fn pages_follow_each_other_and_end_without_a_token() {
         };
         let page = house
             .service
-            .query_enrollments(&house.caller, request)
+            .query_entries::<RegistrationId>(&house.caller, request)
             .await
             .unwrap();
         seen.extend(
             page.items
                 .into_iter()
-                .map(|shown| shown.enrollment.registration_id.to_string()),
+                .map(|shown| shown.entry.registration_id.to_string()),
         );
         pages += 1;
         continuation = page.continuation;
@@ -163,11 +156,11 @@ async fn pages_follow_each_other_and_end_without_a_token() {
     };
     let token = house
         .service
-        .query_enrollments(&house.caller, other)
+        .query_entries::<RegistrationId>(&house.caller, other)
         .await
         .unwrap()
         .continuation;
-    let groups = house.service.query_groups(
+    let groups = house.service.query_entries::<EnrollmentGroupId>(
         &house.caller,
         PageRequest {
             max_items: None,
@@ -183,11 +176,11 @@ async fn secrets_are_revealed_with_an_audit_event() {
     put(&house, symmetric("press-1"), "").await.unwrap();
     let shown = house
         .service
-        .reveal_enrollment(&house.caller, id("press-1"))
+        .reveal_entry(&house.caller, id("press-1"))
         .await
         .unwrap();
     assert!(matches!(
-        shown.enrollment.mechanism,
+        shown.entry.mechanism,
         IndividualMechanism::SymmetricKey(_)
     ));
     let events = house
@@ -202,7 +195,7 @@ async fn bulk(house: &House, body: Value) -> Value {
     let input = parse_bulk_enrollments(body.to_string().as_bytes(), 10).unwrap();
     let result = house
         .service
-        .bulk_enrollments(&house.caller, input)
+        .bulk_entries::<RegistrationId>(&house.caller, input)
         .await
         .unwrap();
     serde_json::to_value(result).unwrap()
@@ -231,12 +224,8 @@ async fn bulk_items_stand_each_on_their_own() {
     assert_eq!(bulk("updateIfMatchETag", json!([tagged])).await, [412_201]);
     tagged["etag"] = json!("old");
     assert_eq!(bulk("updateIfMatchETag", json!([tagged])).await, [412_201]);
-    let current = house
-        .service
-        .get_enrollment(&house.caller, id("a"))
-        .await
-        .unwrap();
-    tagged["etag"] = json!(current.enrollment.settings.etag.as_str());
+    let current = house.service.get_entry(&house.caller, id("a")).await.unwrap();
+    tagged["etag"] = json!(current.entry.settings.etag.as_str());
     assert_eq!(bulk("updateIfMatchETag", json!([tagged])).await, [0_u64; 0]);
     assert_eq!(bulk("create", json!([item("d"), item("D")])).await, [400_004]);
     assert_eq!(
@@ -257,6 +246,10 @@ async fn bulk_groups_likewise() {
         {"enrollmentGroupId": "h", "attestation": {"type": "none"}},
     ]});
     let input = parse_bulk_groups(body.to_string().as_bytes(), 10).unwrap();
-    let result = house.service.bulk_groups(&house.caller, input).await.unwrap();
+    let result = house
+        .service
+        .bulk_entries::<EnrollmentGroupId>(&house.caller, input)
+        .await
+        .unwrap();
     assert_eq!(codes(&serde_json::to_value(result).unwrap()), [400_004]);
 }

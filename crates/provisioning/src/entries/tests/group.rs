@@ -1,9 +1,9 @@
+use provost_model::{EnrollmentGroupId, IfMatch};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::ProvisioningOptions;
 use crate::fixture::{House, Made, id};
+use crate::{PageRequest, ProvisioningOptions};
 
 fn symmetric() -> Value {
     json!({"attestation": {"type": "symmetricKey"}})
@@ -51,7 +51,7 @@ async fn records_outlive_their_group_until_they_are_deleted() {
             .unwrap();
     }
     service
-        .delete_group(caller, group_id("line"), IfMatch::Any)
+        .delete_entry(caller, group_id("line"), IfMatch::Any)
         .await
         .unwrap();
     let list = async || {
@@ -78,16 +78,16 @@ async fn group_is_got_revealed_and_deleted_with_its_tag() {
     let house = House::new().await;
     let shown = house.group("Line", symmetric()).await.unwrap();
     let (service, caller) = (&house.service, &house.caller);
-    assert_eq!(service.get_group(caller, group_id("LINE")).await.unwrap(), shown);
+    assert_eq!(service.get_entry(caller, group_id("LINE")).await.unwrap(), shown);
     assert_eq!(
-        service.reveal_group(caller, group_id("line")).await.unwrap(),
+        service.reveal_entry(caller, group_id("line")).await.unwrap(),
         shown
     );
-    let delete = |if_match| service.delete_group(caller, group_id("line"), if_match);
+    let delete = |if_match| service.delete_entry(caller, group_id("line"), if_match);
     assert_eq!(
         delete(IfMatch::parse(Some("old"))).await.unwrap_err().code(),
         412_204
     );
-    delete(IfMatch::Tag(shown.group.settings.etag)).await.unwrap();
+    delete(IfMatch::Tag(shown.entry.settings.etag)).await.unwrap();
     assert_eq!(delete(IfMatch::Any).await.unwrap_err().code(), 404_204);
 }

@@ -1,0 +1,4 @@
+//! Both kinds of entries over a real store.
+
+mod group;
+mod individual;

@@ -1,0 +1,22 @@
+-- Grows with every change of an X.509 group or a CA certificate of the instance: what a decision by chain rests on.
+ALTER TABLE dps ADD COLUMN trust_version BIGINT NOT NULL DEFAULT 0;
+
+-- Who changed an entry or a CA certificate last.
+CREATE INDEX audit_event_entry ON audit_event (kind, scope, lower(item), number)
+    WHERE kind IN ('enrollment', 'enrollmentGroup', 'caCertificate');
+
+-- The rows of enrollment_anchor whose entry is disabled: few or none, so that asking costs next to nothing.
+CREATE TABLE disabled_anchor (
+    dps {text} NOT NULL,
+    kind {text} NOT NULL,
+    entry_key {text} NOT NULL,
+    slot {text} NOT NULL,
+    thumbprint {blob},
+    PRIMARY KEY (dps, kind, entry_key, slot)
+);
+CREATE INDEX disabled_anchor_thumbprint ON disabled_anchor (dps, thumbprint);
+INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint)
+    SELECT a.dps, a.kind, a.entry_key, a.slot, a.thumbprint
+    FROM enrollment_anchor a JOIN enrollment e
+    ON e.dps = a.dps AND e.kind = a.kind AND e.entry_key = a.entry_key
+    WHERE e.status = 'disabled';

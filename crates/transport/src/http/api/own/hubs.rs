@@ -1,0 +1,105 @@
+//! Hubs, their links to instances, and what a hub heard.
+
+use provost_hub::HubError;
+use provost_model::{DpsName, HostName, HubName};
+use provost_wire::own::{
+    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, TelemetryPage, TelemetryQuery,
+};
+
+use super::super::ApiParts;
+use super::super::call::Call;
+use super::super::hub::caller;
+use super::super::reply::Answer;
+use super::{Failure, admin, shown};
+
+pub(super) async fn list(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
+    admin(parts, call).await?;
+    let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+    Ok(shown(&Listing { value }))
+}
+
+pub(super) async fn add(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let input = HubInput::parse(&call.body)?;
+    let host = match input.host {
+        Some(host) => host,
+        None => sub_name(&input.name, &call.host)?,
+    };
+    let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
+    Ok(shown(&HubView::from(&hub)))
+}
+
+pub(super) async fn list_links(parts: &ApiParts, call: &Call, dps: DpsName) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let links = parts.dps.linked_hubs(&admin, dps).await?;
+    Ok(shown(&Listing {
+        value: links.iter().map(LinkedHubView::from).collect(),
+    }))
+}
+
+pub(super) async fn get_link(
+    parts: &ApiParts,
+    call: &Call,
+    dps: DpsName,
+    hub: &HubName,
+) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let links = parts.dps.linked_hubs(&admin, dps).await?;
+    let link = links.iter().find(|link| link.hub == *hub);
+    Ok(shown(&LinkedHubView::from(link.ok_or(HubError::HubNotFound)?)))
+}
+
+pub(super) async fn put_link(
+    parts: &ApiParts,
+    call: &Call,
+    dps: DpsName,
+    hub: HubName,
+) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let input = LinkedHubInput::parse(&call.body)?;
+    let (weight, apply) = (input.allocation_weight, input.apply_allocation_policy);
+    let link = parts.dps.put_linked_hub(&admin, dps, hub, weight, apply).await?;
+    Ok(shown(&LinkedHubView::from(&link)))
+}
+
+pub(super) async fn delete_link(
+    parts: &ApiParts,
+    call: &Call,
+    dps: DpsName,
+    hub: HubName,
+) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    parts.dps.delete_linked_hub(&admin, dps, hub).await?;
+    Ok(Answer::no_content())
+}
+
+pub(super) async fn telemetry(
+    parts: &ApiParts,
+    call: &Call,
+    hub: &HubName,
+    query: TelemetryQuery,
+) -> Result<Answer, Failure> {
+    let caller = caller(parts, call).await?;
+    // The token is the hub's of the host; another hub's buffer is not its to read. Back ends know
+    // their hub by its host name, administrators by its name.
+    if caller.hub() != hub && parts.hub.hub_by_host(hub.as_str()).await?.name != *caller.hub() {
+        return Err(HubError::HubNotFound.into());
+    }
+    let after = match query.after {
+        Some(after) => after,
+        None => parts.hub.last_telemetry(&caller).await?,
+    };
+    let messages = parts
+        .hub
+        .read_telemetry(&caller, after, query.limit, query.wait)
+        .await?;
+    Ok(Answer::ok(TelemetryPage::new(&messages, after).to_json()))
+}
+
+/// The host of a hub that was not given one: its name below the server's, which the server
+/// certificate covers.
+fn sub_name(hub: &HubName, host: &str) -> Result<HostName, HubError> {
+    let bare = host.rsplit_once(':').map_or(host, |(bare, _port)| bare);
+    HostName::parse(&format!("{}.{bare}", hub.key()))
+        .map_err(|error| HubError::ArgumentInvalid(error.to_string()))
+}
