@@ -164,7 +164,7 @@ async fn r_082_everywhere_ends_entry_record_identity_and_session_at_once() {
             event.key.as_str(),
             event.detail.as_str()
         ),
-        ("disenroll", "registration", "press-1", named.as_str())
+        ("disenroll", "enrollment", "press-1", named.as_str())
     );
     // Once more there is nothing left to do, and nothing to record.
     let again = line.as_admin(&body).await.ok();
