@@ -39,13 +39,13 @@ impl ProvisioningService {
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
-                let host = tx
+                let found = tx
                     .hub(&hub)?
-                    .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?
-                    .host;
+                    .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?;
                 let link = LinkedHub {
                     hub,
-                    host,
+                    host: found.host,
+                    is_remote: found.is_remote,
                     apply_allocation_policy,
                     allocation_weight,
                 };

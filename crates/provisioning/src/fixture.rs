@@ -1,6 +1,8 @@
 //! Fixtures for the tests of this crate: certificates, records, a store in a temporary folder and a
 //! hub that remembers what it was told.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,9 +25,11 @@ use serde_json::{Value, json};
 
 use crate::{
     AdminCaller, HubDirectory, HubPortError, NewIdentity, NewInstance, Provisioned, ProvisioningError,
-    ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof, ServiceCaller,
-    ServiceCredential, create_admin_token, create_instance, link_hub,
+    ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller,
+    ServiceCredential, Webhooks, create_admin_token, create_instance, link_hub,
 };
+
+pub(crate) use self::outside::Outside;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
@@ -133,6 +137,7 @@ pub(crate) fn linked_hub(name: &str) -> LinkedHub {
     LinkedHub {
         hub: hub(name),
         host: HostName::parse(&format!("{name}.localhost")).unwrap(),
+        is_remote: false,
         apply_allocation_policy: true,
         allocation_weight: 1,
     }
@@ -227,6 +232,7 @@ pub(crate) struct House {
     pub(crate) service: ProvisioningService,
     pub(crate) store: Store,
     pub(crate) hubs: Arc<FakeHubs>,
+    pub(crate) outside: Arc<Outside>,
     pub(crate) clock: TestClock,
     pub(crate) instance: DpsInstance,
     pub(crate) admin: AdminCaller,
@@ -251,9 +257,12 @@ impl House {
         .unwrap();
         let (instance, token) = furnish(&store, hub_names).await;
         let hubs = Arc::new(FakeHubs::default());
+        let outside = Arc::new(Outside::default());
         let service = ProvisioningService::new(ProvisioningParts {
             store: store.clone(),
             hubs: Arc::clone(&hubs) as Arc<dyn HubDirectory>,
+            remote_hubs: Arc::clone(&outside) as Arc<dyn RemoteHubs>,
+            webhooks: Arc::clone(&outside) as Arc<dyn Webhooks>,
             clock: Arc::new(clock.clone()),
             random: Arc::new(SystemRandom),
             options,
@@ -267,6 +276,7 @@ impl House {
             service,
             store,
             hubs,
+            outside,
             clock,
             instance,
             admin,
@@ -362,6 +372,7 @@ fn add_hub(tx: &WriteTx<'_>, dps: &DpsName, link: &LinkedHub) -> Result<(), Prov
         tx.insert_hub(&Hub {
             name: link.hub.clone(),
             host: link.host.clone(),
+            is_remote: false,
             created_at: tx.now(),
         })?;
     }

@@ -33,12 +33,17 @@ mod lookup;
 mod operation;
 mod options;
 mod outcome;
+mod pending;
+mod plan;
 mod port;
 mod records;
 mod registration;
+mod remote_hubs;
+mod removal;
 mod service;
 mod service_auth;
 mod settings;
+mod webhook;
 mod write_rule;
 
 pub use admin::create_admin_token;
@@ -54,8 +59,11 @@ pub use groups::ShownGroup;
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
-pub use options::ProvisioningOptions;
-pub use port::{HubDirectory, HubPortError, NewIdentity, Provisioned};
+pub use options::{OutboundOptions, ProvisioningOptions};
+pub use port::{
+    HubDirectory, HubPortError, NewIdentity, PortFuture, Provisioned, RemoteHubError, RemoteHubs,
+    WebhookAnswer, WebhookError, Webhooks,
+};
 pub use records::RegistrationOutcome;
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

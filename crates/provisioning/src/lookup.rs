@@ -116,27 +116,33 @@ impl ProvisioningService {
     ) -> Result<(DpsInstance, Judgement), ProvisioningError> {
         let service = self.clone();
         self.store()
-            .read(move |tx| {
-                let instance = tx
-                    .dps_by_id_scope(&proof.id_scope)?
-                    .ok_or(ProvisioningError::UnknownScope)?;
-                let claim = Claim {
-                    id_scope: &instance.id_scope,
-                    registration_id: &proof.registration_id,
-                    sas: proof.sas.as_deref(),
-                    chain: proof.chain.as_ref(),
-                    at,
-                };
-                let rules = Rules {
-                    memo: service.memo(),
-                    signing_certificates_need_verified_ca: service
-                        .options()
-                        .signing_certificates_need_verified_ca,
-                };
-                let judgement = decide(&StoredEntries::new(tx, &instance.name), &claim, rules)?;
-                Ok((instance, judgement))
-            })
+            .read(move |tx| service.judge_within(tx, &proof, at))
             .await
+    }
+
+    /// The decision as it stands in one snapshot.
+    pub(crate) fn judge_within(
+        &self,
+        tx: &ReadTx<'_>,
+        proof: &RegistrationProof,
+        at: Timestamp,
+    ) -> Result<(DpsInstance, Judgement), ProvisioningError> {
+        let instance = tx
+            .dps_by_id_scope(&proof.id_scope)?
+            .ok_or(ProvisioningError::UnknownScope)?;
+        let claim = Claim {
+            id_scope: &instance.id_scope,
+            registration_id: &proof.registration_id,
+            sas: proof.sas.as_deref(),
+            chain: proof.chain.as_ref(),
+            at,
+        };
+        let rules = Rules {
+            memo: self.memo(),
+            signing_certificates_need_verified_ca: self.options().signing_certificates_need_verified_ca,
+        };
+        let judgement = decide(&StoredEntries::new(tx, &instance.name), &claim, rules)?;
+        Ok((instance, judgement))
     }
 }
 

@@ -22,6 +22,32 @@ pub struct ProvisioningOptions {
     /// Most symmetric key groups of an instance (dps-service-api.md 7): each costs every device
     /// without an enrollment of its own a derivation.
     pub max_symmetric_groups: usize,
+    /// Work outside the program.
+    pub outbound: OutboundOptions,
+}
+
+/// How patient work outside the program is.
+#[derive(Debug, Clone)]
+pub struct OutboundOptions {
+    /// Most tries of a webhook in one run.
+    pub webhook_attempts: u32,
+    /// How long a run goes on trying a hub elsewhere that does not answer.
+    pub hub_patience: Duration,
+    /// How long a removal from a hub elsewhere is tried.
+    pub removal_patience: Duration,
+    /// How long a worker holds a piece of work; longer than any one step takes.
+    pub lease: Duration,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self {
+            webhook_attempts: 3,
+            hub_patience: Duration::from_mins(5),
+            removal_patience: Duration::from_hours(24),
+            lease: Duration::from_mins(1),
+        }
+    }
 }
 
 impl Default for ProvisioningOptions {
@@ -36,6 +62,7 @@ impl Default for ProvisioningOptions {
             decision_ttl: Duration::from_secs(1),
             max_authorities: 25,
             max_symmetric_groups: 100,
+            outbound: OutboundOptions::default(),
         }
     }
 }

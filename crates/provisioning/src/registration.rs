@@ -18,7 +18,8 @@ impl ProvisioningService {
     /// is told to poll for it all the same (dps-device-api.md 0.3 rule 1).
     ///
     /// A disabled entry ends the run with the outcome `disabled`, a missing hub with `failed`; both
-    /// are accepted runs. What the decision rests on is checked again inside the transaction, and
+    /// are accepted runs. One that needs a webhook or a hub elsewhere is written down as pending and
+    /// goes on by itself ([`Self::run_pending`]). What the decision rests on is checked again inside the transaction, and
     /// when it changed, or the caller's decision is older than
     /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew.
     ///
@@ -41,7 +42,7 @@ impl ProvisioningService {
             self.authenticate_again(caller).await?
         };
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(operation) = self.run(&caller).await? {
+            if let Some(operation) = self.run(&caller, request).await? {
                 return Ok(operation);
             }
             caller = self.authenticate_again(&caller).await?;
@@ -88,16 +89,21 @@ impl ProvisioningService {
     }
 
     /// One try: `None` when what the decision rests on is no longer what it was.
-    async fn run(&self, caller: &RegistrationCaller) -> Result<Option<OperationId>, ProvisioningError> {
+    async fn run(
+        &self,
+        caller: &RegistrationCaller,
+        request: &RegisterRequest,
+    ) -> Result<Option<OperationId>, ProvisioningError> {
         let operation = mint(caller.instance(), caller.registration_id(), self.random());
         let (service, caller) = (self.clone(), caller.clone());
+        let payload = request.payload.clone();
         self.store()
             .write(move |tx| {
                 let (dps, id) = (&caller.instance().name, caller.registration_id());
                 if !still_stands(&tx, dps, id, caller.found())? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
-                let event = service.write_outcome(&tx, &caller, operation.clone())?;
+                let event = service.write_outcome(&tx, &caller, operation.clone(), payload)?;
                 Ok(tx.record(&event, Some(operation))?)
             })
             .await

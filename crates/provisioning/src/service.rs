@@ -4,7 +4,7 @@ use provost_model::{Clock, Random, Timestamp};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
-use crate::{HubDirectory, ProvisioningOptions};
+use crate::{HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
 
 /// The provisioning service of every instance of this program. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +19,10 @@ pub struct ProvisioningParts {
     pub store: Store,
     /// Where devices are assigned to.
     pub hubs: Arc<dyn HubDirectory>,
+    /// Those elsewhere.
+    pub remote_hubs: Arc<dyn RemoteHubs>,
+    /// Who is asked where a device goes.
+    pub webhooks: Arc<dyn Webhooks>,
     /// Judges dates.
     pub clock: Arc<dyn Clock>,
     /// Makes keys, codes and operation IDs.
@@ -42,6 +46,14 @@ impl ProvisioningService {
 
     pub(crate) fn hubs(&self) -> &dyn HubDirectory {
         &*self.parts.hubs
+    }
+
+    pub(crate) fn remote_hubs(&self) -> &dyn RemoteHubs {
+        &*self.parts.remote_hubs
+    }
+
+    pub(crate) fn webhooks(&self) -> &dyn Webhooks {
+        &*self.parts.webhooks
     }
 
     pub(crate) fn random(&self) -> &dyn Random {

@@ -46,6 +46,8 @@ pub struct Config {
     pub telemetry: Retention,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
+    /// Requests to webhooks and to hubs elsewhere.
+    pub outbound: OutboundConfig,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -103,6 +105,63 @@ pub struct DpsOptions {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified; possession must be proven.
     pub require_proof_of_possession: bool,
+}
+
+/// Requests to others: how long, how often, how far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundConfig {
+    /// Webhooks of custom allocation.
+    pub webhook: WebhookConfig,
+    /// How long one request to a hub elsewhere may take.
+    pub hub_timeout: Duration,
+    /// How long a registration goes on trying a hub elsewhere that does not answer.
+    pub hub_patience: Duration,
+    /// How often a hub elsewhere that is well is looked at.
+    pub hub_check: Duration,
+}
+
+/// How webhooks are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// Most tries.
+    pub attempts: u32,
+    /// Longest answer in bytes.
+    pub max_answer_bytes: usize,
+    /// Private addresses, our own among them, may be asked.
+    pub allow_private_addresses: bool,
+    /// Without TLS as well.
+    pub allow_http: bool,
+    /// Names and addresses that may be private all the same, in lower case.
+    pub allowed_hosts: Vec<String>,
+    /// PEM file of the authorities trusted; the public ones when there is none.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for WebhookConfig {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            attempts: 3,
+            max_answer_bytes: 256 * 1024,
+            allow_private_addresses: false,
+            allow_http: false,
+            allowed_hosts: Vec::new(),
+            ca: None,
+        }
+    }
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        Self {
+            webhook: WebhookConfig::default(),
+            hub_timeout: Duration::from_secs(10),
+            hub_patience: Duration::from_mins(5),
+            hub_check: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Config {
@@ -168,6 +227,7 @@ impl Config {
                 write_queue: limits.write_queue.unwrap_or(defaults.write_queue).max(1),
             },
             telemetry: file.telemetry.retention(),
+            outbound: file.dps.outbound(),
             dps: DpsOptions {
                 allow_blind_overwrite: file.dps.allow_blind_overwrite,
                 signing_certificates_need_verified_ca: file.dps.signing_certificates_need_verified_ca,

@@ -10,6 +10,7 @@ mod background;
 mod first_start;
 mod hub_directory;
 mod listeners;
+mod outbound_work;
 pub mod private_file;
 mod ready;
 mod telling;
@@ -22,14 +23,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use provost_hub::{HubOptions, HubService};
 use provost_model::{Clock, Random};
-use provost_provisioning::{ProvisioningOptions, ProvisioningParts, ProvisioningService};
+use provost_provisioning::{OutboundOptions, ProvisioningOptions, ProvisioningParts, ProvisioningService};
 use provost_store::{CommitCounts, Store, StoreOptions};
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::config::{Config, ServeArguments};
+use crate::config::{Config, OutboundConfig, ServeArguments};
 use crate::connection_file::ConnectionFile;
+use crate::outbound::{RegistryClient, WebhookClient};
 
 /// Where the program takes time and randomness from.
 #[derive(Clone)]
@@ -85,15 +87,24 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
-        let dps = provisioning(&config, &store, &ambient);
+        let dps = provisioning(&config, &store, &ambient)?;
+        background::take_over(&config, &store).await?;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
-        let (https, mqtt) =
-            listeners::open(&config, &tls, hub.clone(), dps, &ambient, &shutdown, &mut tasks)?;
+        let (https, mqtt) = listeners::open(
+            &config,
+            &tls,
+            hub.clone(),
+            dps.clone(),
+            &ambient,
+            &shutdown,
+            &mut tasks,
+        )?;
         background::start(
             &config,
             &tls,
             hub.clone(),
+            dps,
             &store,
             &ambient,
             &shutdown,
@@ -153,19 +164,36 @@ impl Server {
     }
 }
 
-fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> ProvisioningService {
-    ProvisioningService::new(ProvisioningParts {
+fn provisioning(config: &Config, store: &Store, ambient: &Ambient) -> Result<ProvisioningService> {
+    let outbound = &config.outbound;
+    let registry = RegistryClient::new(Arc::clone(&ambient.clock), outbound.hub_timeout)?;
+    let webhooks =
+        WebhookClient::new(&outbound.webhook).context("the authorities of webhooks cannot be used")?;
+    Ok(ProvisioningService::new(ProvisioningParts {
         store: store.clone(),
         hubs: Arc::new(hub_directory::BuiltInHubs::new(Arc::clone(&ambient.random))),
+        remote_hubs: Arc::new(registry),
+        webhooks: Arc::new(webhooks),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: ProvisioningOptions {
             signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
             allow_blind_overwrite: config.dps.allow_blind_overwrite,
             require_proof_of_possession: config.dps.require_proof_of_possession,
+            outbound: OutboundOptions {
+                webhook_attempts: outbound.webhook.attempts,
+                hub_patience: outbound.hub_patience,
+                lease: lease(outbound),
+                ..OutboundOptions::default()
+            },
             ..ProvisioningOptions::default()
         },
-    })
+    }))
+}
+
+/// Longer than any one step: a device is looked for, read, written, and its twin written.
+fn lease(outbound: &OutboundConfig) -> Duration {
+    outbound.hub_timeout.max(outbound.webhook.timeout) * 5
 }
 
 /// The verb `serve`: runs until SIGTERM or SIGINT.

@@ -12,6 +12,7 @@
 //! [`WriteTx::unchanged`], which rolls back: a commit without an audit event does not compile.
 
 mod admin;
+mod allocation_call;
 mod audit;
 mod authority;
 mod convert;
@@ -25,8 +26,11 @@ mod feed;
 mod hub;
 mod instance;
 mod migrate;
+mod pending;
 mod policy;
 mod registration;
+mod remote_hub;
+mod removal;
 mod sql;
 mod store;
 mod telemetry;

@@ -7,7 +7,10 @@ use crate::engine::Engine;
 use crate::sql::params;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0003_outbound.sql"),
+];
 
 /// Applies what is missing.
 pub(crate) fn migrate(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use provost::config::{Config, DpsOptions, Limits, LogConfig, TlsFiles};
+use provost::config::{Config, DpsOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
 use provost_model::{Clock, HostName, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
@@ -131,5 +131,6 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         limits: Limits::default(),
         telemetry: Retention::default(),
         dps: DpsOptions::default(),
+        outbound: OutboundConfig::default(),
     }
 }

@@ -38,6 +38,16 @@ pub(crate) struct DeviceReply {
 }
 
 impl DeviceReply {
+    /// Not done yet: the device polls again.
+    fn assigning(operation: &OperationId) -> Self {
+        Self {
+            status: 202,
+            retry_after: Some(RETRY_AFTER),
+            error_code: None,
+            body: OperationStatus::assigning(operation).to_json(),
+        }
+    }
+
     fn ok(body: Vec<u8>) -> Self {
         Self {
             status: 200,
@@ -93,12 +103,7 @@ impl DeviceApi {
     ) -> Result<DeviceReply, DeviceFailure> {
         let request = RegisterRequest::parse(body)?;
         let operation = self.dps.register(caller, &request).await?;
-        Ok(DeviceReply {
-            status: 202,
-            retry_after: Some(RETRY_AFTER),
-            error_code: None,
-            body: OperationStatus::assigning(&operation).to_json(),
-        })
+        Ok(DeviceReply::assigning(&operation))
     }
 
     /// The outcome of a run.
@@ -109,6 +114,9 @@ impl DeviceApi {
         version: &ApiVersion,
     ) -> Result<DeviceReply, DeviceFailure> {
         let (operation, outcome) = self.dps.operation_status(caller, operation.as_str()).await?;
+        if outcome.is_pending() {
+            return Ok(DeviceReply::assigning(&operation));
+        }
         let view = RegistrationStateView::for_device(&outcome.record, outcome.assigned_hub.as_ref(), version);
         Ok(DeviceReply::ok(
             OperationStatus::finished(&operation, view).to_json(),

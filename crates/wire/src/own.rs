@@ -6,16 +6,22 @@
 //! | `POST /provost/adminTokens` | the token, shown once |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
+//! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
 
 mod admin_token;
+mod allocation;
 mod hubs;
 mod route;
 mod telemetry;
 
 pub use admin_token::{AdminTokenInput, AdminTokenView};
-pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
+pub use allocation::AllocationCallView;
+pub use hubs::{
+    HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
+    RemoteHubView,
+};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
 pub use telemetry::{TelemetryItem, TelemetryPage};
 

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use provost_model::Retention;
 use serde::Deserialize;
 
+use super::{OutboundConfig, WebhookConfig};
+
 /// The configuration file as written, TOML. Unknown keys are refused.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -85,7 +87,7 @@ pub struct TelemetrySection {
 }
 
 /// `[dps]`, see [`super::DpsOptions`].
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpsSection {
     /// A PUT without If-Match may replace an existing, different entry.
@@ -94,6 +96,81 @@ pub struct DpsSection {
     pub signing_certificates_need_verified_ca: bool,
     /// CA certificates may not be uploaded as verified.
     pub require_proof_of_possession: bool,
+    /// Webhooks of custom allocation.
+    pub webhook: WebhookSection,
+    /// Hubs elsewhere.
+    pub remote_hubs: RemoteHubsSection,
+}
+
+/// `[dps.webhook]`, see [`super::WebhookConfig`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookSection {
+    /// Seconds one try may take.
+    pub timeout_seconds: Option<u64>,
+    /// Most tries.
+    pub attempts: Option<u32>,
+    /// Longest answer in bytes.
+    pub max_answer_bytes: Option<usize>,
+    /// Private addresses may be asked.
+    pub allow_private_addresses: bool,
+    /// Without TLS as well.
+    pub allow_http: bool,
+    /// Names and addresses that may be private all the same.
+    pub allowed_hosts: Vec<String>,
+    /// PEM file of the authorities trusted.
+    pub ca: Option<PathBuf>,
+}
+
+/// `[dps.remote_hubs]`, see [`super::OutboundConfig`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RemoteHubsSection {
+    /// Seconds one request may take.
+    pub timeout_seconds: Option<u64>,
+    /// Seconds a registration goes on trying a hub that does not answer.
+    pub patience_seconds: Option<u64>,
+    /// Seconds between two looks at a hub that is well.
+    pub check_seconds: Option<u64>,
+}
+
+/// Longest time one request to others may take, in seconds: a worker holds its work no longer than
+/// a few of them.
+const MAX_REQUEST_SECONDS: u64 = 60;
+
+impl DpsSection {
+    /// How others are asked, with defaults filled in.
+    pub(super) fn outbound(&self) -> OutboundConfig {
+        let (default, hubs) = (OutboundConfig::default(), &self.remote_hubs);
+        let request = |seconds: Option<u64>, default| {
+            seconds.map_or(default, |seconds| {
+                Duration::from_secs(seconds.clamp(1, MAX_REQUEST_SECONDS))
+            })
+        };
+        let seconds = |seconds: Option<u64>, default| seconds.map_or(default, Duration::from_secs);
+        OutboundConfig {
+            webhook: WebhookConfig {
+                timeout: request(self.webhook.timeout_seconds, default.webhook.timeout),
+                attempts: self.webhook.attempts.unwrap_or(default.webhook.attempts).max(1),
+                max_answer_bytes: self
+                    .webhook
+                    .max_answer_bytes
+                    .unwrap_or(default.webhook.max_answer_bytes),
+                allow_private_addresses: self.webhook.allow_private_addresses,
+                allow_http: self.webhook.allow_http,
+                allowed_hosts: self
+                    .webhook
+                    .allowed_hosts
+                    .iter()
+                    .map(|host| host.to_ascii_lowercase())
+                    .collect(),
+                ca: self.webhook.ca.clone(),
+            },
+            hub_timeout: request(hubs.timeout_seconds, default.hub_timeout),
+            hub_patience: seconds(hubs.patience_seconds, default.hub_patience),
+            hub_check: seconds(hubs.check_seconds, default.hub_check).max(Duration::from_secs(1)),
+        }
+    }
 }
 
 impl ConfigFile {

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use provost_hub::HubService;
 use provost_model::HostName;
-use provost_store::{ReadTx, Store, StoreError};
+use provost_provisioning::ProvisioningService;
+use provost_store::{ReadTx, Store, StoreAddress, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
-use super::Ambient;
 use super::tls_files::{self, TlsMaterial};
+use super::{Ambient, outbound_work};
 use crate::config::Config;
 
 /// How often the files of the server certificate are looked at.
@@ -30,6 +31,7 @@ pub(super) fn start(
     config: &Config,
     tls: &TlsMaterial,
     hub: HubService,
+    dps: ProvisioningService,
     store: &Store,
     ambient: &Ambient,
     shutdown: &Shutdown,
@@ -44,6 +46,11 @@ pub(super) fn start(
         async move { hub.keep_activity().await }
     });
     spawn(tasks, shutdown, async move { hub.trim_telemetry().await });
+    let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
+    spawn(tasks, shutdown, work);
+    let (ambient_of_watch, every) = (ambient.clone(), config.outbound.hub_check);
+    let watch = outbound_work::watch_hubs(dps, store.clone(), ambient_of_watch, every);
+    spawn(tasks, shutdown, watch);
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
     if tls.root.is_some() {
         spawn(
@@ -64,6 +71,15 @@ fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output 
     });
 }
 
+/// An embedded database has one server: what a server before this one held when it ended is taken
+/// over at once. With a database that others use too, leases run out by themselves.
+pub(super) async fn take_over(config: &Config, store: &Store) -> Result<(), StoreError> {
+    match config.store {
+        StoreAddress::Sqlite(_) => store.append(|tx| tx.forget_leases()).await,
+        StoreAddress::Postgres(_) => Ok(()),
+    }
+}
+
 /// Looks for a newer server certificate.
 pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdown: Shutdown) {
     let mut ticks = every(IDENTITY_LOOK);
@@ -76,11 +92,12 @@ pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdo
     }
 }
 
-/// The host names of every hub.
+/// The host names of every hub of this program.
 pub(super) async fn hub_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
     let read = |tx: &ReadTx<'_>| tx.hubs();
     let hubs = store.read(read).await?;
-    Ok(hubs.into_iter().map(|hub| hub.host).collect())
+    let own = hubs.into_iter().filter(|hub| !hub.is_remote);
+    Ok(own.map(|hub| hub.host).collect())
 }
 
 /// Makes another server certificate in time, and when a hub was added.

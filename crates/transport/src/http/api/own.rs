@@ -1,11 +1,11 @@
 //! What Azure has no contract for, under `/provost/`.
 
 use provost_hub::HubError;
-use provost_model::{HostName, HubName};
-use provost_provisioning::{AdminCaller, ProvisioningError};
+use provost_model::{DpsName, HostName, HubName, RegistrationId, RemoteHub};
+use provost_provisioning::{AdminCaller, ProvisioningError, ProvisioningService, ServiceCredential};
 use provost_wire::own::{
-    AdminTokenInput, AdminTokenView, Health, HubInput, HubView, LinkedHubInput, LinkedHubView, Listing,
-    OwnOperation, TelemetryPage, TelemetryQuery,
+    AdminTokenInput, AdminTokenView, AllocationCallView, Health, HubInput, HubView, LinkedHubInput,
+    LinkedHubView, Listing, OwnOperation, RemoteHubInput, RemoteHubView, TelemetryPage, TelemetryQuery,
 };
 use provost_wire::{BodyError, json};
 
@@ -54,6 +54,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
             status: "ok".to_owned(),
         })),
         OwnOperation::ReadTelemetry(hub, query) => telemetry(parts, call, &hub, query).await,
+        OwnOperation::ReadAllocation(dps, device) => allocation(parts, call, dps, device).await,
         administration => {
             let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
             let admin = parts.dps.authenticate_admin(authorization).await?;
@@ -79,11 +80,19 @@ async fn administer(
             }))
         }
         OwnOperation::ListHubs => {
-            let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+            let mut value: Vec<HubView> = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+            for (hub, health) in dps.remote_hubs_health(admin).await? {
+                if let Some(view) = value.iter_mut().find(|view| view.name == hub.name.as_str()) {
+                    view.remote = Some(RemoteHubView::new(&hub, &health));
+                }
+            }
             Ok(shown(&Listing { value }))
         }
         OwnOperation::AddHub => {
             let input = HubInput::parse(&call.body)?;
+            if let Some(remote) = input.remote {
+                return add_remote_hub(dps, admin, input.name, remote).await;
+            }
             let host = match input.host {
                 Some(host) => host,
                 None => sub_name(&input.name, &call.host)?,
@@ -115,8 +124,57 @@ async fn administer(
             dps.delete_linked_hub(admin, instance, hub).await?;
             Ok(Answer::no_content())
         }
-        OwnOperation::Health | OwnOperation::ReadTelemetry(..) => Err(HubError::HubNotFound.into()),
+        OwnOperation::Health | OwnOperation::ReadTelemetry(..) | OwnOperation::ReadAllocation(..) => {
+            Err(HubError::HubNotFound.into())
+        }
     }
+}
+
+async fn add_remote_hub(
+    dps: &ProvisioningService,
+    admin: &AdminCaller,
+    name: HubName,
+    input: RemoteHubInput,
+) -> Result<Answer, Failure> {
+    let RemoteHubInput {
+        host,
+        port,
+        policy,
+        key,
+        ca,
+    } = input;
+    let remote = RemoteHub {
+        name,
+        host,
+        port,
+        policy,
+        key,
+        ca,
+    };
+    let (hub, health) = dps.put_remote_hub(admin, remote).await?;
+    Ok(shown(&HubView {
+        name: hub.name.as_str().to_owned(),
+        host: hub.host.as_str().to_owned(),
+        remote: Some(RemoteHubView::new(&hub, &health)),
+    }))
+}
+
+async fn allocation(
+    parts: &ApiParts,
+    call: &Call,
+    dps: DpsName,
+    device: RegistrationId,
+) -> Result<Answer, Failure> {
+    let caller = parts
+        .dps
+        .authenticate_service(ServiceCredential {
+            host: &call.host,
+            path: &call.path,
+            authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
+        })
+        .await?;
+    let made = parts.dps.allocation_call(&caller, dps, device).await?;
+    Ok(shown(&AllocationCallView::from(made)))
 }
 
 /// The host of a hub that was not given one: its name below the server's, which the server

@@ -1,0 +1,242 @@
+//! The steps of a pending run that lead out of the program.
+
+use provost_model::{
+    AllocationAnswer, Assignment, HubHealthState, HubName, HubRemoval, Leased, PendingRegistration,
+    RegistrationFailure, RemoteHub,
+};
+use provost_store::ReadTx;
+
+use super::pause;
+use crate::plan::{Known, Need};
+use crate::webhook::Asked;
+use crate::{NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller, RemoteHubError};
+
+/// How a step ended.
+pub(super) enum Taken {
+    /// More is known now, if only that it cannot be done.
+    Done,
+    /// It is tried again when the run says; or the run was replaced.
+    Later,
+}
+
+impl ProvisioningService {
+    /// Does what is needed next. What is found out goes into `known`, and as far as it must survive
+    /// this process into the store.
+    pub(super) async fn take_step(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        caller: &RegistrationCaller,
+        need: Need,
+    ) -> Result<Taken, ProvisioningError> {
+        match need {
+            Need::Answer { linked, current } => {
+                let asked = self.ask_webhook(&run.work, caller, &linked, current).await?;
+                self.take_answer(run, known, asked).await
+            }
+            Need::Twin(place) => {
+                let Some(hub) = self.remote_hub(&place.hub, known).await? else {
+                    return Ok(Taken::Done);
+                };
+                match self.remote_hubs().twin(&hub, &place.device_id).await {
+                    Ok(twin) => {
+                        self.note_health(&hub.name, Ok(())).await?;
+                        known.twin = Some((place, twin));
+                        self.advance(run).await
+                    }
+                    Err(error) => self.hub_failed(run, known, &hub, error).await,
+                }
+            }
+            Need::Identity(hub, identity) => {
+                let Some(hub) = self.remote_hub(&hub, known).await? else {
+                    return Ok(Taken::Done);
+                };
+                self.provision_elsewhere(run, known, &hub, identity).await
+            }
+        }
+    }
+
+    async fn take_answer(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        asked: Asked,
+    ) -> Result<Taken, ProvisioningError> {
+        match asked {
+            Asked::Answered(answer) => self.keep_answer(run, known, answer).await,
+            Asked::Failed { reason, is_final } => {
+                run.work.attempts = run.work.attempts.saturating_add(1);
+                if is_final || run.work.attempts >= self.options().outbound.webhook_attempts {
+                    known.failure = Some(RegistrationFailure {
+                        code: 400_207,
+                        message: reason,
+                    });
+                    return Ok(Taken::Done);
+                }
+                run.work.due_at = self.now().after(pause(run.work.attempts));
+                Ok(Taken::Later)
+            }
+        }
+    }
+
+    async fn keep_answer(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        answer: AllocationAnswer,
+    ) -> Result<Taken, ProvisioningError> {
+        run.work.answer = Some(answer.clone());
+        known.answer = Some(answer);
+        self.advance(run).await
+    }
+
+    /// Creates or updates the identity. That one will be created is written down first: whatever
+    /// happens then, somebody knows whose it is.
+    async fn provision_elsewhere(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        hub: &RemoteHub,
+        identity: NewIdentity,
+    ) -> Result<Taken, ProvisioningError> {
+        let place = Assignment {
+            hub: hub.name.clone(),
+            device_id: identity.device_id.clone(),
+        };
+        let was_made_here = run.work.made.as_ref() == Some(&place);
+        let is_new = match was_made_here {
+            true => true,
+            false => match self.remote_hubs().has(hub, &identity.device_id).await {
+                Ok(is_there) => !is_there,
+                Err(error) => return self.hub_failed(run, known, hub, error).await,
+            },
+        };
+        if !self.claim_place(run, &place, is_new).await? {
+            return Ok(Taken::Later);
+        }
+        match self.remote_hubs().provision(hub, &identity, is_new).await {
+            Ok(()) => {
+                self.note_health(&hub.name, Ok(())).await?;
+                known.provisioned = Some((hub.name.clone(), identity));
+                self.advance(run).await
+            }
+            Err(error) => self.hub_failed(run, known, hub, error).await,
+        }
+    }
+
+    /// Nobody may remove what is about to be made. `false` when somebody is at it right now, or the
+    /// run was replaced.
+    async fn claim_place(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        place: &Assignment,
+        is_new: bool,
+    ) -> Result<bool, ProvisioningError> {
+        let now = self.now();
+        let until = now.after(self.options().outbound.lease);
+        let made_elsewhere = run.work.made.clone().filter(|made| made != place);
+        if is_new {
+            run.work.made = Some(place.clone());
+        }
+        let (claimed, place) = (run.clone(), place.clone());
+        let is_free = self
+            .store()
+            .append(move |tx| {
+                if !tx.give_up_hub_removal(&place, now)?
+                    || !tx.advance_pending_registration(&claimed, until)?
+                {
+                    return Ok::<_, ProvisioningError>(false);
+                }
+                if let Some(left) = made_elsewhere.filter(|_| is_new) {
+                    // Only one place is written down; the other one goes by itself.
+                    tx.put_hub_removal(&HubRemoval::delete(left.hub, left.device_id, now))?;
+                }
+                Ok(true)
+            })
+            .await?;
+        if !is_free {
+            run.work.due_at = now.after(pause(1));
+        }
+        Ok(is_free)
+    }
+
+    /// Writes down how far the run has come and holds it on. `Later` when it was replaced.
+    async fn advance(&self, run: &mut Leased<PendingRegistration>) -> Result<Taken, ProvisioningError> {
+        run.work.attempts = 0;
+        let until = self.now().after(self.options().outbound.lease);
+        let advanced = run.clone();
+        let is_ours = self
+            .store()
+            .append(move |tx| tx.advance_pending_registration(&advanced, until))
+            .await
+            .map_err(ProvisioningError::Store)?;
+        Ok(if is_ours { Taken::Done } else { Taken::Later })
+    }
+
+    async fn hub_failed(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        hub: &RemoteHub,
+        error: RemoteHubError,
+    ) -> Result<Taken, ProvisioningError> {
+        self.note_health(&hub.name, Err(&error)).await?;
+        let give_up_at = run.work.began_at.after(self.options().outbound.hub_patience);
+        let now = self.now();
+        if matches!(error, RemoteHubError::Unreachable(_)) && now < give_up_at {
+            run.work.attempts = run.work.attempts.saturating_add(1);
+            run.work.due_at = now.after(pause(run.work.attempts)).min(give_up_at);
+            tracing::debug!(hub = %hub.name, device = %run.work.registration_id, %error, "hub is tried again");
+            return Ok(Taken::Later);
+        }
+        tracing::warn!(hub = %hub.name, device = %run.work.registration_id, %error, "hub did not take the device");
+        known.failure = Some(RegistrationFailure {
+            code: 400_209,
+            message: format!("IoT hub {} {error}", hub.host),
+        });
+        Ok(Taken::Done)
+    }
+
+    /// How a hub elsewhere is reached. `None`, with the failure in `known`, when it is gone.
+    async fn remote_hub(
+        &self,
+        name: &HubName,
+        known: &mut Known,
+    ) -> Result<Option<RemoteHub>, ProvisioningError> {
+        let wanted = name.clone();
+        let hub = self
+            .store()
+            .read(move |tx: &ReadTx<'_>| tx.remote_hub(&wanted))
+            .await?;
+        if hub.is_none() {
+            known.failure = Some(RegistrationFailure {
+                code: 401_001,
+                message: "The assigned IoT hub was not found.".to_owned(),
+            });
+        }
+        Ok(hub)
+    }
+
+    /// Writes down what was seen of a hub elsewhere.
+    pub(crate) async fn note_health(
+        &self,
+        hub: &HubName,
+        seen: Result<(), &RemoteHubError>,
+    ) -> Result<(), ProvisioningError> {
+        let (state, error) = match seen {
+            // It answered, and let us in.
+            Ok(()) | Err(RemoteHubError::Refused(_)) => (HubHealthState::Healthy, None),
+            Err(error @ RemoteHubError::Unreachable(_)) => {
+                (HubHealthState::Unreachable, Some(error.to_string()))
+            }
+            Err(error @ RemoteHubError::Unauthorized(_)) => {
+                (HubHealthState::Unauthorized, Some(error.to_string()))
+            }
+        };
+        let (hub, now) = (hub.clone(), self.now());
+        self.store()
+            .append(move |tx| tx.note_hub_health(&hub, state, error.as_deref(), now))
+            .await
+            .map_err(ProvisioningError::Store)
+    }
+}
