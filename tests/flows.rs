@@ -4,6 +4,7 @@
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
 mod blocking_one_device;
+mod custom_allocation;
 mod device_connect;
 mod device_credentials;
 mod direct_methods;
@@ -11,6 +12,7 @@ mod enrollment_groups;
 mod hub_authorities;
 mod individual_enrollments;
 mod registry;
+mod remote_hubs;
 mod rolling;
 mod service_twins;
 mod twins_and_methods;

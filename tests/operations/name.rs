@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 48] = [
+pub(crate) const NAMES: [&str; 49] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -53,6 +53,7 @@ pub(crate) const NAMES: [&str; 48] = [
     "own list hubs",
     "own add hub",
     "own read telemetry",
+    "own read allocation",
     "own list linked hubs",
     "own get linked hub",
     "own put linked hub",
@@ -137,6 +138,7 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",
         OwnOperation::PutLinkedHub(..) => "own put linked hub",

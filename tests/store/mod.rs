@@ -2,6 +2,7 @@
 
 mod devices;
 mod enrollments;
+mod outbound;
 mod registrations;
 mod telemetry;
 mod transactions;

@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 
 use crate::{
     AdminCaller, HubDirectory, HubPortError, NewIdentity, NewInstance, Provisioned, ProvisioningError,
-    ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller,
-    ServiceCredential, Webhooks, create_admin_token, create_instance, link_hub,
+    ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof, RemoteHubs,
+    ServiceCaller, ServiceCredential, Webhooks, create_admin_token, create_instance, link_hub,
 };
 
 pub(crate) use self::outside::Outside;

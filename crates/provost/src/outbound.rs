@@ -117,7 +117,8 @@ impl Manner<'_> {
         let mut client = HttpClient::over(stream, url.host_header())
             .await
             .map_err(OutboundError::Http)?;
-        client.set_timeout(self.timeout);
+        // The whole exchange is bounded already.
+        client.set_timeout(self.timeout * 2);
         client.set_max_answer(self.max_answer);
         client
             .request(method, url.path(), headers, body)

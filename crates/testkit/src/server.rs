@@ -80,6 +80,13 @@ impl TestServer {
         self.server = Some(server);
     }
 
+    /// From the next start on the ports are those of now.
+    pub fn keep_ports(&mut self) {
+        let server = self.server.as_ref().expect("it runs");
+        self.config.https_port = server.https_address().port();
+        self.config.mqtt_port = server.mqtt_address().port();
+    }
+
     /// Stops the server and keeps its data.
     pub async fn stop(&mut self) {
         if let Some(server) = self.server.take() {

@@ -11,6 +11,14 @@ pub(in crate::cli) enum RegistrationVerb {
     #[command(after_help = "Example:\n  provost simulate --devices 1 --prefix shown\n  \
         provost dps registration show --registration-id shown-0000001")]
     Show(RecordArguments),
+    /// Show what the webhook of a custom allocation was asked last, and what it answered
+    #[command(
+        after_help = "Example:\n  provost dps enrollment-group create --gid line-7 --attestation-type symmetrickey \\\n    \
+        --allocation-policy custom --webhook-url https://localhost/choose --api-version 2021-10-01\n  \
+        provost simulate --devices 1 --prefix asked --gid line-7 --attestation symmetric || true\n  \
+        provost dps registration allocation --registration-id asked-0000001"
+    )]
+    Allocation(RecordArguments),
     /// List the records of the devices of a group
     #[command(
         after_help = "Example:\n  provost dps enrollment-group create --gid line-9 --attestation-type symmetrickey\n  \
@@ -68,6 +76,12 @@ impl RegistrationVerb {
             Self::Show(record) => {
                 let mut client = record.dps.client(context)?;
                 Ok(context.output.document(&client.get(&record.path()).await?)?)
+            }
+            Self::Allocation(record) => {
+                let name = record.dps.instance(context)?.name;
+                let path = format!("/provost/dps/{}{}/allocation", segment(&name), record.path());
+                let mut client = record.dps.client(context)?;
+                Ok(context.output.document(&client.get(&path).await?)?)
             }
             Self::List(arguments) => {
                 let mut client = arguments.dps.client(context)?;
