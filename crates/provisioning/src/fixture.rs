@@ -13,7 +13,7 @@ use provost_model::ambient::SystemRandom;
 use provost_model::{
     AccessPolicy, Action, Actor, AllocationPolicy, AuditEvent, Clock, DeviceId, DpsInstance, DpsName,
     EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, InitialTwin, KeyPair, LinkedHub, PolicyName,
-    PolicyOwner, ProvisioningStatus, RegistrationId, Secret, SymmetricKey, Timestamp,
+    PolicyOwner, ProvisioningStatus, RegistrationId, RemoteHub, Secret, SymmetricKey, Timestamp,
 };
 use provost_pki::issue::{
     Issuance, KeyAlgorithm, KeyPair as PrivateKey, Profile, SubjectName, issue, self_signed,
@@ -294,6 +294,42 @@ impl House {
             })
             .await
             .unwrap();
+    }
+
+    /// Makes a hub elsewhere known and links it, to be used by name only.
+    pub(crate) async fn link_elsewhere(&self, name: &str) {
+        let link = linked_hub(name);
+        let remote = RemoteHub {
+            name: link.hub.clone(),
+            host: link.host.clone(),
+            port: 443,
+            policy: PolicyName::parse("iothubowner").unwrap(),
+            key: key(9),
+            ca: None,
+        };
+        self.service.put_remote_hub(&self.admin, remote).await.unwrap();
+        let dps = self.instance.name.clone();
+        self.service
+            .put_linked_hub(&self.admin, dps, link.hub, 1, false)
+            .await
+            .unwrap();
+    }
+
+    /// Does what is due outside the program, until nothing is.
+    pub(crate) async fn work(&self) {
+        loop {
+            let runs = self.service.lease_pending(10).await.unwrap();
+            let removals = self.service.lease_removals(10).await.unwrap();
+            if runs.is_empty() && removals.is_empty() {
+                return;
+            }
+            for run in runs {
+                self.service.run_pending(run).await.unwrap();
+            }
+            for removal in removals {
+                self.service.run_removal(removal).await.unwrap();
+            }
+        }
     }
 
     pub(crate) async fn unlink(&self, name: &str) {

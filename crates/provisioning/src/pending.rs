@@ -277,3 +277,6 @@ pub(crate) fn pause(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(10);
     Duration::from_secs(1 << doublings).min(LONGEST_PAUSE)
 }
+
+#[cfg(test)]
+mod tests;
