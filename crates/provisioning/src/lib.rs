@@ -43,6 +43,7 @@ mod removal;
 mod service;
 mod service_auth;
 mod settings;
+mod turns;
 mod webhook;
 mod write_rule;
 

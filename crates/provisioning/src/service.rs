@@ -4,6 +4,7 @@ use provost_model::{Clock, Random, Timestamp};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
+use crate::turns::Turns;
 use crate::{HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
 
 /// The provisioning service of every instance of this program. Cheap to clone.
@@ -11,6 +12,7 @@ use crate::{HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
 pub struct ProvisioningService {
     parts: Arc<ProvisioningParts>,
     memo: Arc<SignatureMemo>,
+    turns: Turns,
 }
 
 /// What the service is made of.
@@ -37,6 +39,7 @@ impl ProvisioningService {
         Self {
             parts: Arc::new(parts),
             memo: Arc::new(SignatureMemo::default()),
+            turns: Turns::default(),
         }
     }
 
@@ -66,6 +69,10 @@ impl ProvisioningService {
 
     pub(crate) fn memo(&self) -> &SignatureMemo {
         &self.memo
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -21,6 +21,12 @@ impl ReadTx<'_> {
         self.find(&sql, params![name.key()], remote_hub)
     }
 
+    /// What was last seen of a hub elsewhere.
+    pub fn hub_health(&self, name: &HubName) -> Result<Option<HubHealth>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} WHERE r.hub = ?1");
+        self.find(&sql, params![name.key()], health)
+    }
+
     /// Every hub elsewhere with what was last seen of it, by name.
     pub fn remote_hubs(&self) -> Result<Vec<(RemoteHub, HubHealth)>, StoreError> {
         let sql = format!("SELECT {COLUMNS} ORDER BY r.hub");
@@ -58,8 +64,7 @@ impl AppendTx<'_> {
         error: Option<&str>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = format!("SELECT {COLUMNS} WHERE r.hub = ?1");
-        let Some(before) = self.read().find(&sql, params![hub.key()], health)? else {
+        let Some(before) = self.read().hub_health(hub)? else {
             return Ok(());
         };
         let is_same = before.state == state && before.error.as_deref() == error;

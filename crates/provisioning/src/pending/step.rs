@@ -1,15 +1,29 @@
 //! The steps of a pending run that lead out of the program.
 
+use std::time::Duration;
+
 use provost_model::{
     AllocationAnswer, Assignment, HubHealthState, HubName, HubRemoval, Leased, PendingRegistration,
-    RegistrationFailure, RemoteHub,
+    RegistrationFailure, RemoteHub, Timestamp,
 };
 use provost_store::ReadTx;
 
 use super::pause;
 use crate::plan::{Known, Need};
+use crate::turns::Turn;
 use crate::webhook::Asked;
 use crate::{NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller, RemoteHubError};
+
+/// Most requests to one hub or webhook at a time.
+const TURNS: usize = 32;
+/// How long a run stands back while another one tries a hub that is down.
+const WAIT_FOR_SICK: Duration = Duration::from_secs(2);
+
+/// What became of the way to a hub.
+enum Reach {
+    Turn(RemoteHub, Turn),
+    Taken(Taken),
+}
 
 /// How a step ended.
 pub(super) enum Taken {
@@ -31,12 +45,19 @@ impl ProvisioningService {
     ) -> Result<Taken, ProvisioningError> {
         match need {
             Need::Answer { linked, current } => {
+                let custom = caller.found().entry.settings().custom_allocation.as_ref();
+                let whom = custom.map_or("", |custom| &custom.webhook_url);
+                let Some(_turn) = self.turns().take(whom, TURNS) else {
+                    run.work.due_at = self.now().after(pause(1));
+                    return Ok(Taken::Later);
+                };
                 let asked = self.ask_webhook(&run.work, caller, &linked, current).await?;
                 self.take_answer(run, known, asked).await
             }
             Need::Twin(place) => {
-                let Some(hub) = self.remote_hub(&place.hub, known).await? else {
-                    return Ok(Taken::Done);
+                let (hub, _turn) = match self.reach(run, known, &place.hub).await? {
+                    Reach::Turn(hub, turn) => (hub, turn),
+                    Reach::Taken(taken) => return Ok(taken),
                 };
                 match self.remote_hubs().twin(&hub, &place.device_id).await {
                     Ok(twin) => {
@@ -48,8 +69,9 @@ impl ProvisioningService {
                 }
             }
             Need::Identity(hub, identity) => {
-                let Some(hub) = self.remote_hub(&hub, known).await? else {
-                    return Ok(Taken::Done);
+                let (hub, _turn) = match self.reach(run, known, &hub).await? {
+                    Reach::Turn(hub, turn) => (hub, turn),
+                    Reach::Taken(taken) => return Ok(taken),
                 };
                 self.provision_elsewhere(run, known, &hub, identity).await
             }
@@ -181,7 +203,7 @@ impl ProvisioningService {
         error: RemoteHubError,
     ) -> Result<Taken, ProvisioningError> {
         self.note_health(&hub.name, Err(&error)).await?;
-        let give_up_at = run.work.began_at.after(self.options().outbound.hub_patience);
+        let give_up_at = self.gives_up_at(run);
         let now = self.now();
         if matches!(error, RemoteHubError::Unreachable(_)) && now < give_up_at {
             run.work.attempts = run.work.attempts.saturating_add(1);
@@ -197,24 +219,45 @@ impl ProvisioningService {
         Ok(Taken::Done)
     }
 
-    /// How a hub elsewhere is reached. `None`, with the failure in `known`, when it is gone.
-    async fn remote_hub(
+    /// How a hub elsewhere is reached, and a turn at it. One that is known to be down is asked by one
+    /// at a time: waiting for it must not keep others from theirs.
+    async fn reach(
         &self,
-        name: &HubName,
+        run: &mut Leased<PendingRegistration>,
         known: &mut Known,
-    ) -> Result<Option<RemoteHub>, ProvisioningError> {
+        name: &HubName,
+    ) -> Result<Reach, ProvisioningError> {
         let wanted = name.clone();
-        let hub = self
-            .store()
-            .read(move |tx: &ReadTx<'_>| tx.remote_hub(&wanted))
-            .await?;
-        if hub.is_none() {
+        let found = self.store().read(move |tx: &ReadTx<'_>| {
+            let health = tx.hub_health(&wanted)?;
+            Ok::<_, ProvisioningError>(tx.remote_hub(&wanted)?.zip(health))
+        });
+        let Some((hub, health)) = found.await? else {
             known.failure = Some(RegistrationFailure {
                 code: 401_001,
                 message: "The assigned IoT hub was not found.".to_owned(),
             });
+            return Ok(Reach::Taken(Taken::Done));
+        };
+        let is_down = health.state == HubHealthState::Unreachable;
+        let limit = if is_down { 1 } else { TURNS };
+        if let Some(turn) = self.turns().take(name.key(), limit) {
+            return Ok(Reach::Turn(hub, turn));
         }
-        Ok(hub)
+        if is_down && self.now() >= self.gives_up_at(run) {
+            known.failure = Some(RegistrationFailure {
+                code: 400_209,
+                message: format!("IoT hub {} {}", hub.host, health.error.unwrap_or_default()),
+            });
+            return Ok(Reach::Taken(Taken::Done));
+        }
+        let wait = if is_down { WAIT_FOR_SICK } else { pause(1) };
+        run.work.due_at = self.now().after(wait);
+        Ok(Reach::Taken(Taken::Later))
+    }
+
+    fn gives_up_at(&self, run: &Leased<PendingRegistration>) -> Timestamp {
+        run.work.began_at.after(self.options().outbound.hub_patience)
     }
 
     /// Writes down what was seen of a hub elsewhere.

@@ -487,3 +487,39 @@ async fn a_removal_is_tried_for_a_day() {
     house.work().await;
     assert_eq!(house.service.next_outbound().await.unwrap(), None);
 }
+
+/// One run tries a hub that is down; the others stand back and leave the workers to those who can go on.
+#[tokio::test]
+async fn a_hub_that_is_down_is_tried_by_one_run_at_a_time() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    let down = RemoteHubError::Unreachable("down".to_owned());
+    house.service.note_health(&hub("far"), Err(&down)).await.unwrap();
+    let turn = house.service.turns().take("far", 1).unwrap();
+    begin(&house, &leaf).await;
+    house.work().await;
+    assert_eq!(state(&house).await, RegistrationState::Assigning);
+    let waiting = house.service.next_outbound().await.unwrap().unwrap();
+    assert!(waiting > house.clock.now());
+    drop(turn);
+    house.clock.advance(Duration::from_secs(2));
+    house.work().await;
+    assert_eq!(state(&house).await, at("far", Substatus::InitialAssignment));
+}
+
+#[tokio::test]
+async fn standing_back_ends_with_patience_too() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    let down = RemoteHubError::Unreachable("down".to_owned());
+    house.service.note_health(&hub("far"), Err(&down)).await.unwrap();
+    let _turn = house.service.turns().take("far", 1).unwrap();
+    begin(&house, &leaf).await;
+    house.clock.advance(Duration::from_mins(5));
+    house.work().await;
+    let ended = state(&house).await;
+    assert_eq!(
+        failure(&ended),
+        (400_209, "IoT hub far.localhost cannot be reached: down")
+    );
+}

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::Ambient;
 
 /// Most pieces of work at a time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 128;
 /// How long nobody looks when nothing is known to be due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two looks: a busy server changes all the time.
@@ -54,7 +54,11 @@ async fn take(
         return Ok(LOOK_EVERY);
     };
     let now = clock.now();
-    if due > now || free == 0 {
+    if free == 0 {
+        // The end of a piece of work wakes.
+        return Ok(LOOK_EVERY);
+    }
+    if due > now {
         return Ok(due.since(now).clamp(BREATH, LOOK_EVERY));
     }
     for run in dps.lease_pending(free).await? {
