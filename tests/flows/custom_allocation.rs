@@ -135,30 +135,32 @@ async fn a_webhook_chooses_the_hub_the_twin_and_what_the_device_is_told() {
     assert!(!call.to_string().contains("topsecret"), "{call}");
     let shown = world.server.dps_api().get("/registrations/press-1").await.ok();
     assert_eq!(shown["payload"]["hello"][0], 1);
-    // Later it says where the device is.
-    world.webhook.answer(
-        200,
-        json!({ "iotHubHostName": world.server.hub().host }).to_string(),
-    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_is_told_where_the_device_is_and_may_move_it() {
+    let world = World::new().await;
+    let put =
+        json!({ "iotHubHostName": "second.localhost", "initialTwin": { "tags": { "from": "webhook" } } });
+    world.webhook.answer(200, put.to_string());
     world.register().await;
+    let own = &world.server.hub().host;
+    world
+        .webhook
+        .answer(200, json!({ "iotHubHostName": own }).to_string());
+    // The first answer is used up by the second run.
     world.register().await;
+    let moved = world.register().await;
+    assert_eq!(moved.assigned_hub.as_deref(), Some(own.as_str()));
     let last = world.webhook.asked().pop().expect("asked").1;
     let context = &last["deviceRuntimeContext"];
     assert_eq!(
         (&context["currentIotHubHostName"], &context["currentDeviceId"]),
-        (&hubs[1], &json!("press-1"))
+        (&json!("second.localhost"), &json!("press-1"))
     );
-    // Its twin came along from where the webhook had put it first.
-    assert_eq!(
-        world
-            .server
-            .stored()
-            .twin("press-1")
-            .await
-            .expect("its twin")
-            .tags["from"],
-        "webhook"
-    );
+    // Its twin came along from where the webhook had put it.
+    let twin = world.server.stored().twin("press-1").await.expect("its twin");
+    assert_eq!(twin.tags["from"], "webhook");
 }
 
 #[tokio::test(flavor = "multi_thread")]

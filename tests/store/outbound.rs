@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{dps, event, hub};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 fn id() -> RegistrationId {
     RegistrationId::parse("Press-1").unwrap()

@@ -9,7 +9,7 @@ pub struct RemoteHub {
     pub host: HostName,
     /// The port of its service API.
     pub port: u16,
-    /// The shared access policy we act as; it needs RegistryWrite and ServiceConnect.
+    /// The shared access policy we act as; it needs `RegistryWrite` and `ServiceConnect`.
     pub policy: PolicyName,
     /// The policy's key.
     pub key: SymmetricKey,

@@ -40,16 +40,15 @@ impl ProvisioningService {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
         let ending = self.conclude(tx, caller, before.as_ref(), &Known::default())?;
-        let ending = match ending {
-            Some(ending) => ending,
-            None => {
-                tx.put_pending_registration(&pending(tx, caller, operation.clone(), payload))?;
-                tx.announce(&Change::Outbound)?;
-                Ending {
-                    state: RegistrationState::Assigning,
-                    // Part of the assignment, which may be kept.
-                    payload: before.as_ref().and_then(|record| record.payload.clone()),
-                }
+        let ending = if let Some(ending) = ending {
+            ending
+        } else {
+            tx.put_pending_registration(&pending(tx, caller, operation.clone(), payload))?;
+            tx.announce(&Change::Outbound)?;
+            Ending {
+                state: RegistrationState::Assigning,
+                // Part of the assignment, which may be kept.
+                payload: before.as_ref().and_then(|record| record.payload.clone()),
             }
         };
         self.write_record(tx, caller, before, operation, ending)

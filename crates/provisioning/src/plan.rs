@@ -1,8 +1,8 @@
 //! What a registration comes to, as far as it can be told from what is known so far.
 
 use provost_model::{
-    AllocationAnswer, Assignment, DpsName, HostName, HubName, InitialTwin, LinkedHub, RegistrationFailure,
-    RegistrationRecord, Substatus,
+    AllocationAnswer, Assignment, DpsName, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
+    RegistrationFailure, RegistrationRecord, Substatus,
 };
 use provost_store::{ReadTx, StoreError};
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl ProvisioningService {
             // The assignment stays as it is, with what came with it.
             Chosen::Same(place) => (place, None, before.and_then(|record| record.payload.clone())),
             Chosen::Place(place, answer) => (place, answer, answer.and_then(|answer| answer.payload.clone())),
-            Chosen::Need(need) => return Ok(Plan::Need(Box::new(need))),
+            Chosen::Need(need) => return Ok(Plan::Need(need)),
         };
         let settings = entry.settings();
         let mut identity = NewIdentity {
@@ -131,23 +131,14 @@ impl ProvisioningService {
         // Another name in the hub is another device: the one before is not touched
         // (dps-device-api.md 8.1).
         let current = current.filter(|current| current.assignment.device_id == identity.device_id);
-        let substatus = match &current {
-            None => Substatus::InitialAssignment,
-            Some(current) if current.assignment.hub == place.hub => {
-                Substatus::ReprovisionedToInitialAssignment
-            }
-            Some(_) if !settings.reprovision.unwrap_or_default().migrate_device_data => {
-                Substatus::DeviceDataReset
-            }
-            Some(current) => {
-                match self.carried(tx, current, known)? {
-                    Some(Some(twin)) => identity.initial_twin = twin,
-                    Some(None) => {}
-                    None => return Ok(Plan::Need(Box::new(Need::Twin(current.assignment.clone())))),
-                }
-                Substatus::DeviceDataMigrated
-            }
+        let arrival = self.arrival(tx, current.as_ref(), &place, settings, known)?;
+        let Arrival { substatus, carried } = match arrival {
+            Ok(arrival) => arrival,
+            Err(need) => return Ok(Plan::Need(Box::new(need))),
         };
+        if let Some(twin) = carried {
+            identity.initial_twin = twin;
+        }
         // It overrides what is carried over (dps-device-api.md 8.2).
         if let Some(twin) = answer.and_then(|answer| answer.initial_twin.clone()) {
             identity.initial_twin = twin;
@@ -170,28 +161,58 @@ impl ProvisioningService {
         })))
     }
 
-    /// What a device takes along to another hub: tags and desired properties, or nothing when it is
-    /// not there; `None` when that has to be asked elsewhere. Reported properties are not carried:
-    /// the device reports them again.
-    fn carried(
+    /// How the device comes to its place, and what it takes along: tags and desired properties, or
+    /// nothing. Reported properties are not carried: the device reports them again.
+    fn arrival(
         &self,
         tx: &ReadTx<'_>,
-        from: &Current,
+        current: Option<&Current>,
+        place: &Place,
+        settings: &EnrollmentSettings,
         known: &Known,
-    ) -> Result<Option<Option<InitialTwin>>, NotAssigned> {
-        let place = &from.assignment;
-        if !from.is_remote {
-            return Ok(Some(self.hubs().twin(tx, &place.hub, &place.device_id)?));
+    ) -> Result<Result<Arrival, Need>, NotAssigned> {
+        let without_twin = |substatus| {
+            Ok(Ok(Arrival {
+                substatus,
+                carried: None,
+            }))
+        };
+        let Some(current) = current else {
+            return without_twin(Substatus::InitialAssignment);
+        };
+        let from = &current.assignment;
+        if from.hub == place.hub {
+            return without_twin(Substatus::ReprovisionedToInitialAssignment);
         }
-        let fetched = known.twin.as_ref().filter(|(of, _)| of == place);
-        Ok(fetched.map(|(_, twin)| twin.clone()))
+        if !settings.reprovision.unwrap_or_default().migrate_device_data {
+            return without_twin(Substatus::DeviceDataReset);
+        }
+        let carried = if current.is_remote {
+            match known.twin.as_ref().filter(|(of, _)| of == from) {
+                Some((_, twin)) => twin.clone(),
+                None => return Ok(Err(Need::Twin(from.clone()))),
+            }
+        } else {
+            self.hubs().twin(tx, &from.hub, &from.device_id)?
+        };
+        Ok(Ok(Arrival {
+            substatus: Substatus::DeviceDataMigrated,
+            carried,
+        }))
     }
+}
+
+/// How a device comes to its place.
+struct Arrival {
+    substatus: Substatus,
+    /// The twin it had before, when it is carried over and there was one.
+    carried: Option<InitialTwin>,
 }
 
 enum Chosen<'a> {
     Same(Place),
     Place(Place, Option<&'a AllocationAnswer>),
-    Need(Need),
+    Need(Box<Need>),
 }
 
 fn choose<'a>(
@@ -225,10 +246,10 @@ fn choose<'a>(
             });
             Ok(match answer {
                 Some(answer) => Chosen::Place(place(&linked, answer.hub.clone()), Some(answer)),
-                None => Chosen::Need(Need::Answer {
+                None => Chosen::Need(Box::new(Need::Answer {
                     linked: candidates,
                     current: current.map(|current| (current.host.clone(), current.assignment.clone())),
-                }),
+                })),
             })
         }
     }

@@ -87,7 +87,7 @@ impl ProvisioningService {
     /// The latest call of the webhook of a registration.
     ///
     /// # Errors
-    /// 403 without RegistrationStatusRead; 404206 for another instance, 404202 when none was made.
+    /// 403 without `RegistrationStatusRead`; 404206 for another instance, 404202 when none was made.
     pub async fn allocation_call(
         &self,
         caller: &ServiceCaller,

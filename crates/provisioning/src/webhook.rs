@@ -22,7 +22,7 @@ const FAILED: &str = "Custom allocation failed";
 
 /// How asking ended.
 pub(crate) enum Asked {
-    Answered(AllocationAnswer),
+    Answered(Box<AllocationAnswer>),
     Failed {
         reason: String,
         /// Asking again changes nothing.
@@ -149,12 +149,12 @@ fn read(
     {
         return Asked::wrong(format!("the initial twin of the answer: {error}"));
     }
-    Asked::Answered(AllocationAnswer {
+    Asked::Answered(Box::new(AllocationAnswer {
         entry: settings.etag.clone(),
         hub: chosen.hub.clone(),
         initial_twin: reply.initial_twin,
         payload: reply.payload,
-    })
+    }))
 }
 
 fn cut(text: &str) -> String {

@@ -88,7 +88,6 @@ impl Server {
             retention: config.telemetry,
         });
         let dps = provisioning(&config, &store, &ambient)?;
-        background::take_over(&config, &store).await?;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
         let (https, mqtt) = listeners::open(
@@ -104,12 +103,12 @@ impl Server {
             &config,
             &tls,
             hub.clone(),
-            dps,
             &store,
             &ambient,
             &shutdown,
             &mut tasks,
         );
+        background::start_outbound(&config, dps, &store, &ambient, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {

@@ -21,7 +21,7 @@ const WAIT_FOR_SICK: Duration = Duration::from_secs(2);
 
 /// What became of the way to a hub.
 enum Reach {
-    Turn(RemoteHub, Turn),
+    Turn(Box<RemoteHub>, Turn),
     Taken(Taken),
 }
 
@@ -85,7 +85,7 @@ impl ProvisioningService {
         asked: Asked,
     ) -> Result<Taken, ProvisioningError> {
         match asked {
-            Asked::Answered(answer) => self.keep_answer(run, known, answer).await,
+            Asked::Answered(answer) => self.keep_answer(run, known, *answer).await,
             Asked::Failed { reason, is_final } => {
                 run.work.attempts = run.work.attempts.saturating_add(1);
                 if is_final || run.work.attempts >= self.options().outbound.webhook_attempts {
@@ -126,12 +126,13 @@ impl ProvisioningService {
             device_id: identity.device_id.clone(),
         };
         let was_made_here = run.work.made.as_ref() == Some(&place);
-        let is_new = match was_made_here {
-            true => true,
-            false => match self.remote_hubs().has(hub, &identity.device_id).await {
+        let is_new = if was_made_here {
+            true
+        } else {
+            match self.remote_hubs().has(hub, &identity.device_id).await {
                 Ok(is_there) => !is_there,
                 Err(error) => return self.hub_failed(run, known, hub, error).await,
-            },
+            }
         };
         if !self.claim_place(run, &place, is_new).await? {
             return Ok(Taken::Later);
@@ -242,7 +243,7 @@ impl ProvisioningService {
         let is_down = health.state == HubHealthState::Unreachable;
         let limit = if is_down { 1 } else { TURNS };
         if let Some(turn) = self.turns().take(name.key(), limit) {
-            return Ok(Reach::Turn(hub, turn));
+            return Ok(Reach::Turn(Box::new(hub), turn));
         }
         if is_down && self.now() >= self.gives_up_at(run) {
             known.failure = Some(RegistrationFailure {

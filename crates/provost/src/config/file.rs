@@ -125,6 +125,10 @@ pub struct WebhookSection {
 /// `[dps.remote_hubs]`, see [`super::OutboundConfig`].
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the unit is part of each name in the file"
+)]
 pub struct RemoteHubsSection {
     /// Seconds one request may take.
     pub timeout_seconds: Option<u64>,

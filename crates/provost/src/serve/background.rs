@@ -6,7 +6,7 @@ use std::time::Duration;
 use provost_hub::HubService;
 use provost_model::HostName;
 use provost_provisioning::ProvisioningService;
-use provost_store::{ReadTx, Store, StoreAddress, StoreError};
+use provost_store::{AppendTx, ReadTx, Store, StoreAddress, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
 use tokio::task::JoinSet;
@@ -31,7 +31,6 @@ pub(super) fn start(
     config: &Config,
     tls: &TlsMaterial,
     hub: HubService,
-    dps: ProvisioningService,
     store: &Store,
     ambient: &Ambient,
     shutdown: &Shutdown,
@@ -46,11 +45,6 @@ pub(super) fn start(
         async move { hub.keep_activity().await }
     });
     spawn(tasks, shutdown, async move { hub.trim_telemetry().await });
-    let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
-    spawn(tasks, shutdown, work);
-    let (ambient_of_watch, every) = (ambient.clone(), config.outbound.hub_check);
-    let watch = outbound_work::watch_hubs(dps, store.clone(), ambient_of_watch, every);
-    spawn(tasks, shutdown, watch);
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
     if tls.root.is_some() {
         spawn(
@@ -61,6 +55,29 @@ pub(super) fn start(
     }
 }
 
+/// Spawns the work outside the program. An embedded database has one server: what a server before
+/// this one held when it ended is taken over at once. With a database that others use too, leases
+/// run out by themselves.
+pub(super) async fn start_outbound(
+    config: &Config,
+    dps: ProvisioningService,
+    store: &Store,
+    ambient: &Ambient,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StoreError> {
+    if matches!(config.store, StoreAddress::Sqlite(_)) {
+        let forget = |tx: &AppendTx<'_>| tx.forget_leases();
+        store.append(forget).await?;
+    }
+    let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
+    spawn(tasks, shutdown, work);
+    let every = config.outbound.hub_check;
+    let watch = outbound_work::watch_hubs(dps, store.clone(), ambient.clone(), every);
+    spawn(tasks, shutdown, watch);
+    Ok(())
+}
+
 fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
@@ -69,15 +86,6 @@ fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output 
             () = work => {}
         }
     });
-}
-
-/// An embedded database has one server: what a server before this one held when it ended is taken
-/// over at once. With a database that others use too, leases run out by themselves.
-pub(super) async fn take_over(config: &Config, store: &Store) -> Result<(), StoreError> {
-    match config.store {
-        StoreAddress::Sqlite(_) => store.append(|tx| tx.forget_leases()).await,
-        StoreAddress::Postgres(_) => Ok(()),
-    }
 }
 
 /// Looks for a newer server certificate.

@@ -25,8 +25,8 @@ pub(in crate::cli) struct CreateArguments {
     /// Host name devices reach it by [default: chosen by the server]
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
-    /// Connection string of a hub elsewhere, Azure's or another server's; its policy needs the rights
-    /// RegistryWrite and ServiceConnect. Given again, it replaces the one before
+    /// Connection string of a hub elsewhere, Azure's or another server's; its policy must be allowed to
+    /// write the registry and twins. Given again, it replaces the one before
     #[arg(long, value_name = "TEXT", conflicts_with = "host")]
     connection_string: Option<String>,
     /// Authorities the certificate of a hub elsewhere may come from, PEM [default: the public ones]

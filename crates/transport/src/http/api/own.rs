@@ -79,27 +79,8 @@ async fn administer(
                 token: token.expose().to_owned(),
             }))
         }
-        OwnOperation::ListHubs => {
-            let mut value: Vec<HubView> = parts.hub.hubs().await?.iter().map(HubView::from).collect();
-            for (hub, health) in dps.remote_hubs_health(admin).await? {
-                if let Some(view) = value.iter_mut().find(|view| view.name == hub.name.as_str()) {
-                    view.remote = Some(RemoteHubView::new(&hub, &health));
-                }
-            }
-            Ok(shown(&Listing { value }))
-        }
-        OwnOperation::AddHub => {
-            let input = HubInput::parse(&call.body)?;
-            if let Some(remote) = input.remote {
-                return add_remote_hub(dps, admin, input.name, remote).await;
-            }
-            let host = match input.host {
-                Some(host) => host,
-                None => sub_name(&input.name, &call.host)?,
-            };
-            let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
-            Ok(shown(&HubView::from(&hub)))
-        }
+        OwnOperation::ListHubs => list_hubs(parts, admin).await,
+        OwnOperation::AddHub => add_hub(parts, call, admin).await,
         OwnOperation::ListLinkedHubs(instance) => {
             let links = dps.linked_hubs(admin, instance).await?;
             Ok(shown(&Listing {
@@ -128,6 +109,29 @@ async fn administer(
             Err(HubError::HubNotFound.into())
         }
     }
+}
+
+async fn list_hubs(parts: &ApiParts, admin: &AdminCaller) -> Result<Answer, Failure> {
+    let mut value: Vec<HubView> = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+    for (hub, health) in parts.dps.remote_hubs_health(admin).await? {
+        if let Some(view) = value.iter_mut().find(|view| view.name == hub.name.as_str()) {
+            view.remote = Some(RemoteHubView::new(&hub, &health));
+        }
+    }
+    Ok(shown(&Listing { value }))
+}
+
+async fn add_hub(parts: &ApiParts, call: &Call, admin: &AdminCaller) -> Result<Answer, Failure> {
+    let input = HubInput::parse(&call.body)?;
+    if let Some(remote) = input.remote {
+        return add_remote_hub(&parts.dps, admin, input.name, remote).await;
+    }
+    let host = match input.host {
+        Some(host) => host,
+        None => sub_name(&input.name, &call.host)?,
+    };
+    let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
+    Ok(shown(&HubView::from(&hub)))
 }
 
 async fn add_remote_hub(
