@@ -5,7 +5,7 @@ use provost_model::{
     HubHealthState, HubName, HubRemoval, InitialTwin, KeptProof, Leased, OperationId, PendingRegistration,
     PolicyName, RegistrationId, RemoteHub, RemovalAction, Secret, SymmetricKey, Timestamp,
 };
-use provost_store::{AppendTx, Store, StoreError, WriteTx};
+use provost_store::{AppendTx, Claim, Store, StoreError, WriteTx};
 use provost_testkit::TestStore;
 use serde_json::json;
 
@@ -170,7 +170,7 @@ async fn a_released_run_is_due_when_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn removals_are_held_replaced_and_given_up() {
+async fn removals_are_held_and_replaced() {
     let test = TestStore::open().await;
     let (store, now) = (&test.store, test.clock.now());
     let removal = HubRemoval::delete(place("d").hub, place("d").device_id, now);
@@ -184,9 +184,6 @@ async fn removals_are_held_replaced_and_given_up() {
     };
     let held = lease("first", now).await.remove(0);
     assert_eq!(held.work.place, removal.place);
-    let give_up =
-        async |at: Timestamp| append(store, move |tx| tx.give_up_hub_removal(&place("d"), at)).await;
-    assert!(!give_up(now).await, "somebody is at it");
     // Another one is asked for: the first can neither end nor lose it.
     let later = now.after(Duration::from_secs(1));
     let disable = HubRemoval {
@@ -200,9 +197,56 @@ async fn removals_are_held_replaced_and_given_up() {
     append(store, move |tx| tx.release_hub_removal(&released, later)).await;
     let second = lease("second", later).await.remove(0);
     assert_eq!(second.work.action, RemovalAction::Disable);
-    assert!(give_up(later.after(LEASE)).await, "its holder is gone");
-    assert!(!write(store, move |tx| tx.end_hub_removal(&second)).await);
+    assert!(write(store, move |tx| tx.end_hub_removal(&second)).await);
     assert_eq!(next(store).await, None);
+}
+
+/// Who makes a device where another one was to be removed, and when he may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_is_claimed_after_who_is_at_its_removal() {
+    let test = TestStore::open().await;
+    let (store, now) = (&test.store, test.clock.now());
+    put(store, run("5.a.1", now)).await;
+    let held = lease(store, now, "run").await.remove(0);
+    let until = now.after(LEASE);
+    let claim = async |run: &Leased<PendingRegistration>, device: &'static str, is_absent, at: Timestamp| {
+        let mut run = run.clone();
+        append(store, move |tx| {
+            let claim = tx.claim_place(&mut run, &place(device), is_absent, (at, until))?;
+            Ok((claim, run.work.made))
+        })
+        .await
+    };
+    let remove = async |device: &'static str, action| {
+        let removal = HubRemoval {
+            action,
+            ..HubRemoval::delete(place(device).hub, place(device).device_id, now)
+        };
+        append(store, move |tx| tx.put_hub_removal(&removal)).await;
+    };
+    let updated = claim(&held, "there", false, now).await;
+    assert_eq!(updated, (Claim::Ours { is_new: false }, None));
+    remove("old", RemovalAction::Delete).await;
+    let anew = claim(&held, "old", false, now).await;
+    assert_eq!(anew, (Claim::Ours { is_new: true }, Some(place("old"))));
+    assert_eq!(next(store).await, Some(until), "the removal is given up");
+    remove("busy", RemovalAction::Delete).await;
+    append(store, move |tx| tx.lease_hub_removals(now, until, "removal", 10)).await;
+    assert_eq!(claim(&held, "busy", false, now).await.0, Claim::Busy);
+    assert_eq!(
+        claim(&held, "busy", false, until).await.0,
+        Claim::Ours { is_new: true }
+    );
+    remove("bad", RemovalAction::Disable).await;
+    assert_eq!(claim(&held, "bad", false, now).await.0, Claim::Busy);
+    // Another place: the one before goes by itself.
+    let mut moved = held.clone();
+    moved.work.made = Some(place("before"));
+    assert_eq!(claim(&moved, "new", true, now).await.1, Some(place("new")));
+    let removals = store.read(|tx| tx.hub_removal(&place("before").hub, &place("before").device_id));
+    assert!(removals.await.unwrap().is_some());
+    put(store, run("5.a.2", now)).await;
+    assert_eq!(claim(&held, "new", true, now).await.0, Claim::Replaced);
 }
 
 #[tokio::test(flavor = "multi_thread")]

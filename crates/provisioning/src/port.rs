@@ -96,9 +96,9 @@ pub trait RemoteHubs: Send + Sync {
         device: &'a DeviceId,
     ) -> PortFuture<'a, Result<bool, RemoteHubError>>;
 
-    /// Creates the device or gives an existing one the new credential; its status stays. A device
-    /// that `is_new` gets its initial twin, also when it is there already: an earlier try may have
-    /// been cut off between the two.
+    /// Creates the device or gives an existing one the new credential; its status and twin stay. One
+    /// that `is_new` is made from nothing: what is there by its name, of an earlier try that was cut
+    /// off or of an assignment before, goes first.
     fn provision<'a>(
         &'a self,
         hub: &'a RemoteHub,

@@ -1,12 +1,9 @@
 //! Hubs elsewhere: made known by an administrator, and looked after.
 
-use provost_model::{
-    AccessRight, Action, AllocationCall, AuditEvent, Change, DpsName, Hub, HubHealth, RegistrationId,
-    RemoteHub,
-};
+use provost_model::{Action, AuditEvent, Change, Hub, HubHealth, RemoteHub};
 use provost_store::ReadTx;
 
-use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, ServiceCaller};
+use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
 
 impl ProvisioningService {
     /// Makes a hub elsewhere known, or changes how one is reached: its key is rolled so. It is looked
@@ -82,27 +79,6 @@ impl ProvisioningService {
     pub async fn check_hub(&self, hub: &RemoteHub) -> Result<(), ProvisioningError> {
         let seen = self.remote_hubs().check(hub).await;
         self.note_health(&hub.name, seen.as_ref().copied()).await
-    }
-
-    /// The latest call of the webhook of a registration.
-    ///
-    /// # Errors
-    /// 403 without `RegistrationStatusRead`; 404206 for another instance, 404202 when none was made.
-    pub async fn allocation_call(
-        &self,
-        caller: &ServiceCaller,
-        dps: DpsName,
-        id: RegistrationId,
-    ) -> Result<AllocationCall, ProvisioningError> {
-        caller.require(AccessRight::RegistrationStatusRead)?;
-        if dps != caller.dps() {
-            return Err(ProvisioningError::NotFound(Noun::Instance));
-        }
-        let call = self
-            .store()
-            .read(move |tx: &ReadTx<'_>| tx.allocation_call(&dps, &id))
-            .await?;
-        call.ok_or(ProvisioningError::NotFound(Noun::Registration))
     }
 
     async fn every_remote_hub(&self) -> Result<Vec<(RemoteHub, HubHealth)>, ProvisioningError> {

@@ -2,17 +2,18 @@
 
 use provost_model::twin::check_initial;
 use provost_model::{
-    AllocationAnswer, AllocationCall, Assignment, EnrollmentSettings, HostName, LinkedHub,
-    PendingRegistration, Secret, Slots,
+    AccessRight, AllocationAnswer, AllocationCall, Assignment, DpsName, EnrollmentSettings, HostName,
+    LinkedHub, PendingRegistration, RegistrationId, Secret, Slots,
 };
+use provost_store::ReadTx;
 use provost_wire::ApiVersion;
 use provost_wire::dps::webhook::{AllocationReply, AllocationRequest, AskedEntry, masked_url};
 
 use crate::allocate::same_host;
 use crate::attestation::shown_certificate;
 use crate::{
-    Entry, ProvisioningError, ProvisioningService, RegistrationCaller, ShownEnrollment, ShownGroup,
-    WebhookAnswer, WebhookError,
+    Entry, Noun, ProvisioningError, ProvisioningService, RegistrationCaller, ServiceCaller, ShownEnrollment,
+    ShownGroup, WebhookAnswer, WebhookError,
 };
 
 /// Longest request and answer kept for the operator, in characters.
@@ -78,6 +79,27 @@ impl ProvisioningService {
             .await
             .map_err(ProvisioningError::Store)?;
         Ok(asked)
+    }
+
+    /// The latest call of the webhook of a registration.
+    ///
+    /// # Errors
+    /// 403 without `RegistrationStatusRead`; 404206 for another instance, 404202 when none was made.
+    pub async fn allocation_call(
+        &self,
+        caller: &ServiceCaller,
+        dps: DpsName,
+        id: RegistrationId,
+    ) -> Result<AllocationCall, ProvisioningError> {
+        caller.require(AccessRight::RegistrationStatusRead)?;
+        if dps != caller.dps() {
+            return Err(ProvisioningError::NotFound(Noun::Instance));
+        }
+        let call = self
+            .store()
+            .read(move |tx: &ReadTx<'_>| tx.allocation_call(&dps, &id))
+            .await?;
+        call.ok_or(ProvisioningError::NotFound(Noun::Registration))
     }
 }
 

@@ -43,6 +43,7 @@ pub use audit::StoredAuditEvent;
 pub use authority::CertificateIndex;
 pub use enrollment_anchor::{AnchorIndex, GroupAnchor, Slot};
 pub use error::StoreError;
+pub use pending::Claim;
 pub use registration::RegistrationFilter;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
 pub use telemetry::TelemetryCut;

@@ -3,18 +3,33 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_model::{
-    AllocationAnswer, Assignment, CertificateDer, DeviceId, DpsName, Etag, HubName, InitialTwin, KeptProof,
-    Leased, OperationId, PendingRegistration, RegistrationId, Secret, Timestamp,
+    AllocationAnswer, Assignment, CertificateDer, DeviceId, DpsName, Etag, HubName, HubRemoval, InitialTwin,
+    KeptProof, Leased, OperationId, PendingRegistration, RegistrationId, Secret, Timestamp,
 };
 use serde_json::{Value, json};
 
 use crate::convert::Place;
+use crate::removal::GivenUp;
 use crate::sql::{Row, params};
 use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 
 const TABLE: &str = "pending_registration";
 const COLUMNS: &str = "dps, registration_id, operation, sas, chain, judged_at, payload, answer, made_hub, \
     made_device_id, attempts, began_at, due_at";
+/// What became of the wish to make a device on a hub elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It may be made.
+    Ours {
+        /// It is made anew: nobody has it, or what is there was to be removed.
+        is_new: bool,
+    },
+    /// Its removal comes first.
+    Busy,
+    /// The run was replaced, or its lease lost.
+    Replaced,
+}
+
 /// Which row, of which run, held by whom.
 const HELD: &str = "dps = ?1 AND registration_key = ?2 AND operation = ?3 AND lease_holder = ?4";
 
@@ -158,6 +173,34 @@ impl AppendTx<'_> {
             until.as_micros().into(),
         ];
         Ok(self.execute(&sql, &params)? > 0)
+    }
+
+    /// Writes down that a run that is held is about to make or update a device on a hub elsewhere, and
+    /// holds it until `until`. With [`Claim::Ours`] `run` says what was written; otherwise nothing is.
+    pub fn claim_place(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        place: &Assignment,
+        is_absent: bool,
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<Claim, StoreError> {
+        let sql = format!("SELECT COUNT(*) FROM pending_registration WHERE {HELD}");
+        if self.read().count(&sql, &held(run))? == 0 {
+            return Ok(Claim::Replaced);
+        }
+        let is_new = match self.give_up_hub_removal(place, now)? {
+            GivenUp::Not => return Ok(Claim::Busy),
+            GivenUp::Removal => true,
+            GivenUp::Nothing => is_absent,
+        };
+        if is_new {
+            // Only one place is written down; another one goes by itself.
+            if let Some(left) = run.work.made.replace(place.clone()).filter(|left| left != place) {
+                self.put_hub_removal(&HubRemoval::delete(left.hub, left.device_id, now))?;
+            }
+        }
+        self.advance_pending_registration(run, until)?;
+        Ok(Claim::Ours { is_new })
     }
 
     /// Gives a run back. One that was replaced meanwhile is due at once, otherwise it is due, and has

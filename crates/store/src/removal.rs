@@ -90,16 +90,38 @@ impl AppendTx<'_> {
         Ok(())
     }
 
-    /// The device is about to be made again: its removal is given up. `false` when somebody is at
-    /// it right now.
-    pub fn give_up_hub_removal(&self, place: &Assignment, now: Timestamp) -> Result<bool, StoreError> {
-        let (hub, device) = (place.hub.key(), place.device_id.as_str());
+    /// Whether a device may be made at a place now, and gives up its removal if it may. Whoever is at
+    /// the removal comes first, and so does a device that is only to be disabled.
+    pub(crate) fn give_up_hub_removal(
+        &self,
+        place: &Assignment,
+        now: Timestamp,
+    ) -> Result<GivenUp, StoreError> {
+        let Some(removal) = self.read().hub_removal(&place.hub, &place.device_id)? else {
+            return Ok(GivenUp::Nothing);
+        };
+        if removal.action == RemovalAction::Disable {
+            return Ok(GivenUp::Not);
+        }
         let sql = "DELETE FROM hub_removal WHERE hub = ?1 AND device_id = ?2 \
                    AND (lease_holder IS NULL OR due_at <= ?3)";
-        self.execute(sql, params![hub, device, now.as_micros()])?;
-        let left = self.read().hub_removal(&place.hub, &place.device_id)?;
-        Ok(left.is_none())
+        let params = params![place.hub.key(), place.device_id.as_str(), now.as_micros()];
+        Ok(if self.execute(sql, params)? > 0 {
+            GivenUp::Removal
+        } else {
+            GivenUp::Not
+        })
     }
+}
+
+/// What became of the removal of a device that is about to be made.
+pub(crate) enum GivenUp {
+    /// There was none.
+    Nothing,
+    /// It is given up: what is still there is to be replaced.
+    Removal,
+    /// It comes first.
+    Not,
 }
 
 fn columns(removal: &HubRemoval) -> [Param<'_>; 6] {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use provost_model::{
-    AllocationAnswer, Assignment, HubHealthState, HubName, HubRemoval, Leased, PendingRegistration,
-    RegistrationFailure, RemoteHub, Timestamp,
+    AllocationAnswer, Assignment, HubHealthState, HubName, Leased, PendingRegistration, RegistrationFailure,
+    RemoteHub, Timestamp,
 };
-use provost_store::ReadTx;
+use provost_store::{Claim, ReadTx};
 
 use super::pause;
 use crate::plan::{Known, Need};
@@ -125,8 +125,8 @@ impl ProvisioningService {
             hub: hub.name.clone(),
             device_id: identity.device_id.clone(),
         };
-        let was_made_here = run.work.made.as_ref() == Some(&place);
-        let is_new = if was_made_here {
+        let is_ours = run.work.made.as_ref() == Some(&place);
+        let is_absent = if is_ours {
             true
         } else {
             match self.remote_hubs().has(hub, &identity.device_id).await {
@@ -134,9 +134,14 @@ impl ProvisioningService {
                 Err(error) => return self.hub_failed(run, known, hub, error).await,
             }
         };
-        if !self.claim_place(run, &place, is_new).await? {
-            return Ok(Taken::Later);
-        }
+        let is_new = match self.claim_place(run, place, is_absent).await? {
+            Claim::Ours { is_new } => is_new,
+            Claim::Busy => {
+                run.work.due_at = self.now().after(pause(1));
+                return Ok(Taken::Later);
+            }
+            Claim::Replaced => return Ok(Taken::Later),
+        };
         match self.remote_hubs().provision(hub, &identity, is_new).await {
             Ok(()) => {
                 self.note_health(&hub.name, Ok(())).await?;
@@ -147,40 +152,26 @@ impl ProvisioningService {
         }
     }
 
-    /// Nobody may remove what is about to be made. `false` when somebody is at it right now, or the
-    /// run was replaced.
     async fn claim_place(
         &self,
         run: &mut Leased<PendingRegistration>,
-        place: &Assignment,
-        is_new: bool,
-    ) -> Result<bool, ProvisioningError> {
+        place: Assignment,
+        is_absent: bool,
+    ) -> Result<Claim, ProvisioningError> {
         let now = self.now();
         let until = now.after(self.options().outbound.lease);
-        let made_elsewhere = run.work.made.clone().filter(|made| made != place);
-        if is_new {
-            run.work.made = Some(place.clone());
-        }
-        let (claimed, place) = (run.clone(), place.clone());
-        let is_free = self
+        let mut claimed = run.clone();
+        let (claim, claimed) = self
             .store()
             .append(move |tx| {
-                if !tx.give_up_hub_removal(&place, now)?
-                    || !tx.advance_pending_registration(&claimed, until)?
-                {
-                    return Ok::<_, ProvisioningError>(false);
-                }
-                if let Some(left) = made_elsewhere.filter(|_| is_new) {
-                    // Only one place is written down; the other one goes by itself.
-                    tx.put_hub_removal(&HubRemoval::delete(left.hub, left.device_id, now))?;
-                }
-                Ok(true)
+                let claim = tx.claim_place(&mut claimed, &place, is_absent, (now, until))?;
+                Ok::<_, ProvisioningError>((claim, claimed))
             })
             .await?;
-        if !is_free {
-            run.work.due_at = now.after(pause(1));
+        if claim != Claim::Replaced {
+            *run = claimed;
         }
-        Ok(is_free)
+        Ok(claim)
     }
 
     /// Writes down how far the run has come and holds it on. `Later` when it was replaced.

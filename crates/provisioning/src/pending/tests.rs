@@ -457,8 +457,22 @@ async fn coming_back_gives_the_removal_up() {
     house.outside.set_trouble(Some(unreachable()));
     house.work().await;
     house.outside.set_trouble(None);
+    let place = ("one".to_owned(), "press-1".to_owned());
+    let tags = json!({"from": "one"}).as_object().cloned().unwrap();
+    let set = |identity: &mut crate::NewIdentity| identity.initial_twin.tags = tags;
+    house
+        .hubs
+        .identities
+        .lock()
+        .unwrap()
+        .get_mut(&place)
+        .map(set)
+        .unwrap();
     send(&house, &leaf, "far.localhost", json!({})).await;
     assert_eq!(run(&house, &leaf).await, at("far", Substatus::DeviceDataMigrated));
+    // What was left there is not mistaken for the device that comes.
+    let twin = house.outside.identity("far", "press-1").unwrap().initial_twin;
+    assert_eq!(twin.tags["from"], "one");
     house.clock.advance(Duration::from_mins(2));
     house.work().await;
     assert!(house.outside.identity("far", "press-1").is_some());

@@ -23,9 +23,8 @@ pub(super) enum HubCommand {
     List,
     /// Make another hub, or make one elsewhere known; link it with `provost dps linked-hub create`
     #[command(after_help = "Examples:\n  provost hub create --name hub-a\n  \
-        provost hub create --name plant-b --connection-string \\\n    \
-        'HostName=plant-b.example;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5a2V5a2V5a2V5a2V5a2V5'\n  \
-        provost hub list --output table")]
+        far='HostName=far.example;SharedAccessKeyName=owner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODw=='\n  \
+        provost hub create --name far --connection-string \"$far\"")]
     Create(instance::CreateArguments),
     /// Device identities
     #[command(subcommand)]

@@ -130,7 +130,11 @@ impl RegistryClient {
         is_new: bool,
     ) -> Result<(), RemoteHubError> {
         let device = &identity.device_id;
-        let stored = self.identity(hub, device).await?;
+        let mut stored = self.identity(hub, device).await?;
+        if is_new && stored.take().is_some() {
+            let path = device_path(device);
+            self.ask(hub, Method::DELETE, &path, Some("*"), None).await?;
+        }
         let etag = stored.as_ref().and_then(etag);
         let body = device_write(stored, device, &identity.auth, identity.iot_edge);
         self.put_identity(hub, device, etag.as_deref(), &body).await?;

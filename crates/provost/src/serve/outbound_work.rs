@@ -16,7 +16,7 @@ const AT_ONCE: usize = 128;
 /// How long nobody looks when nothing is known to be due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two looks: a busy server changes all the time.
-const BREATH: Duration = Duration::from_millis(5);
+const BREATH: Duration = Duration::from_millis(20);
 /// How often a hub that is not well is looked at.
 const CHECK_SICK: Duration = Duration::from_secs(5);
 

@@ -13,9 +13,9 @@ pub(in crate::cli) enum RegistrationVerb {
     Show(RecordArguments),
     /// Show what the webhook of a custom allocation was asked last, and what it answered
     #[command(
-        after_help = "Example:\n  provost dps enrollment-group create --gid line-7 --attestation-type symmetrickey \\\n    \
-        --allocation-policy custom --webhook-url https://localhost/choose --api-version 2021-10-01\n  \
-        provost simulate --devices 1 --prefix asked --gid line-7 --attestation symmetric || true\n  \
+        after_help = "Example:\n  provost dps enrollment-group create --gid line-7 --attestation-type symmetrickey\n  \
+        provost dps enrollment-group update --gid line-7 --ap custom --wh https://localhost/ --av 1\n  \
+        ! provost simulate --devices 1 --prefix asked --gid line-7 --attestation symmetric\n  \
         provost dps registration allocation --registration-id asked-0000001"
     )]
     Allocation(RecordArguments),
