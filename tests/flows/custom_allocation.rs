@@ -370,16 +370,16 @@ async fn a_newer_run_takes_the_place_of_one_that_waits() {
         (!world.webhook.asked().is_empty()).then_some(())
     })
     .await;
+    let first = world
+        .server
+        .stored()
+        .registration("press-1")
+        .await
+        .expect("a record")
+        .operation;
     let payload = json!({ "run": 2 });
     let second_run = device.register_with(&world.server, Via::Https, Some(payload.clone()));
     let letting_go = async {
-        let first = world
-            .server
-            .stored()
-            .registration("press-1")
-            .await
-            .expect("a record")
-            .operation;
         eventually("the second run", async || {
             let record = world
                 .server
