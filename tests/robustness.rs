@@ -8,6 +8,7 @@ mod malformed_mqtt;
 mod malformed_tls;
 mod malformed_websocket;
 mod own_certificate;
+mod pending_run_cut;
 mod power_cut;
 mod shutdown;
 mod witness;

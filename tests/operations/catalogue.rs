@@ -210,6 +210,13 @@ fn own(world: &World) -> Vec<Operation> {
         ask("POST", "/provost/hubs".to_owned())
             .body(json!({ "name": "hub2", "host": "hub2.localhost" }))
             .leaves("create", "hub", "hub2"),
+        // No webhook was asked for it: past the door it is 404202.
+        Operation::new(
+            Door::Dps(RegistrationStatusRead),
+            "GET",
+            format!("/provost/dps/{dps}/registrations/known/allocation"),
+        )
+        .status(404),
         ask("GET", links.clone()),
         ask("PUT", format!("{links}/hub2"))
             .body(json!({ "allocationWeight": 2 }))

@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 55] = [
+pub(crate) const NAMES: [&str; 56] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -55,6 +55,7 @@ pub(crate) const NAMES: [&str; 55] = [
     "own list hubs",
     "own add hub",
     "own read telemetry",
+    "own read allocation",
     "own list linked hubs",
     "own get linked hub",
     "own put linked hub",
@@ -146,6 +147,7 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",
         OwnOperation::PutLinkedHub(..) => "own put linked hub",

@@ -52,6 +52,7 @@ async fn every_state_comes_back() {
         assigned(Substatus::ReprovisionedToInitialAssignment),
         RegistrationState::Failed(failure),
         RegistrationState::Disabled,
+        RegistrationState::Assigning,
     ] {
         let mut written = record("Dev", state);
         written.payload = Some(json!({"hello": [1, null]}));

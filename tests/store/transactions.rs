@@ -8,6 +8,7 @@ fn a_hub(name: &str) -> Hub {
     Hub {
         name: HubName::parse(name).unwrap(),
         host: HostName::parse(&format!("{name}.example")).unwrap(),
+        is_remote: false,
         created_at: Timestamp::from_unix_seconds(1),
     }
 }

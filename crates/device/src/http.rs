@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use provost_transport::http::read_body;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::DeviceError;
@@ -38,20 +39,35 @@ pub struct HttpClient {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     timeout: Duration,
+    max_answer: usize,
 }
 
 impl HttpClient {
     /// Connects.
     pub async fn connect(target: &Target, tls: &ClientTls) -> Result<Self, DeviceError> {
-        let stream = TokioIo::new(connect_tls(target, tls).await?);
-        let (sender, connection) = http1::handshake(stream).await.map_err(failed)?;
+        let host = format!("{}:{}", target.server_name, target.port);
+        Self::over(connect_tls(target, tls).await?, host).await
+    }
+
+    /// Speaks HTTP over a stream that is there already. `host` is sent as `Host`.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        host: String,
+    ) -> Result<Self, DeviceError> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // Ends when the sender is dropped or the server closes; the sender reports errors.
         tokio::spawn(connection);
         Ok(Self {
             sender,
-            host: format!("{}:{}", target.server_name, target.port),
+            host,
             timeout: REQUEST_TIMEOUT,
+            max_answer: MAX_ANSWER,
         })
+    }
+
+    /// Reads the next answers up to so many bytes.
+    pub const fn set_max_answer(&mut self, bytes: usize) {
+        self.max_answer = bytes;
     }
 
     /// Lets the next requests take this long, for answers that wait for something.
@@ -89,7 +105,9 @@ impl HttpClient {
             .await
             .map_err(|_elapsed| DeviceError::Timeout("http request"))??;
         let (head, body) = answer.into_parts();
-        let body = read_body(body, MAX_ANSWER, self.timeout).await.map_err(failed)?;
+        let body = read_body(body, self.max_answer, self.timeout)
+            .await
+            .map_err(failed)?;
         Ok(HttpAnswer {
             status: head.status,
             headers: head.headers,

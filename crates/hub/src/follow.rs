@@ -67,6 +67,7 @@ impl HubService {
                         }
                     }
                     Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
+                    Change::Outbound => {}
                 }
                 last = numbered.number;
             }

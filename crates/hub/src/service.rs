@@ -62,7 +62,7 @@ impl HubService {
     pub async fn hub_by_host(&self, host: &str) -> Result<Hub, HubError> {
         let host = HostName::parse(without_port(host)).map_err(|_| HubError::HubNotFound)?;
         let hub = self.store().read(move |tx| tx.hub_by_host(&host)).await?;
-        hub.ok_or(HubError::HubNotFound)
+        hub.filter(|hub| !hub.is_remote).ok_or(HubError::HubNotFound)
     }
 
     /// Whether a device is connected to this node.

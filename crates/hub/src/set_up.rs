@@ -77,6 +77,7 @@ impl HubService {
                 let hub = Hub {
                     name,
                     host,
+                    is_remote: false,
                     created_at: tx.now(),
                 };
                 create_hub(&tx, &hub, &*random)?;

@@ -67,7 +67,8 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
-    /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`.
+    /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`,
+    /// `pendingRegistration`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

@@ -21,6 +21,8 @@ pub enum Change {
     /// Shared access policies, hubs, instances, links or CA certificates changed: cached copies are
     /// stale.
     Configuration,
+    /// There is work to be done outside the program: a pending registration or a removal.
+    Outbound,
 }
 
 /// A change with its place in the order of commits.

@@ -22,13 +22,15 @@ pub struct DpsInstance {
     pub trust_version: i64,
 }
 
-/// One built-in hub of this program.
+/// A hub devices can be assigned to: one of this program, or one elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hub {
     /// Its stable name.
     pub name: HubName,
     /// The host name devices and back ends reach it by, without a port.
     pub host: HostName,
+    /// It is elsewhere, reached as its [`crate::RemoteHub`] says.
+    pub is_remote: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -40,6 +42,8 @@ pub struct LinkedHub {
     pub hub: HubName,
     /// Its current host name.
     pub host: HostName,
+    /// See [`Hub::is_remote`].
+    pub is_remote: bool,
     /// `false`: only used when an enrollment names it.
     pub apply_allocation_policy: bool,
     /// 0 to 1000.

@@ -19,9 +19,11 @@ mod etag;
 mod id;
 mod instance;
 mod mechanism;
+mod outbound;
 mod page;
 mod random;
 mod registration;
+mod remote_hub;
 mod rights;
 mod secret;
 mod shut_out;
@@ -45,9 +47,13 @@ pub use id::{
 };
 pub use instance::{DpsInstance, Hub, LinkedHub};
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
+pub use outbound::{
+    AllocationAnswer, AllocationCall, HubRemoval, KeptProof, Leased, PendingRegistration, RemovalAction,
+};
 pub use page::{MAX_PAGE_SIZE, PageSize};
 pub use random::Random;
 pub use registration::{Assignment, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus};
+pub use remote_hub::{HubHealth, HubHealthState, RemoteHub};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use shut_out::ShutOut;

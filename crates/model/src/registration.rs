@@ -40,9 +40,11 @@ pub struct Assignment {
 /// | any | register, entry enabled, hub found | `Assigned` |
 /// | any | register, entry enabled, no hub or hub refuses | `Failed` |
 /// | any | register, entry disabled | `Disabled` |
+/// | any | register, something outside the program is needed | `Assigning` |
+/// | `Assigning` | the leased run ends | `Assigned`, `Failed` or `Disabled` |
 ///
-/// Source: dps-device-api.md 2.4 and 8.1. `assigning` is what a device is told between its register
-/// and its first poll; with an outcome committed at once it is never stored.
+/// Source: dps-device-api.md 2.4 and 8.1. A run that needs nothing outside the program ends in the
+/// transaction it begins in; a device is told `assigning` once all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrationState {
     /// The device has a hub.
@@ -58,6 +60,8 @@ pub enum RegistrationState {
     Failed(RegistrationFailure),
     /// The entry that matched is disabled.
     Disabled,
+    /// A webhook is asked or a hub elsewhere is written to; see [`crate::PendingRegistration`].
+    Assigning,
 }
 
 impl RegistrationState {
@@ -68,7 +72,7 @@ impl RegistrationState {
                 hub: hub.clone(),
                 device_id: device_id.clone(),
             }),
-            Self::Failed(_) | Self::Disabled => None,
+            Self::Failed(_) | Self::Disabled | Self::Assigning => None,
         }
     }
 }

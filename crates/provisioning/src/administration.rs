@@ -40,13 +40,13 @@ impl ProvisioningService {
         self.store()
             .write(move |tx| {
                 quotas.check_link(&tx, &dps, &hub)?;
-                let host = tx
+                let found = tx
                     .hub(&hub)?
-                    .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?
-                    .host;
+                    .ok_or_else(|| ProvisioningError::invalid(format!("there is no hub {hub}")))?;
                 let link = LinkedHub {
                     hub,
-                    host,
+                    host: found.host,
+                    is_remote: found.is_remote,
                     apply_allocation_policy,
                     allocation_weight,
                 };

@@ -20,20 +20,38 @@ pub(crate) struct Allocation<'a> {
     pub(crate) current: Option<&'a HubName>,
 }
 
+/// What came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The hub the device has.
+    Keep,
+    /// This one.
+    Hub(HubName),
+    /// A webhook has to choose among these.
+    Ask(Vec<LinkedHub>),
+}
+
 /// Chooses a hub.
 ///
-/// With `updateHubAssignment` false a device that has a hub keeps it. `geoLatency` spreads like
-/// `hashed`: where devices and hubs are is not known here. `custom` needs a webhook, which is not
-/// called yet: such a run fails with 400207.
+/// With `updateHubAssignment` false a device that has a hub keeps it, and no webhook is asked.
+/// `geoLatency` spreads like `hashed`: where devices and hubs are is not known here.
 ///
 /// # Errors
-/// What is recorded and told to the device: 400207 and 400208 (dps-device-api.md 2.8).
-pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<HubName, RegistrationFailure> {
+/// What is recorded and told to the device: 400208 when there is no hub to choose from
+/// (dps-device-api.md 2.8).
+pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<Choice, RegistrationFailure> {
     let policy = allocation.settings.reprovision.unwrap_or_default();
-    if let Some(current) = allocation.current.filter(|_| is_sticky(policy)) {
-        return Ok(current.clone());
+    if allocation.current.is_some() && is_sticky(policy) {
+        return Ok(Choice::Keep);
     }
-    let candidates = candidates(allocation);
+    let linked = candidates(allocation);
+    let candidates: Vec<Candidate> = linked
+        .iter()
+        .map(|hub| Candidate {
+            hub: hub.hub.clone(),
+            weight: hub.allocation_weight,
+        })
+        .collect();
     let chosen = match allocation
         .settings
         .allocation
@@ -43,14 +61,11 @@ pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<HubName, Registrat
             hashed(allocation.registration_id, &candidates)
         }
         AllocationPolicy::Static => fixed(&candidates),
-        AllocationPolicy::Custom => {
-            return Err(RegistrationFailure {
-                code: 400_207,
-                message: "Custom allocation failed: webhooks are not called by this service.".to_owned(),
-            });
-        }
+        AllocationPolicy::Custom if !linked.is_empty() => return Ok(Choice::Ask(linked)),
+        AllocationPolicy::Custom => None,
     };
-    chosen.cloned().ok_or_else(|| RegistrationFailure {
+    let chosen = chosen.cloned().map(Choice::Hub);
+    chosen.ok_or_else(|| RegistrationFailure {
         code: 400_208,
         message: "No IoT hub is available for this device.".to_owned(),
     })
@@ -61,29 +76,25 @@ fn is_sticky(policy: ReprovisionPolicy) -> bool {
 }
 
 /// The linked hubs the entry names, in its order; without names those that take part in allocation.
-fn candidates(allocation: &Allocation<'_>) -> Vec<Candidate> {
-    let candidate = |hub: &LinkedHub| Candidate {
-        hub: hub.hub.clone(),
-        weight: hub.allocation_weight,
-    };
+fn candidates(allocation: &Allocation<'_>) -> Vec<LinkedHub> {
     let named = &allocation.settings.iot_hubs;
     if named.is_empty() {
         return allocation
             .linked
             .iter()
             .filter(|hub| hub.apply_allocation_policy)
-            .map(candidate)
+            .cloned()
             .collect();
     }
     named
         .iter()
         .filter_map(|host| allocation.linked.iter().find(|hub| same_host(&hub.host, host)))
-        .map(candidate)
+        .cloned()
         .collect()
 }
 
 /// Without the port, which clients add and drop.
-fn same_host(a: &HostName, b: &HostName) -> bool {
+pub(crate) fn same_host(a: &HostName, b: &HostName) -> bool {
     bare_host(a.key()) == bare_host(b.key())
 }
 
@@ -113,7 +124,11 @@ mod tests {
             linked,
             current: current.as_ref(),
         })
-        .map(|hub| hub.to_string())
+        .map(|choice| match choice {
+            Choice::Keep => "kept".to_owned(),
+            Choice::Hub(hub) => hub.to_string(),
+            Choice::Ask(hubs) => format!("ask of {}", hubs.len()),
+        })
         .map_err(|failure| failure.code)
     }
 
@@ -123,10 +138,22 @@ mod tests {
     }
 
     #[test]
-    fn custom_fails_until_webhooks_are_called() {
+    fn custom_asks_when_there_is_something_to_choose_from() {
         let mut custom = settings();
         custom.allocation = Some(AllocationPolicy::Custom);
-        assert_eq!(choose(&custom, &[linked_hub("one")], None), Err(400_207));
+        assert_eq!(
+            choose(&custom, &[linked_hub("one")], None).as_deref(),
+            Ok("ask of 1")
+        );
+        assert_eq!(choose(&custom, &[], None), Err(400_208));
+        custom.reprovision = Some(ReprovisionPolicy {
+            update_hub_assignment: false,
+            migrate_device_data: false,
+        });
+        assert_eq!(
+            choose(&custom, &[linked_hub("one")], Some("old")).as_deref(),
+            Ok("kept")
+        );
     }
 
     #[test]
@@ -169,7 +196,7 @@ mod tests {
             update_hub_assignment: false,
             migrate_device_data: false,
         });
-        assert_eq!(choose(&never, &linked, Some("old")).as_deref(), Ok("old"));
+        assert_eq!(choose(&never, &linked, Some("old")).as_deref(), Ok("kept"));
         assert_eq!(choose(&never, &linked, None).as_deref(), Ok("one"));
         assert_eq!(choose(&settings(), &linked, Some("old")).as_deref(), Ok("one"));
     }

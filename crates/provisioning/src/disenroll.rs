@@ -236,6 +236,7 @@ fn record_word(state: &RegistrationState) -> &'static str {
         RegistrationState::Assigned { .. } => "assigned",
         RegistrationState::Failed(_) => "failed",
         RegistrationState::Disabled => "disabled",
+        RegistrationState::Assigning => "assigning",
     }
 }
 

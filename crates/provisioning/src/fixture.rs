@@ -1,6 +1,8 @@
 //! Fixtures for the tests of this crate: certificates, records, a store in a temporary folder and a
 //! hub that remembers what it was told.
 
+mod outside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,8 +14,8 @@ use provost_model::ambient::SystemRandom;
 use provost_model::{
     AccessPolicy, Action, Actor, AllocationPolicy, Assignment, AuditEvent, Clock, DeviceId, DeviceStatus,
     DpsInstance, DpsName, EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, InitialTwin, KeyPair,
-    LinkedHub, PolicyName, PolicyOwner, ProvisioningStatus, RegistrationId, Secret, ShutOut, SymmetricKey,
-    Timestamp,
+    LinkedHub, PolicyName, PolicyOwner, ProvisioningStatus, RegistrationId, RemoteHub, Secret, ShutOut,
+    SymmetricKey, Timestamp,
 };
 use provost_pki::issue::{
     Issuance, KeyAlgorithm, KeyPair as PrivateKey, Profile, SubjectName, issue, self_signed,
@@ -26,8 +28,10 @@ use serde_json::{Value, json};
 use crate::{
     AdminCaller, HubDirectory, HubPortError, IdentityChange, NewIdentity, NewInstance, Provisioned,
     ProvisioningError, ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof,
-    ServiceCaller, ServiceCredential, create_admin_token, create_instance, link_hub,
+    RemoteHubs, ServiceCaller, ServiceCredential, Webhooks, create_admin_token, create_instance, link_hub,
 };
+
+pub(crate) use self::outside::Outside;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
@@ -153,6 +157,7 @@ pub(crate) fn linked_hub(name: &str) -> LinkedHub {
     LinkedHub {
         hub: hub(name),
         host: HostName::parse(&format!("{name}.localhost")).unwrap(),
+        is_remote: false,
         apply_allocation_policy: true,
         allocation_weight: 1,
     }
@@ -287,6 +292,7 @@ pub(crate) struct House {
     pub(crate) service: ProvisioningService,
     pub(crate) store: Store,
     pub(crate) hubs: Arc<FakeHubs>,
+    pub(crate) outside: Arc<Outside>,
     pub(crate) clock: TestClock,
     pub(crate) instance: DpsInstance,
     pub(crate) admin: AdminCaller,
@@ -311,9 +317,12 @@ impl House {
         .unwrap();
         let (instance, token) = furnish(&store, hub_names).await;
         let hubs = Arc::new(FakeHubs::default());
+        let outside = Arc::new(Outside::default());
         let service = ProvisioningService::new(ProvisioningParts {
             store: store.clone(),
             hubs: Arc::clone(&hubs) as Arc<dyn HubDirectory>,
+            remote_hubs: Arc::clone(&outside) as Arc<dyn RemoteHubs>,
+            webhooks: Arc::clone(&outside) as Arc<dyn Webhooks>,
             clock: Arc::new(clock.clone()),
             random: Arc::new(SystemRandom),
             options,
@@ -327,6 +336,7 @@ impl House {
             service,
             store,
             hubs,
+            outside,
             clock,
             instance,
             admin,
@@ -344,6 +354,42 @@ impl House {
             })
             .await
             .unwrap();
+    }
+
+    /// Makes a hub elsewhere known and links it, to be used by name only.
+    pub(crate) async fn link_elsewhere(&self, name: &str) {
+        let link = linked_hub(name);
+        let remote = RemoteHub {
+            name: link.hub.clone(),
+            host: link.host.clone(),
+            port: 443,
+            policy: PolicyName::parse("iothubowner").unwrap(),
+            key: key(9),
+            ca: None,
+        };
+        self.service.put_remote_hub(&self.admin, remote).await.unwrap();
+        let dps = self.instance.name.clone();
+        self.service
+            .put_linked_hub(&self.admin, dps, link.hub, 1, false)
+            .await
+            .unwrap();
+    }
+
+    /// Does what is due outside the program, until nothing is.
+    pub(crate) async fn work(&self) {
+        loop {
+            let runs = self.service.lease_pending(10).await.unwrap();
+            let removals = self.service.lease_removals(10).await.unwrap();
+            if runs.is_empty() && removals.is_empty() {
+                return;
+            }
+            for run in runs {
+                self.service.run_pending(run).await.unwrap();
+            }
+            for removal in removals {
+                self.service.run_removal(removal).await.unwrap();
+            }
+        }
     }
 
     pub(crate) async fn unlink(&self, name: &str) {
@@ -422,6 +468,7 @@ fn add_hub(tx: &WriteTx<'_>, dps: &DpsName, link: &LinkedHub) -> Result<(), Prov
         tx.insert_hub(&Hub {
             name: link.hub.clone(),
             host: link.host.clone(),
+            is_remote: false,
             created_at: tx.now(),
         })?;
     }

@@ -36,15 +36,21 @@ mod lookup;
 mod operation;
 mod options;
 mod outcome;
+mod pending;
+mod plan;
 mod port;
 mod quota;
 mod record_bulk;
 mod records;
 mod refusals;
 mod registration;
+mod remote_hubs;
+mod removal;
 mod service;
 mod service_auth;
 mod settings;
+mod turns;
+mod webhook;
 mod write_rule;
 
 pub use admin::create_admin_token;
@@ -61,8 +67,11 @@ pub use error::{Noun, ProvisioningError};
 pub use instances::{NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
-pub use options::ProvisioningOptions;
-pub use port::{HubDirectory, HubPortError, IdentityChange, NewIdentity, Provisioned};
+pub use options::{OutboundOptions, ProvisioningOptions};
+pub use port::{
+    HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned, RemoteHubError,
+    RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
+};
 pub use quota::{QuotaUse, Quotas};
 pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;

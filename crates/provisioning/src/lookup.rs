@@ -122,24 +122,32 @@ impl ProvisioningService {
     ) -> Result<(DpsInstance, Judgement), ProvisioningError> {
         let service = self.clone();
         self.store()
-            .read(move |tx| {
-                let instance = tx
-                    .dps_by_id_scope(&proof.id_scope)?
-                    .ok_or(ProvisioningError::UnknownScope)?;
-                let claim = Claim {
-                    id_scope: &instance.id_scope,
-                    registration_id: &proof.registration_id,
-                    sas: proof.sas.as_deref(),
-                    chain: proof.chain.as_ref(),
-                    at,
-                };
-                let judgement = service.decide(tx, &instance, &claim)?;
-                Ok((instance, judgement))
-            })
+            .read(move |tx| service.judge_within(tx, &proof, at))
             .await
     }
 
-    /// The decision over what a transaction sees.
+    /// The decision as it stands in one snapshot.
+    pub(crate) fn judge_within(
+        &self,
+        tx: &ReadTx<'_>,
+        proof: &RegistrationProof,
+        at: Timestamp,
+    ) -> Result<(DpsInstance, Judgement), ProvisioningError> {
+        let instance = tx
+            .dps_by_id_scope(&proof.id_scope)?
+            .ok_or(ProvisioningError::UnknownScope)?;
+        let claim = Claim {
+            id_scope: &instance.id_scope,
+            registration_id: &proof.registration_id,
+            sas: proof.sas.as_deref(),
+            chain: proof.chain.as_ref(),
+            at,
+        };
+        let judgement = self.decide(tx, &instance, &claim)?;
+        Ok((instance, judgement))
+    }
+
+    /// The same of any claim.
     pub(crate) fn decide(
         &self,
         tx: &ReadTx<'_>,

@@ -23,6 +23,32 @@ pub struct ProvisioningOptions {
     pub refusals: RefusalRetention,
     /// How much there may be of everything.
     pub quotas: Quotas,
+    /// Work outside the program.
+    pub outbound: OutboundOptions,
+}
+
+/// How patient work outside the program is.
+#[derive(Debug, Clone)]
+pub struct OutboundOptions {
+    /// Most tries of a webhook in one run.
+    pub webhook_attempts: u32,
+    /// How long a run goes on trying a hub elsewhere that does not answer.
+    pub hub_patience: Duration,
+    /// How long a removal from a hub elsewhere is tried.
+    pub removal_patience: Duration,
+    /// How long a worker holds a piece of work; longer than any one step takes.
+    pub lease: Duration,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self {
+            webhook_attempts: 3,
+            hub_patience: Duration::from_mins(5),
+            removal_patience: Duration::from_hours(24),
+            lease: Duration::from_mins(1),
+        }
+    }
 }
 
 impl Default for ProvisioningOptions {
@@ -37,6 +63,7 @@ impl Default for ProvisioningOptions {
             decision_ttl: Duration::from_secs(1),
             refusals: RefusalRetention::default(),
             quotas: Quotas::default(),
+            outbound: OutboundOptions::default(),
         }
     }
 }

@@ -1,70 +1,122 @@
 //! The outcome of a run, made and written inside its transaction.
 
 use provost_model::{
-    Action, Actor, Assignment, AuditEvent, Etag, InitialTwin, OperationId, RegistrationFailure,
-    RegistrationRecord, RegistrationState, Substatus,
+    Action, Actor, AuditEvent, CertificateDer, Change, Etag, HubRemoval, KeptProof, OperationId,
+    PendingRegistration, RegistrationRecord, RegistrationState, Secret,
 };
-use provost_store::{Counted, ReadTx, WriteTx};
+use provost_pki::Certificate;
+use provost_store::{Counted, WriteTx};
+use serde_json::Value;
 
-use crate::allocate::{Allocation, allocate};
-use crate::credential::device_auth;
-use crate::{HubPortError, NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller};
+use crate::plan::{Known, NotAssigned, Placement, Plan};
+use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
 
-/// Why an assignment did not come about.
-enum NotAssigned {
-    /// Recorded and told to the device.
-    Failed(RegistrationFailure),
-    /// The transaction ends.
-    Error(ProvisioningError),
+/// What a run ends with.
+pub(crate) struct Ending {
+    state: RegistrationState,
+    payload: Option<Value>,
 }
 
-impl From<HubPortError> for NotAssigned {
-    fn from(error: HubPortError) -> Self {
-        match error {
-            HubPortError::UnknownHub => Self::Failed(RegistrationFailure {
-                code: 401_001,
-                message: "The assigned IoT hub was not found.".to_owned(),
-            }),
-            HubPortError::Refused(message) => Self::Failed(RegistrationFailure {
-                code: 400_209,
-                message,
-            }),
-            HubPortError::Store(error) => Self::Error(error.into()),
-        }
+impl Ending {
+    pub(crate) fn state(&self) -> &RegistrationState {
+        &self.state
     }
-}
 
-impl From<provost_store::StoreError> for NotAssigned {
-    fn from(error: provost_store::StoreError) -> Self {
-        Self::Error(error.into())
+    fn without_payload(state: RegistrationState) -> Self {
+        Self { state, payload: None }
     }
 }
 
 impl ProvisioningService {
-    /// Makes the outcome and writes it: hub identity, record. Answers the audit event to end with and
-    /// the outcome.
+    /// Makes the outcome and writes it: hub identity, record. A run that needs something outside the
+    /// program is written down instead. Answers the audit event to end with and the outcome.
     pub(crate) fn write_outcome(
         &self,
         tx: &WriteTx<'_>,
         caller: &RegistrationCaller,
         operation: OperationId,
+        payload: Option<Value>,
     ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
         if before.is_none() {
             self.quotas().check(tx, dps, Counted::Registrations)?;
         }
-        let state = if caller.is_disabled() {
-            // The hub is left alone (dps-device-api.md 8.1 step 5).
-            RegistrationState::Disabled
+        let ending = self.conclude(tx, caller, before.as_ref(), &Known::default())?;
+        let ending = if let Some(ending) = ending {
+            ending
         } else {
-            let current = current_assignment(tx, before.as_ref())?;
-            match self.assign(tx, caller, current) {
-                Ok(state) => state,
-                Err(NotAssigned::Failed(failure)) => RegistrationState::Failed(failure),
-                Err(NotAssigned::Error(error)) => return Err(error),
+            tx.put_pending_registration(&pending(tx, caller, operation.clone(), payload))?;
+            tx.announce(&Change::Outbound)?;
+            Ending {
+                state: RegistrationState::Assigning,
+                // Part of the assignment, which may be kept.
+                payload: before.as_ref().and_then(|record| record.payload.clone()),
             }
         };
+        self.write_record(tx, caller, before, operation, ending)
+    }
+
+    /// What the run comes to, with the hubs of this program written; `None` when something outside
+    /// is needed first.
+    pub(crate) fn conclude(
+        &self,
+        tx: &WriteTx<'_>,
+        caller: &RegistrationCaller,
+        before: Option<&RegistrationRecord>,
+        known: &Known,
+    ) -> Result<Option<Ending>, ProvisioningError> {
+        if caller.is_disabled() {
+            // The hub is left alone (dps-device-api.md 8.1 step 5).
+            return Ok(Some(Ending::without_payload(RegistrationState::Disabled)));
+        }
+        let placed = match self.plan(tx, caller, before, known) {
+            Ok(Plan::Need(_)) => return Ok(None),
+            Ok(Plan::Write(placement)) => self.place(tx, *placement),
+            Err(error) => Err(error),
+        };
+        match placed {
+            Ok(ending) => Ok(Some(ending)),
+            Err(NotAssigned::Failed(failure)) => {
+                Ok(Some(Ending::without_payload(RegistrationState::Failed(failure))))
+            }
+            Err(NotAssigned::Error(error)) => Err(error),
+        }
+    }
+
+    fn place(&self, tx: &WriteTx<'_>, placement: Placement) -> Result<Ending, NotAssigned> {
+        if !placement.is_remote {
+            self.hubs().provision(tx, &placement.hub, &placement.identity)?;
+        }
+        if let Some((left, is_remote)) = placement.leaves {
+            if is_remote {
+                tx.put_hub_removal(&HubRemoval::delete(left.hub, left.device_id, tx.now()))?;
+                tx.announce(&Change::Outbound)?;
+            } else {
+                self.hubs().remove(tx, &left.hub, &left.device_id)?;
+            }
+        }
+        Ok(Ending {
+            state: RegistrationState::Assigned {
+                hub: placement.hub,
+                device_id: placement.identity.device_id,
+                substatus: placement.substatus,
+            },
+            payload: placement.payload,
+        })
+    }
+
+    /// Writes the record of a run. Answers the audit event to end with and the outcome.
+    pub(crate) fn write_record(
+        &self,
+        tx: &WriteTx<'_>,
+        caller: &RegistrationCaller,
+        before: Option<RegistrationRecord>,
+        operation: OperationId,
+        ending: Ending,
+    ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
+        let Ending { state, payload } = ending;
+        let (dps, id, found) = (&caller.instance().name, caller.registration_id(), caller.found());
         let event = AuditEvent::new(
             Actor::Registration(id.clone()),
             Action::Register,
@@ -73,10 +125,9 @@ impl ProvisioningService {
             id.as_str(),
         )
         .with_detail(detail(&state));
-        let found = caller.found();
         let kept = match &state {
             RegistrationState::Assigned { .. } => None,
-            RegistrationState::Failed(_) | RegistrationState::Disabled => {
+            RegistrationState::Failed(_) | RegistrationState::Disabled | RegistrationState::Assigning => {
                 before.as_ref().and_then(RegistrationRecord::last_assignment)
             }
         };
@@ -87,7 +138,7 @@ impl ProvisioningService {
             state,
             kept,
             operation,
-            payload: None,
+            payload,
             etag: Etag::generate(self.random()),
             created_at: before.map_or(tx.now(), |record| record.created_at),
             updated_at: tx.now(),
@@ -95,82 +146,37 @@ impl ProvisioningService {
         tx.put_registration(dps, &record)?;
         Ok((event, record.state))
     }
-
-    fn assign(
-        &self,
-        tx: &WriteTx<'_>,
-        caller: &RegistrationCaller,
-        current: Option<Assignment>,
-    ) -> Result<RegistrationState, NotAssigned> {
-        let (instance, entry) = (caller.instance(), &caller.found().entry);
-        let (id, settings) = (caller.registration_id(), entry.settings());
-        let linked = tx.linked_hubs(&instance.name)?;
-        let hub = allocate(&Allocation {
-            registration_id: id,
-            settings,
-            default_policy: instance.allocation,
-            linked: &linked,
-            current: current.as_ref().map(|current| &current.hub),
-        })
-        .map_err(NotAssigned::Failed)?;
-        let device_id = entry.device_id(id);
-        let mut identity = NewIdentity {
-            device_id: device_id.clone(),
-            auth: device_auth(&caller.found().proof),
-            iot_edge: settings.iot_edge,
-            initial_twin: settings.initial_twin.clone().unwrap_or_default(),
-        };
-        // Another name in the hub is another device: the one before is not touched
-        // (dps-device-api.md 8.1).
-        let current = current.filter(|current| current.device_id == device_id);
-        let substatus = match &current {
-            None => Substatus::InitialAssignment,
-            Some(current) if current.hub == hub => Substatus::ReprovisionedToInitialAssignment,
-            Some(current) => {
-                let (substatus, twin) = self.moved(tx, current, settings.reprovision.unwrap_or_default())?;
-                if let Some(twin) = twin {
-                    identity.initial_twin = twin;
-                }
-                substatus
-            }
-        };
-        self.hubs().provision(tx, &hub, &identity)?;
-        if let Some(left) = current.filter(|current| current.hub != hub) {
-            self.hubs().remove(tx, &left.hub, &left.device_id)?;
-        }
-        Ok(RegistrationState::Assigned {
-            hub,
-            device_id,
-            substatus,
-        })
-    }
-
-    /// What a device takes along to another hub: tags and desired properties, or nothing. Reported
-    /// properties are not carried: the device reports them again.
-    fn moved(
-        &self,
-        tx: &ReadTx<'_>,
-        current: &Assignment,
-        policy: provost_model::ReprovisionPolicy,
-    ) -> Result<(Substatus, Option<InitialTwin>), NotAssigned> {
-        if !policy.migrate_device_data {
-            return Ok((Substatus::DeviceDataReset, None));
-        }
-        let twin = self.hubs().twin(tx, &current.hub, &current.device_id)?;
-        Ok((Substatus::DeviceDataMigrated, twin))
-    }
 }
 
-/// The latest assignment, when its hub still exists; runs that ended without one do not end it.
-fn current_assignment(
-    tx: &ReadTx<'_>,
-    before: Option<&RegistrationRecord>,
-) -> Result<Option<Assignment>, ProvisioningError> {
-    let Some(assignment) = before.and_then(RegistrationRecord::last_assignment) else {
-        return Ok(None);
-    };
-    let exists = tx.hub(&assignment.hub)?.is_some();
-    Ok(exists.then_some(assignment))
+/// What is needed to run again, whatever happens to this process.
+fn pending(
+    tx: &WriteTx<'_>,
+    caller: &RegistrationCaller,
+    operation: OperationId,
+    payload: Option<Value>,
+) -> PendingRegistration {
+    let proof = caller.proof();
+    let der = |certificate: &Certificate| CertificateDer(certificate.der().to_vec());
+    PendingRegistration {
+        dps: caller.instance().name.clone(),
+        registration_id: caller.registration_id().clone(),
+        operation,
+        proof: KeptProof {
+            sas: proof.sas.clone().map(Secret::new),
+            chain: proof
+                .chain
+                .iter()
+                .flat_map(|chain| chain.iter().map(der))
+                .collect(),
+        },
+        judged_at: caller.judged_at(),
+        payload,
+        answer: None,
+        made: None,
+        attempts: 0,
+        began_at: tx.now(),
+        due_at: tx.now(),
+    }
 }
 
 fn detail(state: &RegistrationState) -> String {
@@ -178,5 +184,6 @@ fn detail(state: &RegistrationState) -> String {
         RegistrationState::Assigned { hub, .. } => format!("assigned to {hub}"),
         RegistrationState::Failed(failure) => format!("failed with {}", failure.code),
         RegistrationState::Disabled => "disabled".to_owned(),
+        RegistrationState::Assigning => "waits".to_owned(),
     }
 }

@@ -1,8 +1,12 @@
-//! The port to the hubs: declared here by the caller, implemented by the built-in hub.
+//! The ports to the hubs and to webhooks: declared here by the caller, implemented by the program.
 
+use std::future::Future;
 use std::pin::Pin;
 
-use provost_model::{Assignment, DeviceAuth, DeviceId, DeviceStatus, HubName, InitialTwin, ShutOut};
+use provost_model::{
+    Assignment, DeviceAuth, DeviceId, DeviceStatus, HubName, InitialTwin, RemoteHub, RemovalAction, Secret,
+    ShutOut,
+};
 use provost_store::{ReadTx, StoreError, WriteTx};
 
 /// What a registration writes into a hub's identity registry.
@@ -80,7 +84,7 @@ pub trait HubDirectory: Send + Sync {
 
     /// After the commit of a change of these devices: ends their live sessions whose right is gone.
     /// Ready when each was looked at.
-    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> PortFuture<'a, ()>;
 
     /// The devices connected now, as far as this program knows.
     fn connected(&self) -> Vec<Assignment>;
@@ -93,4 +97,92 @@ pub struct IdentityChange {
     pub before: DeviceStatus,
     /// Its status now; `None` when it was removed.
     pub after: Option<DeviceStatus>,
+}
+
+/// What a port outside the program answers, in its time.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a hub elsewhere did not do it. The texts are recorded and told to the device: they hold what
+/// the hub said, and no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteHubError {
+    /// It cannot be reached, is overloaded, or answers nothing of use: worth another try.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// It does not take our key, or the policy lacks a right.
+    #[error("refuses the provisioning service: {0}")]
+    Unauthorized(String),
+    /// It refuses this very request.
+    #[error("refuses the device: {0}")]
+    Refused(String),
+}
+
+/// The identity registries of hubs elsewhere. Every call is bounded in time, and may be made again
+/// when nobody knows what became of it.
+pub trait RemoteHubs: Send + Sync {
+    /// Whether the hub has the device.
+    fn has<'a>(
+        &'a self,
+        hub: &'a RemoteHub,
+        device: &'a DeviceId,
+    ) -> PortFuture<'a, Result<bool, RemoteHubError>>;
+
+    /// Creates the device or gives an existing one the new credential; its status and twin stay. One
+    /// that `is_new` is made from nothing: what is there by its name, of an earlier try that was cut
+    /// off or of an assignment before, goes first.
+    fn provision<'a>(
+        &'a self,
+        hub: &'a RemoteHub,
+        identity: &'a NewIdentity,
+        is_new: bool,
+    ) -> PortFuture<'a, Result<(), RemoteHubError>>;
+
+    /// As [`HubDirectory::twin`].
+    fn twin<'a>(
+        &'a self,
+        hub: &'a RemoteHub,
+        device: &'a DeviceId,
+    ) -> PortFuture<'a, Result<Option<InitialTwin>, RemoteHubError>>;
+
+    /// Removes the device, or disables it; nothing when it is not there.
+    fn remove<'a>(
+        &'a self,
+        hub: &'a RemoteHub,
+        device: &'a DeviceId,
+        action: RemovalAction,
+    ) -> PortFuture<'a, Result<(), RemoteHubError>>;
+
+    /// Whether the hub answers and takes our key.
+    fn check<'a>(&'a self, hub: &'a RemoteHub) -> PortFuture<'a, Result<(), RemoteHubError>>;
+}
+
+/// What a webhook answered, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// Its address is not one, or not allowed; trying again changes nothing.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It did not answer.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Webhooks of custom allocation.
+pub trait Webhooks: Send + Sync {
+    /// Posts a JSON document; bounded in time and in what is read. The address may hold a key of its
+    /// own and is not logged.
+    fn post<'a>(
+        &'a self,
+        url: &'a Secret<String>,
+        document: Vec<u8>,
+    ) -> PortFuture<'a, Result<WebhookAnswer, WebhookError>>;
 }

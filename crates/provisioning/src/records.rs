@@ -2,7 +2,7 @@
 
 use provost_model::{
     AccessRight, Action, AuditEvent, DpsName, EnrollmentGroupId, HostName, IfMatch, RegistrationId,
-    RegistrationRecord,
+    RegistrationRecord, RegistrationState,
 };
 use provost_store::{ReadTx, RegistrationFilter};
 
@@ -21,6 +21,11 @@ pub struct RegistrationOutcome {
 }
 
 impl RegistrationOutcome {
+    /// Whether the run is still on its way.
+    pub fn is_pending(&self) -> bool {
+        self.record.state == RegistrationState::Assigning
+    }
+
     pub(crate) fn find(
         tx: &ReadTx<'_>,
         dps: &DpsName,

@@ -29,8 +29,9 @@ impl ProvisioningService {
     /// is told to poll for it all the same (dps-device-api.md 0.3 rule 1).
     ///
     /// A disabled entry ends the run with the outcome `disabled`, a missing hub with `failed`; both
-    /// are accepted runs. What the decision rests on is checked again inside the transaction, and
-    /// when it changed, or the caller's decision is older than
+    /// are accepted runs. One that needs a webhook or a hub elsewhere is written down as pending and
+    /// goes on by itself ([`Self::run_pending`]). What the decision rests on is checked again inside
+    /// the transaction, and when it changed, or the caller's decision is older than
     /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew. A disabled device that comes
     /// again gets the run that is recorded already: nothing is written for it.
     ///
@@ -57,7 +58,7 @@ impl ProvisioningService {
             if let Some(run) = self.still_disabled(&caller).await? {
                 return Ok(run);
             }
-            if let Some(run) = self.run(&caller).await? {
+            if let Some(run) = self.run(&caller, request).await? {
                 return Ok(run);
             }
             caller = self.authenticate_again(&caller).await?;
@@ -104,15 +105,20 @@ impl ProvisioningService {
     }
 
     /// One try: `None` when what the decision rests on is no longer what it was.
-    async fn run(&self, caller: &RegistrationCaller) -> Result<Option<Run>, ProvisioningError> {
+    async fn run(
+        &self,
+        caller: &RegistrationCaller,
+        request: &RegisterRequest,
+    ) -> Result<Option<Run>, ProvisioningError> {
         let operation = mint(caller.instance(), caller.registration_id(), self.random());
         let (service, caller) = (self.clone(), caller.clone());
+        let payload = request.payload.clone();
         self.store()
             .write(move |tx| {
                 if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
-                let (event, state) = service.write_outcome(&tx, &caller, operation.clone())?;
+                let (event, state) = service.write_outcome(&tx, &caller, operation.clone(), payload)?;
                 Ok(tx.record(&event, Some(Run { operation, state }))?)
             })
             .await

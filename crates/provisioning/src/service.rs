@@ -5,7 +5,8 @@ use provost_pki::SignatureMemo;
 use provost_store::Store;
 
 use crate::refusals::WaitingRefusals;
-use crate::{HubDirectory, ProvisioningOptions};
+use crate::turns::Turns;
+use crate::{HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
 
 /// The provisioning service of every instance of this program. Cheap to clone.
 #[derive(Clone)]
@@ -13,6 +14,7 @@ pub struct ProvisioningService {
     parts: Arc<ProvisioningParts>,
     memo: Arc<SignatureMemo>,
     refusals: Arc<WaitingRefusals>,
+    turns: Turns,
 }
 
 /// What the service is made of.
@@ -21,6 +23,10 @@ pub struct ProvisioningParts {
     pub store: Store,
     /// Where devices are assigned to.
     pub hubs: Arc<dyn HubDirectory>,
+    /// Those elsewhere.
+    pub remote_hubs: Arc<dyn RemoteHubs>,
+    /// Who is asked where a device goes.
+    pub webhooks: Arc<dyn Webhooks>,
     /// Judges dates.
     pub clock: Arc<dyn Clock>,
     /// Makes keys, codes and operation IDs.
@@ -36,6 +42,7 @@ impl ProvisioningService {
             parts: Arc::new(parts),
             memo: Arc::new(SignatureMemo::default()),
             refusals: Arc::new(WaitingRefusals::default()),
+            turns: Turns::default(),
         }
     }
 
@@ -45,6 +52,14 @@ impl ProvisioningService {
 
     pub(crate) fn hubs(&self) -> &dyn HubDirectory {
         &*self.parts.hubs
+    }
+
+    pub(crate) fn remote_hubs(&self) -> &dyn RemoteHubs {
+        &*self.parts.remote_hubs
+    }
+
+    pub(crate) fn webhooks(&self) -> &dyn Webhooks {
+        &*self.parts.webhooks
     }
 
     pub(crate) fn random(&self) -> &dyn Random {
@@ -61,6 +76,10 @@ impl ProvisioningService {
 
     pub(crate) fn waiting_refusals(&self) -> &WaitingRefusals {
         &self.refusals
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(crate) fn now(&self) -> Timestamp {

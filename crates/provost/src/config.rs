@@ -2,6 +2,7 @@
 
 mod arguments;
 mod file;
+mod outbound;
 mod rates;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use provost_transport::device_api::RateLimits;
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
+pub use self::outbound::{OutboundConfig, WebhookConfig};
 
 /// The data folder of server and command line when none is named.
 pub const DEFAULT_DATA: &str = "./provost-data";
@@ -54,6 +56,8 @@ pub struct Config {
     pub telemetry: Retention,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
+    /// Requests to webhooks and to hubs elsewhere.
+    pub outbound: OutboundConfig,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -200,6 +204,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            outbound: file.dps.outbound(),
             dps: file.dps.options(),
         })
     }

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connection_file;
+pub mod outbound;
 pub mod output;
 pub mod serve;
 pub mod simulate;

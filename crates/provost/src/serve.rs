@@ -10,7 +10,9 @@ mod background;
 mod first_start;
 mod hub_directory;
 mod listeners;
+mod outbound_work;
 pub mod private_file;
+mod provisioning;
 mod ready;
 mod telling;
 mod tls_files;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use provost_hub::{HubOptions, HubService};
 use provost_model::{Clock, Random};
-use provost_provisioning::{ProvisioningOptions, ProvisioningParts, ProvisioningService};
+use provost_provisioning::ProvisioningService;
 use provost_store::{CommitCounts, Store, StoreOptions};
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
@@ -86,7 +88,7 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
-        let dps = provisioning(&config, &store, &hub, &ambient);
+        let dps = provisioning::service(&config, &store, &hub, &ambient)?;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
         let (https, mqtt) = listeners::open(
@@ -107,6 +109,7 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
+        background::start_outbound(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         if let Some(path) = &config.ready_file {
@@ -166,26 +169,6 @@ impl Server {
             );
         }
     }
-}
-
-fn provisioning(config: &Config, store: &Store, hub: &HubService, ambient: &Ambient) -> ProvisioningService {
-    ProvisioningService::new(ProvisioningParts {
-        store: store.clone(),
-        hubs: Arc::new(hub_directory::BuiltInHubs::new(
-            Arc::clone(&ambient.random),
-            hub.clone(),
-        )),
-        clock: Arc::clone(&ambient.clock),
-        random: Arc::clone(&ambient.random),
-        options: ProvisioningOptions {
-            signing_certificates_need_verified_ca: config.dps.signing_certificates_need_verified_ca,
-            allow_blind_overwrite: config.dps.allow_blind_overwrite,
-            require_proof_of_possession: config.dps.require_proof_of_possession,
-            refusals: config.dps.refusals,
-            quotas: config.dps.quotas,
-            ..ProvisioningOptions::default()
-        },
-    })
 }
 
 /// The verb `serve`: runs until SIGTERM or SIGINT.

@@ -21,6 +21,7 @@ pub(crate) fn insert(
         Change::Device { hub, device_id } => ("device", hub.key(), device_id.as_str()),
         Change::Desired { hub, device_id } => ("desired", hub.key(), device_id.as_str()),
         Change::Configuration => ("configuration", "", ""),
+        Change::Outbound => ("outbound", "", ""),
     };
     let sql = "INSERT INTO change_feed (number, at, topic, scope, item) VALUES (?1, ?2, ?3, ?4, ?5)";
     engine
@@ -72,6 +73,7 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
         "device" => device().map(|(hub, device_id)| Change::Device { hub, device_id })?,
         "desired" => device().map(|(hub, device_id)| Change::Desired { hub, device_id })?,
         "configuration" => Change::Configuration,
+        "outbound" => Change::Outbound,
         _ => return Err(inconsistent("topic")),
     };
     Ok(NumberedChange { number, change })

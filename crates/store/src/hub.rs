@@ -8,7 +8,7 @@ impl ReadTx<'_> {
     /// The hub of this name.
     pub fn hub(&self, name: &HubName) -> Result<Option<Hub>, StoreError> {
         self.find(
-            "SELECT name, host, created_at FROM hub WHERE name_key = ?1",
+            "SELECT name, host, is_remote, created_at FROM hub WHERE name_key = ?1",
             params![name.key()],
             hub,
         )
@@ -17,7 +17,7 @@ impl ReadTx<'_> {
     /// The hub reached under this host name.
     pub fn hub_by_host(&self, host: &HostName) -> Result<Option<Hub>, StoreError> {
         self.find(
-            "SELECT name, host, created_at FROM hub WHERE host_key = ?1",
+            "SELECT name, host, is_remote, created_at FROM hub WHERE host_key = ?1",
             params![host.key()],
             hub,
         )
@@ -26,7 +26,7 @@ impl ReadTx<'_> {
     /// Every hub, by name.
     pub fn hubs(&self) -> Result<Vec<Hub>, StoreError> {
         self.query(
-            "SELECT name, host, created_at FROM hub ORDER BY name_key",
+            "SELECT name, host, is_remote, created_at FROM hub ORDER BY name_key",
             params![],
             hub,
         )
@@ -36,12 +36,14 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Stores a new hub.
     pub fn insert_hub(&self, hub: &Hub) -> Result<(), StoreError> {
-        let sql = "INSERT INTO hub (name_key, name, host_key, host, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let sql = "INSERT INTO hub (name_key, name, host_key, host, is_remote, created_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let params = params![
             hub.name.key(),
             hub.name.as_str(),
             hub.host.key(),
             hub.host.as_str(),
+            hub.is_remote,
             hub.created_at.as_micros(),
         ];
         self.execute(sql, params).map(|_| ())
@@ -64,6 +66,7 @@ fn hub(row: &Row<'_>) -> Result<Hub, StoreError> {
     Ok(Hub {
         name: place.id("name", HubName::parse(&name))?,
         host: place.id("host", HostName::parse(&row.text(1)?))?,
-        created_at: Timestamp::from_micros(row.int(2)?),
+        is_remote: row.flag(2)?,
+        created_at: Timestamp::from_micros(row.int(3)?),
     })
 }

@@ -33,7 +33,7 @@ impl ReadTx<'_> {
 
     /// The hubs this instance may assign devices to, by name.
     pub fn linked_hubs(&self, dps: &DpsName) -> Result<Vec<LinkedHub>, StoreError> {
-        let sql = "SELECT h.name, h.host, l.apply_allocation_policy, l.allocation_weight \
+        let sql = "SELECT h.name, h.host, l.apply_allocation_policy, l.allocation_weight, h.is_remote \
                    FROM linked_hub l JOIN hub h ON h.name_key = l.hub WHERE l.dps = ?1 ORDER BY h.name_key";
         self.query(sql, params![dps.key()], |row| {
             let name = row.text(0)?;
@@ -44,6 +44,7 @@ impl ReadTx<'_> {
             Ok(LinkedHub {
                 hub: place.id("hub", HubName::parse(&name))?,
                 host: place.id("host", HostName::parse(&row.text(1)?))?,
+                is_remote: row.flag(4)?,
                 apply_allocation_policy: row.flag(2)?,
                 allocation_weight: u32::try_from(row.int(3)?)
                     .map_err(|_| place.inconsistent("allocation_weight"))?,

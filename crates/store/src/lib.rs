@@ -12,6 +12,7 @@
 //! [`WriteTx::unchanged`], which rolls back: a commit without an audit event does not compile.
 
 mod admin;
+mod allocation_call;
 mod audit;
 mod authority;
 mod blast_radius;
@@ -27,10 +28,13 @@ mod feed;
 mod hub;
 mod instance;
 mod migrate;
+mod pending;
 mod policy;
 mod refusal;
 mod registration;
 mod registration_list;
+mod remote_hub;
+mod removal;
 mod sql;
 mod store;
 mod telemetry;
@@ -45,6 +49,7 @@ pub use blast_radius::{CertificateHolder, Holding};
 pub use enrollment_anchor::{AnchorIndex, DisabledHolder, GroupAnchor, Slot};
 pub use entry_count::Counted;
 pub use error::StoreError;
+pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

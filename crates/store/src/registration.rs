@@ -75,8 +75,11 @@ impl WriteTx<'_> {
         self.execute(REPLACE, params).map(|_| ())
     }
 
-    /// Removes a record; `false` when there was none.
+    /// Removes a record with what is kept of its webhook; `false` when there was none. A run that
+    /// waits notices by itself.
     pub fn delete_registration(&self, dps: &DpsName, id: &RegistrationId) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM allocation_call WHERE dps = ?1 AND registration_key = ?2";
+        self.execute(sql, params![dps.key(), id.key()])?;
         let sql = "DELETE FROM registration WHERE dps = ?1 AND registration_key = ?2";
         if self.execute(sql, params![dps.key(), id.key()])? == 0 {
             return Ok(false);
@@ -100,6 +103,7 @@ impl<'a> StateColumns<'a> {
             }
             RegistrationState::Failed(failure) => ("failed", None, Some(failure)),
             RegistrationState::Disabled => ("disabled", None, None),
+            RegistrationState::Assigning => ("assigning", None, None),
         };
         Self {
             status,
@@ -145,7 +149,9 @@ pub(crate) fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
     let state = state(row, place)?;
     let kept = match &state {
         RegistrationState::Assigned { .. } => None,
-        RegistrationState::Failed(_) | RegistrationState::Disabled => assignment(row, place)?,
+        RegistrationState::Failed(_) | RegistrationState::Disabled | RegistrationState::Assigning => {
+            assignment(row, place)?
+        }
     };
     Ok(RegistrationRecord {
         registration_id: place.id("registration_id", RegistrationId::parse(&id))?,
@@ -178,6 +184,7 @@ fn state(row: &Row<'_>, place: Place<'_>) -> Result<RegistrationState, StoreErro
             message: row.text(8)?,
         })),
         "disabled" => Ok(RegistrationState::Disabled),
+        "assigning" => Ok(RegistrationState::Assigning),
         _ => Err(place.inconsistent("status")),
     }
 }

@@ -20,6 +20,14 @@ pub struct ChildServer {
 impl ChildServer {
     /// Starts `provost serve` on the folder.
     pub async fn start(data: &Path) -> Self {
+        Self::start_configured(data, "").await
+    }
+
+    /// The same with this configuration file, TOML.
+    pub async fn start_configured(data: &Path, toml: &str) -> Self {
+        std::fs::create_dir_all(data).expect("the data folder");
+        let file = data.with_extension("toml");
+        std::fs::write(&file, toml).expect("the configuration file");
         let ready = data.join("ready.json");
         let _ = std::fs::remove_file(&ready);
         let mut process = Command::new(program())
@@ -36,6 +44,8 @@ impl ChildServer {
             ])
             .arg("--data")
             .arg(data)
+            .arg("--config")
+            .arg(&file)
             .arg("--ready-file")
             .arg(&ready)
             .stdin(Stdio::null())

@@ -5,6 +5,7 @@
 //!   its own. Both are [`Endpoints`] to whoever talks to them.
 //! - [`Device`] is a device: it registers over a transport ([`Via`]) and connects to its hub.
 //! - [`ServiceApi`] is a back end or an operator.
+//! - [`Webhook`] answers the server as it is told.
 //! - [`FixtureAuthority`] makes the certificates of devices.
 //!
 //! Nothing of this is linked into the product. A fixture that cannot do its work panics: the test
@@ -35,6 +36,7 @@ mod store;
 mod stored;
 mod verdict;
 mod wait;
+mod webhook;
 
 pub use answer::Answer;
 pub use authority::{FixtureAuthority, Leaf};
@@ -52,3 +54,4 @@ pub use service_api::{ServiceApi, service_token};
 pub use store::TestStore;
 pub use stored::Stored;
 pub use wait::{DEADLINE, eventually};
+pub use webhook::Webhook;

@@ -3,7 +3,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use provost::config::{Config, DpsOptions, Limits, LogConfig, TlsFiles};
+use provost::config::{Config, DpsOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
 use provost_model::{Clock, HostName, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
@@ -93,6 +93,13 @@ impl TestServer {
         self.server = Some(server);
     }
 
+    /// From the next start on the ports are those of now.
+    pub fn keep_ports(&mut self) {
+        let server = self.server.as_ref().expect("it runs");
+        self.config.https_port = server.https_address().port();
+        self.config.mqtt_port = server.mqtt_address().port();
+    }
+
     /// Stops the server and keeps its data.
     pub async fn stop(&mut self) {
         if let Some(server) = self.server.take() {
@@ -149,5 +156,6 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         metrics_open: false,
         telemetry: Retention::default(),
         dps: DpsOptions::default(),
+        outbound: OutboundConfig::default(),
     }
 }

@@ -77,6 +77,16 @@ pub(crate) struct DeviceReply {
 }
 
 impl DeviceReply {
+    /// Not done yet: the device polls again.
+    fn assigning(operation: &OperationId) -> Self {
+        Self {
+            status: 202,
+            retry_after: Some(RETRY_AFTER),
+            error_code: None,
+            body: OperationStatus::assigning(operation).to_json(),
+        }
+    }
+
     fn ok(body: Vec<u8>) -> Self {
         Self {
             status: 200,
@@ -201,12 +211,7 @@ impl Inner {
             self.refusals.forgive(&device.key);
         }
         self.parts.metrics.run(request.carrier.word(), &run.state);
-        Ok(DeviceReply {
-            status: 202,
-            retry_after: Some(RETRY_AFTER),
-            error_code: None,
-            body: OperationStatus::assigning(&run.operation).to_json(),
-        })
+        Ok(DeviceReply::assigning(&run.operation))
     }
 
     /// The outcome of a run.
@@ -223,6 +228,9 @@ impl Inner {
             .operation_status(&device.caller, operation.as_str());
         let status = status.await.map_err(DeviceFailure::from);
         let (operation, outcome) = self.charged(&device.key, status)?;
+        if outcome.is_pending() {
+            return Ok(DeviceReply::assigning(&operation));
+        }
         let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());
         let view = RegistrationStateView::for_device(record, hub, request.version);
         Ok(DeviceReply::ok(

@@ -132,6 +132,8 @@ impl Metrics {
             }
             RegistrationState::Failed(_) => "failed",
             RegistrationState::Disabled => "disabled",
+            // Waits for a webhook or a hub elsewhere; where it ends is not counted here.
+            RegistrationState::Assigning => "assigning",
         };
         self.registration(protocol, outcome, "");
     }

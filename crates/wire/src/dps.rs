@@ -3,6 +3,7 @@
 mod certificate_info;
 pub mod device;
 pub mod service;
+pub mod webhook;
 
 pub use certificate_info::CertificateInfo;
 

@@ -8,6 +8,7 @@
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
+//! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
 //! | `GET /provost/dps/{dps}/quota` | [`QuotaView`]s |
@@ -17,6 +18,7 @@
 //! | `POST /provost/dps/{dps}/disenroll` | [`DisenrollView`] |
 
 mod admin_token;
+mod allocation;
 mod disenroll;
 mod explain;
 mod hubs;
@@ -26,6 +28,7 @@ mod route;
 mod telemetry;
 
 pub use admin_token::{AdminTokenInput, AdminTokenView};
+pub use allocation::AllocationCallView;
 pub use disenroll::{
     BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView, StillAdmittedView,
     TouchedEntryView, TouchedView,
@@ -33,7 +36,10 @@ pub use disenroll::{
 pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
 };
-pub use hubs::{HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT};
+pub use hubs::{
+    HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
+    RemoteHubView,
+};
 pub use quota::QuotaView;
 pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};

@@ -62,6 +62,7 @@ impl House {
         let hub = Hub {
             name: HubName::parse("hub1").unwrap(),
             host: HostName::parse(HOST).unwrap(),
+            is_remote: false,
             created_at: clock.now(),
         };
         let service = HubService::new(HubOptions {

@@ -18,11 +18,13 @@ const HUB_API_VERSION: &str = "2021-04-12";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HubCommand {
-    /// List the hubs of this server
+    /// List the hubs of this server and those elsewhere, with their health
     #[command(after_help = "Example:\n  provost hub list --output table")]
     List,
-    /// Make another hub; link it with `provost dps linked-hub create`
-    #[command(after_help = "Example:\n  provost hub create --name hub-a")]
+    /// Make another hub, or make one elsewhere known; link it with `provost dps linked-hub create`
+    #[command(after_help = "Examples:\n  provost hub create --name hub-a\n  \
+        far='HostName=far.example;SharedAccessKeyName=owner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODw=='\n  \
+        provost hub create --name far --connection-string \"$far\"")]
     Create(instance::CreateArguments),
     /// Device identities
     #[command(subcommand)]

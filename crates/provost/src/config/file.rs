@@ -7,6 +7,7 @@ use provost_model::Retention;
 use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
+use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
 
@@ -103,7 +104,7 @@ pub struct TelemetrySection {
 }
 
 /// `[dps]`, see [`super::DpsOptions`].
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DpsSection {
     /// A PUT without If-Match may replace an existing, different entry.
@@ -116,6 +117,10 @@ pub struct DpsSection {
     pub refusals: KeptRefusalsSection,
     /// How much there may be of everything.
     pub quotas: QuotasSection,
+    /// Webhooks of custom allocation.
+    pub webhook: WebhookSection,
+    /// Hubs elsewhere.
+    pub remote_hubs: RemoteHubsSection,
 }
 
 /// `[dps.refusals]`

@@ -80,3 +80,21 @@ fn quotas_are_the_real_services_unless_told() {
     assert_eq!(told.dps.message_bytes, 9);
     assert!(merged(ServeArguments::default(), "[dps.quotas]\ndevices = 5").is_err());
 }
+
+#[test]
+fn others_are_asked_carefully_unless_told_otherwise() {
+    let config = merged(ServeArguments::default(), "").unwrap();
+    assert_eq!(config.outbound, OutboundConfig::default());
+    let webhook = &config.outbound.webhook;
+    assert!(!webhook.allow_http && !webhook.allow_private_addresses && webhook.allowed_hosts.is_empty());
+    let file = "[dps.webhook]\nallowed_hosts = ['Hook.Plant.Example']\ntimeout_seconds = 999\nattempts = 0\n\
+                [dps.remote_hubs]\npatience_seconds = 7\ncheck_seconds = 0";
+    let outbound = merged(ServeArguments::default(), file).unwrap().outbound;
+    assert_eq!(outbound.webhook.allowed_hosts, ["hook.plant.example"]);
+    assert_eq!(
+        (outbound.webhook.timeout, outbound.webhook.attempts),
+        (Duration::from_mins(1), 1)
+    );
+    assert_eq!(outbound.hub_patience, Duration::from_secs(7));
+    assert_eq!(outbound.hub_check, Duration::from_secs(1));
+}

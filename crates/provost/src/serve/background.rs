@@ -6,15 +6,15 @@ use std::time::Duration;
 use provost_hub::HubService;
 use provost_model::HostName;
 use provost_provisioning::ProvisioningService;
-use provost_store::{ReadTx, Store, StoreError};
+use provost_store::{AppendTx, ReadTx, Store, StoreAddress, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
-use super::Ambient;
 use super::tls_files::{self, TlsMaterial};
+use super::{Ambient, outbound_work};
 use crate::config::Config;
 
 /// How often the files of the server certificate are looked at.
@@ -71,6 +71,33 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
     }
 }
 
+/// Spawns the work outside the program. An embedded database has one server: what a server before
+/// this one held when it ended is taken over at once. With a database that others use too, leases
+/// run out by themselves.
+pub(super) async fn start_outbound(
+    workers: &Workers<'_>,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), StoreError> {
+    let Workers {
+        config,
+        dps,
+        store,
+        ambient,
+        ..
+    } = *workers;
+    if matches!(config.store, StoreAddress::Sqlite(_)) {
+        let forget = |tx: &AppendTx<'_>| tx.forget_leases();
+        store.append(forget).await?;
+    }
+    let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
+    spawn(tasks, shutdown, work);
+    let every = config.outbound.hub_check;
+    let watch = outbound_work::watch_hubs(dps.clone(), store.clone(), ambient.clone(), every);
+    spawn(tasks, shutdown, watch);
+    Ok(())
+}
+
 fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
@@ -93,11 +120,12 @@ pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdo
     }
 }
 
-/// The host names of every hub.
+/// The host names of every hub of this program.
 pub(super) async fn hub_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
     let read = |tx: &ReadTx<'_>| tx.hubs();
     let hubs = store.read(read).await?;
-    Ok(hubs.into_iter().map(|hub| hub.host).collect())
+    let own = hubs.into_iter().filter(|hub| !hub.is_remote);
+    Ok(own.map(|hub| hub.host).collect())
 }
 
 /// Makes another server certificate in time, and when a hub was added.

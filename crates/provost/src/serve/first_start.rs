@@ -55,6 +55,7 @@ async fn prepare_hub(
                 let hub = Hub {
                     name,
                     host,
+                    is_remote: false,
                     created_at: tx.now(),
                 };
                 create_hub(&tx, &hub, &*random)?;
@@ -91,6 +92,7 @@ async fn prepare_dps(
                 let link = LinkedHub {
                     hub,
                     host,
+                    is_remote: false,
                     apply_allocation_policy: true,
                     allocation_weight: 1,
                 };

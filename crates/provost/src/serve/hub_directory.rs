@@ -88,8 +88,8 @@ impl HubDirectory for BuiltInHubs {
 
 fn check_hub(tx: &ReadTx<'_>, hub: &HubName) -> Result<(), HubPortError> {
     match tx.hub(hub)? {
-        Some(_) => Ok(()),
-        None => Err(HubPortError::UnknownHub),
+        Some(hub) if !hub.is_remote => Ok(()),
+        _ => Err(HubPortError::UnknownHub),
     }
 }
 

@@ -61,7 +61,8 @@ fn hubs(tx: &ReadTx<'_>) -> Result<Vec<HubConnection>, StoreError> {
             policies: keys(&policies),
         })
     };
-    tx.hubs()?.into_iter().map(of).collect()
+    let own = tx.hubs()?.into_iter().filter(|hub| !hub.is_remote);
+    own.map(of).collect()
 }
 
 fn keys(policies: &[AccessPolicy]) -> Vec<PolicyKey> {

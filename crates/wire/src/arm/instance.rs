@@ -130,6 +130,7 @@ mod tests {
         let hubs = [LinkedHub {
             hub: HubName::parse("hub1").unwrap(),
             host: HostName::parse("hub1.example.net").unwrap(),
+            is_remote: false,
             apply_allocation_policy: true,
             allocation_weight: 1,
         }];

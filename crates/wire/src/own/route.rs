@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use provost_model::{DpsName, HubName, PageSize};
+use provost_model::{DpsName, HubName, PageSize, RegistrationId};
 
 use crate::address::{Query, RouteError, Routed, id, is, segments};
 
@@ -35,6 +35,8 @@ pub enum OwnOperation {
     AddHub,
     /// Read a hub's telemetry buffer.
     ReadTelemetry(HubName, TelemetryQuery),
+    /// The latest call of a registration's webhook.
+    ReadAllocation(DpsName, RegistrationId),
     /// The hubs an instance may assign to.
     ListLinkedHubs(DpsName),
     /// One of them.
@@ -91,6 +93,14 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "GET" => telemetry(hub, query).into(),
             _ => Routed::MethodNotAllowed,
         },
+        [word, dps, what, device, last]
+            if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
+        {
+            match method {
+                "GET" => allocation(dps, device).into(),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
         [word, dps, what] if is(word, "dps") && is(what, "linkedHubs") => match method {
             "GET" => id(dps, DpsName::parse).map(OwnOperation::ListLinkedHubs).into(),
             _ => Routed::MethodNotAllowed,
@@ -129,6 +139,11 @@ fn of_instance(method: &str, dps: &str, what: &[&str]) -> Routed<OwnOperation> {
 fn linked(dps: &str, hub: &str, operation: fn(DpsName, HubName) -> OwnOperation) -> Routed<OwnOperation> {
     let names = || -> Result<_, RouteError> { Ok((id(dps, DpsName::parse)?, id(hub, HubName::parse)?)) };
     names().map(|(dps, hub)| operation(dps, hub)).into()
+}
+
+fn allocation(dps: &str, device: &str) -> Result<OwnOperation, RouteError> {
+    let (dps, device) = (id(dps, DpsName::parse)?, id(device, RegistrationId::parse)?);
+    Ok(OwnOperation::ReadAllocation(dps, device))
 }
 
 fn telemetry(hub: &str, query: Query<'_>) -> Result<OwnOperation, RouteError> {

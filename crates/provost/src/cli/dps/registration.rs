@@ -14,6 +14,14 @@ pub(in crate::cli) enum RegistrationVerb {
     #[command(after_help = "Example:\n  provost simulate --devices 1 --prefix shown\n  \
         provost dps registration show --registration-id shown-0000001")]
     Show(RecordArguments),
+    /// Show what the webhook of a custom allocation was asked last, and what it answered
+    #[command(
+        after_help = "Example:\n  provost dps enrollment-group create --gid line-7 --attestation-type symmetrickey\n  \
+        provost dps enrollment-group update --gid line-7 --ap custom --wh https://localhost/ --av 1\n  \
+        ! provost simulate --devices 1 --prefix asked --gid line-7 --attestation symmetric\n  \
+        provost dps registration allocation --registration-id asked-0000001"
+    )]
+    Allocation(RecordArguments),
     /// List records: all, those of a group, old ones, orphans
     #[command(
         after_help = "Example:\n  provost dps enrollment-group create --gid line-9 --attestation-type symmetrickey\n  \
@@ -92,6 +100,12 @@ impl RegistrationVerb {
             Self::Show(record) => {
                 let mut client = record.dps.client(context)?;
                 Ok(context.output.document(&client.get(&record.path()).await?)?)
+            }
+            Self::Allocation(record) => {
+                let name = record.dps.instance(context)?.name;
+                let path = format!("/provost/dps/{}{}/allocation", segment(&name), record.path());
+                let mut client = record.dps.client(context)?;
+                Ok(context.output.document(&client.get(&path).await?)?)
             }
             Self::List(arguments) => {
                 let (dps, selection) = (&arguments.dps, &arguments.selection);

@@ -67,6 +67,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,
         OwnOperation::DeleteLinkedHub(dps, hub) => hubs::delete_link(parts, call, dps, hub).await,
+        OwnOperation::ReadAllocation(dps, device) => shutting_out::allocation(parts, call, dps, device).await,
         OwnOperation::GetQuota(dps) => shutting_out::quota(parts, call, &dps).await,
         OwnOperation::QueryRecords(dps) => shutting_out::query_records(parts, call, &dps).await,
         OwnOperation::DeleteRecords(dps) => shutting_out::delete_records(parts, call, &dps).await,

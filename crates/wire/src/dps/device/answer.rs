@@ -159,7 +159,7 @@ impl RegistrationStateView {
                 view.error_code = Some(failure.code);
                 view.error_message = Some(failure.message.clone());
             }
-            RegistrationState::Disabled => {}
+            RegistrationState::Disabled | RegistrationState::Assigning => {}
         }
         view
     }
@@ -186,6 +186,7 @@ fn status_word(state: &RegistrationState) -> &'static str {
         RegistrationState::Assigned { .. } => "assigned",
         RegistrationState::Failed(_) => "failed",
         RegistrationState::Disabled => "disabled",
+        RegistrationState::Assigning => ASSIGNING,
     }
 }
 

@@ -57,6 +57,9 @@ fn operations_on_an_instance() {
     assert_routes("/provost/dps/dps1/registrations/query", &query);
     let delete = [("POST", Op::DeleteRecords(dps()))];
     assert_routes("/provost/dps/dps1/registrations/delete", &delete);
+    let device = RegistrationId::parse("press-1").unwrap();
+    let read = [("GET", Op::ReadAllocation(dps(), device))];
+    assert_routes("/provost/dps/dps1/registrations/press-1/allocation", &read);
     assert_routes(
         "/provost/dps/dps1/blastRadius",
         &[("POST", Op::BlastRadius(dps()))],

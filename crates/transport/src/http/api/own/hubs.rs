@@ -1,9 +1,11 @@
 //! Hubs, their links to instances, and what a hub heard.
 
 use provost_hub::HubError;
-use provost_model::{DpsName, HostName, HubName};
+use provost_model::{DpsName, HostName, HubName, RemoteHub};
+use provost_provisioning::{AdminCaller, ProvisioningService};
 use provost_wire::own::{
-    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, TelemetryPage, TelemetryQuery,
+    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView, TelemetryPage,
+    TelemetryQuery,
 };
 
 use super::super::ApiParts;
@@ -13,20 +15,57 @@ use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
 pub(super) async fn list(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
-    admin(parts, call).await?;
-    let value = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+    let admin = admin(parts, call).await?;
+    let mut value: Vec<HubView> = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+    for (hub, health) in parts.dps.remote_hubs_health(&admin).await? {
+        if let Some(view) = value.iter_mut().find(|view| view.name == hub.name.as_str()) {
+            view.remote = Some(RemoteHubView::new(&hub, &health));
+        }
+    }
     Ok(shown(&Listing { value }))
 }
 
 pub(super) async fn add(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     let admin = admin(parts, call).await?;
     let input = HubInput::parse(&call.body)?;
+    if let Some(remote) = input.remote {
+        return add_remote(&parts.dps, &admin, input.name, remote).await;
+    }
     let host = match input.host {
         Some(host) => host,
         None => sub_name(&input.name, &call.host)?,
     };
     let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
     Ok(shown(&HubView::from(&hub)))
+}
+
+async fn add_remote(
+    dps: &ProvisioningService,
+    admin: &AdminCaller,
+    name: HubName,
+    input: RemoteHubInput,
+) -> Result<Answer, Failure> {
+    let RemoteHubInput {
+        host,
+        port,
+        policy,
+        key,
+        ca,
+    } = input;
+    let remote = RemoteHub {
+        name,
+        host,
+        port,
+        policy,
+        key,
+        ca,
+    };
+    let (hub, health) = dps.put_remote_hub(admin, remote).await?;
+    Ok(shown(&HubView {
+        name: hub.name.as_str().to_owned(),
+        host: hub.host.as_str().to_owned(),
+        remote: Some(RemoteHubView::new(&hub, &health)),
+    }))
 }
 
 pub(super) async fn list_links(parts: &ApiParts, call: &Call, dps: DpsName) -> Result<Answer, Failure> {

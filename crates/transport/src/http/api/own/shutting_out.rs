@@ -1,12 +1,12 @@
 //! Records, quotas and shutting devices out: what an operator's policy may do to its instance.
 
-use provost_model::DpsName;
+use provost_model::{DpsName, RegistrationId};
 use provost_provisioning::{
     Disenroller, Noun, PageRequest, ProvisioningError, RegistrationOutcome, ServiceCaller,
 };
 use provost_wire::own::{
-    BlastRadiusInput, DeletedView, DisenrollInput, Listing, QuotaView, RecordDelete, RecordPage, RecordQuery,
-    RecordView,
+    AllocationCallView, BlastRadiusInput, DeletedView, DisenrollInput, Listing, QuotaView, RecordDelete,
+    RecordPage, RecordQuery, RecordView,
 };
 
 use super::super::ApiParts;
@@ -36,6 +36,17 @@ pub(super) async fn quota(parts: &ApiParts, call: &Call, dps: &DpsName) -> Resul
     Ok(shown(&Listing {
         value: value.collect(),
     }))
+}
+
+pub(super) async fn allocation(
+    parts: &ApiParts,
+    call: &Call,
+    dps: DpsName,
+    device: RegistrationId,
+) -> Result<Answer, Failure> {
+    let caller = caller(parts, call).await?;
+    let made = parts.dps.allocation_call(&caller, dps, device).await?;
+    Ok(shown(&AllocationCallView::from(made)))
 }
 
 pub(super) async fn query_records(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {

@@ -1,0 +1,278 @@
+//! What a registration comes to, as far as it can be told from what is known so far.
+
+use provost_model::{
+    AllocationAnswer, Assignment, DpsName, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
+    RegistrationFailure, RegistrationRecord, Substatus,
+};
+use provost_store::{ReadTx, StoreError};
+use serde_json::Value;
+
+use crate::allocate::{Allocation, Choice, allocate};
+use crate::credential::device_auth;
+use crate::{HubPortError, NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller};
+
+/// What a run learned outside the program.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// What the webhook decided.
+    pub(crate) answer: Option<AllocationAnswer>,
+    /// The twin the device has on a hub elsewhere.
+    pub(crate) twin: Option<(Assignment, Option<InitialTwin>)>,
+    /// What was written to a hub elsewhere.
+    pub(crate) provisioned: Option<(HubName, NewIdentity)>,
+    /// Why it cannot go on.
+    pub(crate) failure: Option<RegistrationFailure>,
+}
+
+/// The next thing to do.
+pub(crate) enum Plan {
+    /// All is known: this is to be written.
+    Write(Box<Placement>),
+    /// Something outside the program is needed first.
+    Need(Box<Need>),
+}
+
+/// Something outside the program.
+#[derive(Debug)]
+pub(crate) enum Need {
+    /// The webhook has to choose among these hubs.
+    Answer {
+        linked: Vec<LinkedHub>,
+        current: Option<(HostName, Assignment)>,
+    },
+    /// The twin of the device on a hub elsewhere that it leaves.
+    Twin(Assignment),
+    /// The identity on the hub elsewhere that it comes to.
+    Identity(HubName, NewIdentity),
+}
+
+/// Where the device goes.
+pub(crate) struct Placement {
+    pub(crate) hub: HubName,
+    /// The hub is elsewhere and has the identity already.
+    pub(crate) is_remote: bool,
+    pub(crate) identity: NewIdentity,
+    pub(crate) substatus: Substatus,
+    /// The place it leaves, and whether that is elsewhere.
+    pub(crate) leaves: Option<(Assignment, bool)>,
+    pub(crate) payload: Option<Value>,
+}
+
+/// Why an assignment did not come about.
+pub(crate) enum NotAssigned {
+    /// Recorded and told to the device.
+    Failed(RegistrationFailure),
+    /// The transaction ends.
+    Error(ProvisioningError),
+}
+
+impl From<HubPortError> for NotAssigned {
+    fn from(error: HubPortError) -> Self {
+        match error {
+            HubPortError::UnknownHub => Self::Failed(RegistrationFailure {
+                code: 401_001,
+                message: "The assigned IoT hub was not found.".to_owned(),
+            }),
+            HubPortError::Refused(message) => Self::Failed(RegistrationFailure {
+                code: 400_209,
+                message,
+            }),
+            HubPortError::Store(error) => Self::Error(error.into()),
+        }
+    }
+}
+
+impl From<StoreError> for NotAssigned {
+    fn from(error: StoreError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// A hub a device may be on.
+struct Place {
+    hub: HubName,
+    is_remote: bool,
+}
+
+/// The assignment a device has, when its hub still exists.
+struct Current {
+    assignment: Assignment,
+    host: HostName,
+    is_remote: bool,
+}
+
+impl ProvisioningService {
+    /// Plans a run of a device whose entry is enabled. Writes nothing.
+    pub(crate) fn plan(
+        &self,
+        tx: &ReadTx<'_>,
+        caller: &RegistrationCaller,
+        before: Option<&RegistrationRecord>,
+        known: &Known,
+    ) -> Result<Plan, NotAssigned> {
+        if let Some(failure) = &known.failure {
+            return Err(NotAssigned::Failed(failure.clone()));
+        }
+        let (entry, id) = (&caller.found().entry, caller.registration_id());
+        let current = current(tx, before)?;
+        let (place, answer, payload) = match choose(tx, caller, current.as_ref(), known)? {
+            // The assignment stays as it is, with what came with it.
+            Chosen::Same(place) => (place, None, before.and_then(|record| record.payload.clone())),
+            Chosen::Place(place, answer) => (place, answer, answer.and_then(|answer| answer.payload.clone())),
+            Chosen::Need(need) => return Ok(Plan::Need(need)),
+        };
+        let settings = entry.settings();
+        let mut identity = NewIdentity {
+            device_id: entry.device_id(id),
+            auth: device_auth(&caller.found().proof),
+            iot_edge: settings.iot_edge,
+            initial_twin: settings.initial_twin.clone().unwrap_or_default(),
+        };
+        // Another name in the hub is another device: the one before is not touched
+        // (dps-device-api.md 8.1).
+        let current = current.filter(|current| current.assignment.device_id == identity.device_id);
+        let arrival = self.arrival(tx, current.as_ref(), &place, settings, known)?;
+        let Arrival { substatus, carried } = match arrival {
+            Ok(arrival) => arrival,
+            Err(need) => return Ok(Plan::Need(Box::new(need))),
+        };
+        if let Some(twin) = carried {
+            identity.initial_twin = twin;
+        }
+        // It overrides what is carried over (dps-device-api.md 8.2).
+        if let Some(twin) = answer.and_then(|answer| answer.initial_twin.clone()) {
+            identity.initial_twin = twin;
+        }
+        let is_there = known
+            .provisioned
+            .as_ref()
+            .is_some_and(|(hub, there)| *hub == place.hub && *there == identity);
+        if place.is_remote && !is_there {
+            return Ok(Plan::Need(Box::new(Need::Identity(place.hub, identity))));
+        }
+        let leaves = current.filter(|current| current.assignment.hub != place.hub);
+        Ok(Plan::Write(Box::new(Placement {
+            hub: place.hub,
+            is_remote: place.is_remote,
+            identity,
+            substatus,
+            leaves: leaves.map(|left| (left.assignment, left.is_remote)),
+            payload,
+        })))
+    }
+
+    /// How the device comes to its place, and what it takes along: tags and desired properties, or
+    /// nothing. Reported properties are not carried: the device reports them again.
+    fn arrival(
+        &self,
+        tx: &ReadTx<'_>,
+        current: Option<&Current>,
+        place: &Place,
+        settings: &EnrollmentSettings,
+        known: &Known,
+    ) -> Result<Result<Arrival, Need>, NotAssigned> {
+        let without_twin = |substatus| {
+            Ok(Ok(Arrival {
+                substatus,
+                carried: None,
+            }))
+        };
+        let Some(current) = current else {
+            return without_twin(Substatus::InitialAssignment);
+        };
+        let from = &current.assignment;
+        if from.hub == place.hub {
+            return without_twin(Substatus::ReprovisionedToInitialAssignment);
+        }
+        if !settings.reprovision.unwrap_or_default().migrate_device_data {
+            return without_twin(Substatus::DeviceDataReset);
+        }
+        let carried = if current.is_remote {
+            match known.twin.as_ref().filter(|(of, _)| of == from) {
+                Some((_, twin)) => twin.clone(),
+                None => return Ok(Err(Need::Twin(from.clone()))),
+            }
+        } else {
+            self.hubs().twin(tx, &from.hub, &from.device_id)?
+        };
+        Ok(Ok(Arrival {
+            substatus: Substatus::DeviceDataMigrated,
+            carried,
+        }))
+    }
+}
+
+/// How a device comes to its place.
+struct Arrival {
+    substatus: Substatus,
+    /// The twin it had before, when it is carried over and there was one.
+    carried: Option<InitialTwin>,
+}
+
+enum Chosen<'a> {
+    Same(Place),
+    Place(Place, Option<&'a AllocationAnswer>),
+    Need(Box<Need>),
+}
+
+fn choose<'a>(
+    tx: &ReadTx<'_>,
+    caller: &RegistrationCaller,
+    current: Option<&Current>,
+    known: &'a Known,
+) -> Result<Chosen<'a>, NotAssigned> {
+    let (instance, settings) = (caller.instance(), caller.found().entry.settings());
+    let linked = linked(tx, &instance.name)?;
+    let choice = allocate(&Allocation {
+        registration_id: caller.registration_id(),
+        settings,
+        default_policy: instance.allocation,
+        linked: &linked,
+        current: current.map(|current| &current.assignment.hub),
+    })
+    .map_err(NotAssigned::Failed)?;
+    match choice {
+        Choice::Keep => Ok(match current {
+            Some(current) => Chosen::Same(Place {
+                hub: current.assignment.hub.clone(),
+                is_remote: current.is_remote,
+            }),
+            None => return Err(NotAssigned::from(HubPortError::UnknownHub)),
+        }),
+        Choice::Hub(hub) => Ok(Chosen::Place(place(&linked, hub), None)),
+        Choice::Ask(candidates) => {
+            let answer = known.answer.as_ref().filter(|answer| {
+                answer.entry == settings.etag && candidates.iter().any(|hub| hub.hub == answer.hub)
+            });
+            Ok(match answer {
+                Some(answer) => Chosen::Place(place(&linked, answer.hub.clone()), Some(answer)),
+                None => Chosen::Need(Box::new(Need::Answer {
+                    linked: candidates,
+                    current: current.map(|current| (current.host.clone(), current.assignment.clone())),
+                })),
+            })
+        }
+    }
+}
+
+fn linked(tx: &ReadTx<'_>, dps: &DpsName) -> Result<Vec<LinkedHub>, NotAssigned> {
+    Ok(tx.linked_hubs(dps)?)
+}
+
+fn place(linked: &[LinkedHub], hub: HubName) -> Place {
+    let is_remote = linked.iter().any(|link| link.hub == hub && link.is_remote);
+    Place { hub, is_remote }
+}
+
+/// The latest assignment, when its hub still exists; runs that ended without one do not end it.
+fn current(tx: &ReadTx<'_>, before: Option<&RegistrationRecord>) -> Result<Option<Current>, NotAssigned> {
+    let Some(assignment) = before.and_then(RegistrationRecord::last_assignment) else {
+        return Ok(None);
+    };
+    let hub = tx.hub(&assignment.hub)?;
+    Ok(hub.map(|hub| Current {
+        assignment,
+        host: hub.host,
+        is_remote: hub.is_remote,
+    }))
+}
