@@ -34,7 +34,7 @@ struct Device {
     key: Option<SymmetricKey>,
 }
 
-struct Crowd {
+pub(crate) struct Crowd {
     plan: Plan,
     target: Target,
     devices: Vec<Device>,
@@ -73,7 +73,8 @@ fn say(line: &str) -> Result<()> {
 }
 
 impl Crowd {
-    fn prepare(plan: Plan) -> Result<Self> {
+    /// Loads the devices of a plan.
+    pub(crate) fn prepare(plan: Plan) -> Result<Self> {
         let roots = Roots::from_pem(&std::fs::read(&plan.root_ca)?)?;
         let devices = match &plan.devices {
             Devices::Certified { file, first, count } => {
@@ -114,6 +115,22 @@ impl Crowd {
             devices,
             next: AtomicUsize::new(0),
         })
+    }
+
+    /// How many devices it has.
+    pub(crate) fn len(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// The ID of a device by its position.
+    pub(crate) fn id(&self, position: usize) -> Option<&str> {
+        self.devices.get(position).map(|device| device.id.as_str())
+    }
+
+    /// Connects a device to the hub, by its position.
+    pub(crate) async fn connect_one(&self, position: usize) -> Result<HubSession> {
+        let device = self.devices.get(position).context("no such device")?;
+        self.connect(device).await
     }
 
     async fn work(self: Arc<Self>) -> Result<(Report, Vec<HubSession>)> {

@@ -15,6 +15,7 @@ mod client;
 mod load;
 mod machine;
 mod numbered;
+mod operator;
 mod process;
 mod profile;
 mod protocol;
@@ -30,6 +31,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::run::RunArguments;
+use crate::seed::Seeding;
 
 // The allocator of the server, so that the baseline does not differ in it.
 #[global_allocator]
@@ -67,6 +69,9 @@ enum Role {
         /// How many
         #[arg(long)]
         count: u32,
+        /// As many records and identities of a group as well
+        #[arg(long)]
+        line: bool,
     },
 }
 
@@ -76,6 +81,9 @@ fn main() -> Result<()> {
         None => run::run(&line.run),
         Some(Role::BaselineServer { certificate, key }) => baseline_server::run(&certificate, &key),
         Some(Role::Client) => client::run(),
-        Some(Role::Seed { data, count }) => seed::run(&data, count),
+        Some(Role::Seed { data, count, line }) => {
+            let seeding = if line { Seeding::Line } else { Seeding::Enrollments };
+            seed::run(&data, count, seeding)
+        }
     }
 }

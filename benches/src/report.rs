@@ -3,16 +3,19 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::load::Sample;
 use crate::run::Amounts;
+use crate::run::blast_radius::BlastRadius;
 use crate::run::devices::{Registrations, Round};
 use crate::run::memory::SessionMemory;
 use crate::run::scale::{Scale, Visit};
+use crate::run::shutting_out::ShuttingOut;
 use crate::run::storm::StormRound;
-use crate::spread::Spread;
+use crate::spread::{Spread, quantile};
 
 const BEGIN: &str = "<!-- begin: written by `make bench` -->\n";
 const END: &str = "<!-- end: written by `make bench` -->\n";
@@ -30,6 +33,10 @@ pub(crate) struct Report {
     pub(crate) scale: Option<Scale>,
     /// Empty when left out.
     pub(crate) storms: Vec<StormRound>,
+    /// Absent while profiling.
+    pub(crate) shutting_out: Option<ShuttingOut>,
+    /// Absent when left out.
+    pub(crate) blast_radius: Option<BlastRadius>,
 }
 
 /// Which side of its goal a figure should be on.
@@ -157,6 +164,30 @@ impl Report {
         }
         if !self.storms.is_empty() {
             goals_of_storms(text, &self.storms);
+        }
+        self.goals_of_shutting_out(text);
+    }
+
+    fn goals_of_shutting_out(&self, text: &mut String) {
+        if let Some(found) = &self.shutting_out {
+            let ShuttingOut { disables, tries, .. } = *found;
+            let name = format!("connects after the answer, of {tries} tries during {disables} disables");
+            let late = Spread::of([f64::from(found.late)]);
+            row(text, "6", &name, late, 0, Goal::AtMost(0.0));
+            let p99 = Spread::of([quantile(&found.closing_ms, 99)]);
+            let name = format!(
+                "ms from the answer to the end of the live session, p99, {} connected",
+                self.amounts.sessions
+            );
+            row(text, "7", &name, p99, 1, Goal::AtMost(50.0));
+        }
+        if let Some(found) = &self.blast_radius {
+            let took = Spread::of(found.took.iter().map(Duration::as_secs_f64));
+            let name = format!(
+                "seconds for the blast radius over {} enrollments and records",
+                self.amounts.many
+            );
+            row(text, "8", &name, took, 2, Goal::AtMost(1.0));
         }
     }
 

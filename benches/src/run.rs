@@ -1,9 +1,11 @@
 //! The run: servers up, rounds interleaved, figures out.
 
+pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
 pub(crate) mod memory;
 pub(crate) mod scale;
+pub(crate) mod shutting_out;
 pub(crate) mod storm;
 
 use std::fmt::Display;
@@ -64,6 +66,11 @@ pub(crate) struct Amounts {
     pub(crate) storm_seconds: u32,
     /// How often each good device registers meanwhile.
     pub(crate) good_times: u32,
+    /// Devices that connect in loops, and disables meanwhile.
+    pub(crate) hammering: u32,
+    pub(crate) disables: u32,
+    /// Sessions of those held that are ended.
+    pub(crate) closed: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -78,6 +85,9 @@ const FULL: Amounts = Amounts {
     storm_warm_up: Duration::from_secs(30),
     storm_seconds: 15,
     good_times: 200,
+    hammering: 200,
+    disables: 1_000,
+    closed: 500,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -91,6 +101,9 @@ const QUICK: Amounts = Amounts {
     storm_warm_up: Duration::from_secs(6),
     storm_seconds: 5,
     good_times: 10,
+    hammering: 20,
+    disables: 40,
+    closed: 50,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -139,6 +152,11 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let machine = machine::describe()?;
     let first = machine::yardstick()?;
     let (devices, memory) = devices::measure(amounts, binary, work, arguments.profile.as_deref())?;
+    let shutting_out = arguments
+        .profile
+        .is_none()
+        .then(|| shutting_out::measure(amounts, binary, &work.join("devices-data"), &work.join("devices")))
+        .transpose()?;
     let is_scaled = !arguments.without_scale && arguments.profile.is_none();
     let scale = is_scaled
         .then(|| scale::measure(amounts, binary, work))
@@ -146,6 +164,9 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let has_storm = arguments.profile.is_none();
     let storms = has_storm
         .then(|| storm::measure(amounts, binary, work))
+        .transpose()?;
+    let blast_radius = is_scaled
+        .then(|| blast_radius::measure(amounts, binary, work))
         .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
@@ -157,6 +178,8 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         memory,
         scale,
         storms: storms.unwrap_or_default(),
+        shutting_out,
+        blast_radius,
     })
 }
 

@@ -1,11 +1,13 @@
 //! Fills a store with individual enrollments the way the service does: one write, one audit event
-//! each, many at once so that they share commits.
+//! each, many at once so that they share commits. Perhaps with as many devices of a group.
+
+mod line;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::{
     Action, Actor, AuditEvent, Clock, DpsName, EnrollmentSettings, Etag, IndividualEnrollment,
@@ -19,13 +21,26 @@ use crate::numbered;
 /// As many as the store puts into one commit, twice, so that the next commit's are waiting.
 const AT_ONCE: usize = 512;
 
-/// Stores enrollments 0 to `count` for the first provisioning service of the data folder.
-pub(crate) fn run(data: &Path, count: u32) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(fill(data, count))
+/// What is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seeding {
+    /// Individual enrollments.
+    Enrollments,
+    /// With each a record and an identity of a device of the group [`LINE`]; every second of these
+    /// devices has one of the enrollments.
+    Line,
 }
 
-async fn fill(data: &Path, count: u32) -> Result<()> {
+/// The group of [`Seeding::Line`].
+pub(crate) const LINE: &str = "line";
+
+/// Stores enrollments 0 to `count` for the first provisioning service of the data folder.
+pub(crate) fn run(data: &Path, count: u32, seeding: Seeding) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(fill(data, count, seeding))
+}
+
+async fn fill(data: &Path, count: u32, seeding: Seeding) -> Result<()> {
     let store = Store::open(StoreOptions {
         address: StoreAddress::Sqlite(data.join("provost.db")),
         clock: Arc::new(SystemClock),
@@ -33,20 +48,36 @@ async fn fill(data: &Path, count: u32) -> Result<()> {
     })
     .await?;
     let first = store
-        .read(|tx| Ok::<_, StoreError>(tx.dps_instances()?.into_iter().next()))
+        .read(|tx| {
+            Ok::<_, StoreError>((
+                tx.dps_instances()?.into_iter().next(),
+                tx.hubs()?.into_iter().next(),
+            ))
+        })
         .await?;
-    let dps = first.context("the folder was never served")?.name;
+    let (Some(dps), Some(hub)) = first else {
+        bail!("the folder was never served");
+    };
+    let (dps, hub) = (dps.name, hub.name);
+    if seeding == Seeding::Line {
+        line::put_group(&store, dps.clone()).await?;
+    }
     let next = Arc::new(AtomicU32::new(0));
     let mut writers = JoinSet::new();
     for _ in 0..AT_ONCE {
-        let (store, dps, next) = (store.clone(), dps.clone(), Arc::clone(&next));
+        let (store, dps, hub, next) = (store.clone(), dps.clone(), hub.clone(), Arc::clone(&next));
         writers.spawn(async move {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
                     return anyhow::Ok(());
                 }
-                put(&store, dps.clone(), enrollment(index)?).await?;
+                let device = match seeding {
+                    Seeding::Enrollments => None,
+                    // Twice the number: every second one is the number of an enrollment too.
+                    Seeding::Line => Some(line::device(&hub, 2 * index)?),
+                };
+                put(&store, dps.clone(), enrollment(index)?, device).await?;
             }
         });
     }
@@ -56,10 +87,18 @@ async fn fill(data: &Path, count: u32) -> Result<()> {
     Ok(())
 }
 
-async fn put(store: &Store, dps: DpsName, enrollment: IndividualEnrollment) -> Result<(), StoreError> {
+async fn put(
+    store: &Store,
+    dps: DpsName,
+    enrollment: IndividualEnrollment,
+    device: Option<line::LineDevice>,
+) -> Result<(), StoreError> {
     store
         .write(move |tx| {
             tx.put_individual_enrollment(&dps, &enrollment, &[])?;
+            if let Some(device) = device {
+                device.put(&tx, &dps)?;
+            }
             let id = enrollment.registration_id.as_str();
             let event = AuditEvent::new(Actor::System, Action::Create, "enrollment", dps.as_str(), id);
             tx.record(&event, ())
@@ -68,7 +107,6 @@ async fn put(store: &Store, dps: DpsName, enrollment: IndividualEnrollment) -> R
 }
 
 fn enrollment(index: u32) -> Result<IndividualEnrollment> {
-    let now = SystemClock.now();
     let key = numbered::key(index)?;
     Ok(IndividualEnrollment {
         registration_id: RegistrationId::parse(&numbered::id(index))?,
@@ -78,17 +116,22 @@ fn enrollment(index: u32) -> Result<IndividualEnrollment> {
             primary: key.clone(),
             secondary: key,
         }),
-        settings: EnrollmentSettings {
-            status: ProvisioningStatus::Enabled,
-            iot_edge: false,
-            initial_twin: None,
-            reprovision: Some(ReprovisionPolicy::default()),
-            allocation: None,
-            iot_hubs: Vec::new(),
-            custom_allocation: None,
-            etag: Etag::generate(&SystemRandom),
-            created_at: now,
-            updated_at: now,
-        },
+        settings: settings(),
     })
+}
+
+fn settings() -> EnrollmentSettings {
+    let now = SystemClock.now();
+    EnrollmentSettings {
+        status: ProvisioningStatus::Enabled,
+        iot_edge: false,
+        initial_twin: None,
+        reprovision: Some(ReprovisionPolicy::default()),
+        allocation: None,
+        iot_hubs: Vec::new(),
+        custom_allocation: None,
+        etag: Etag::generate(&SystemRandom),
+        created_at: now,
+        updated_at: now,
+    }
 }

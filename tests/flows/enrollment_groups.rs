@@ -4,8 +4,8 @@ use provost_device::provisioning::RegistrationStatus;
 use provost_model::ambient::SystemRandom;
 use provost_model::{RegistrationState, SymmetricKey};
 use provost_testkit::{
-    Device, Enrollment, FixtureAuthority, TestServer, assigned, assigned_hub, over_every_transport, refusal,
-    signers,
+    Device, Enrollment, FixtureAuthority, TestServer, Via, assigned, assigned_hub, over_every_transport,
+    refusal, signers,
 };
 use serde_json::json;
 
@@ -184,4 +184,21 @@ async fn r_043_a_deleted_group_blocks_its_devices_and_is_gone_from_listings() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn r_053_groups_with_keys_exist_and_tpm_stays_with_individual_enrollments() {
+    let server = TestServer::start().await;
+    let key = SymmetricKey::generate(&SystemRandom);
+    let group = Enrollment::group("line").keys(Some(&key), None);
+    server.dps_api().put_enrollment(&group).await;
+    assigned(
+        Device::of_group("press-1", &key)
+            .register(&server, Via::Https)
+            .await,
+    );
+    let tpm = json!({ "type": "tpm", "tpm": { "endorsementKey": "AAAA" } });
+    let group = Enrollment::group("line-2").with("attestation", tpm);
+    let answer = server.dps_api().put(&group.path(), &group.body()).await;
+    answer.refused(400_004);
 }

@@ -125,7 +125,7 @@ fn shutting_out(world: &World) -> Vec<Operation> {
         device(world).remove(2),
         Operation::new(Door::DpsAndAdmin, "POST", format!("{base}/disenroll"))
             .body(json!({ "registrationId": "known", "everywhere": true }))
-            .leaves("disenroll", "registration", "known"),
+            .leaves("disenroll", "enrollment", "known"),
     ]
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 
 use super::{dps, event};
 
-fn plain_settings() -> EnrollmentSettings {
+pub(super) fn plain_settings() -> EnrollmentSettings {
     EnrollmentSettings {
         status: ProvisioningStatus::Enabled,
         iot_edge: false,
@@ -51,7 +51,7 @@ fn full_settings() -> EnrollmentSettings {
     }
 }
 
-fn keys() -> KeyPair {
+pub(super) fn keys() -> KeyPair {
     KeyPair {
         primary: SymmetricKey::from_bytes(vec![1; 64]).unwrap(),
         secondary: SymmetricKey::from_bytes(vec![2; 16]).unwrap(),

@@ -1,7 +1,9 @@
 //! What every engine must do; run once on SQLite and once on PostgreSQL.
 
+mod blast_radius;
 mod devices;
 mod enrollments;
+mod entry_counts;
 mod registrations;
 mod telemetry;
 mod transactions;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{dps, event, hub};
 
-fn record(id: &str, state: RegistrationState) -> RegistrationRecord {
+pub(super) fn record(id: &str, state: RegistrationState) -> RegistrationRecord {
     RegistrationRecord {
         registration_id: RegistrationId::parse(id).unwrap(),
         group: None,

@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use super::{Amounts, say};
 use crate::load::Sample;
 use crate::protocol::{Devices, Plan, Work};
+use crate::seed::Seeding;
 use crate::server::Server;
 
 /// Of a round's devices, this share comes one at a time, for the latency without a queue.
@@ -38,9 +39,9 @@ pub(crate) struct Scale {
 /// Fills two stores, then visits them in turn.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<Scale> {
     let (template, many) = (work.join("few-template"), work.join("many-data"));
-    fill(binary, &template, amounts.few)?;
+    fill(binary, &template, amounts.few, Seeding::Enrollments)?;
     let started = Instant::now();
-    fill(binary, &many, amounts.many)?;
+    fill(binary, &many, amounts.many, Seeding::Enrollments)?;
     let seeding = started.elapsed();
     let store_bytes = fs::metadata(many.join("provost.db"))?.len();
     say(format!(
@@ -113,12 +114,14 @@ fn visit(amounts: &Amounts, binary: &Path, data: &Path, population: u32, first: 
     })
 }
 
-fn fill(binary: &Path, data: &Path, count: u32) -> Result<()> {
+/// Makes a data folder with so many enrollments, and what else the seeding brings.
+pub(super) fn fill(binary: &Path, data: &Path, count: u32, seeding: Seeding) -> Result<()> {
     // The first start makes the provisioning service the enrollments belong to.
     Server::start(binary, data)?.stop()?;
     let status = Command::new(std::env::current_exe()?)
         .args(["seed", "--count", &count.to_string(), "--data"])
         .arg(data)
+        .args((seeding == Seeding::Line).then_some("--line"))
         .status()?;
     if status.success() {
         Ok(())

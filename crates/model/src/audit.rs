@@ -67,7 +67,7 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
-    /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`.
+    /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

@@ -218,7 +218,7 @@ fn entry_view(entry: &CertificateHolder) -> TouchedEntryView {
 /// CA certificate.
 ///
 /// # Errors
-/// 404205 for a name that is none, 400004 for a text that is nothing of these.
+/// 400000 for a text that is nothing of these.
 pub(crate) fn holding(tx: &ReadTx<'_>, dps: &DpsName, text: &str) -> Result<Holding, ProvisioningError> {
     let owner = AuthorityOwner::Dps(dps.clone());
     let text = text.trim();
@@ -263,6 +263,3 @@ fn by_thumbprint(
 fn number(count: i64) -> usize {
     usize::try_from(count).unwrap_or(0)
 }
-
-#[cfg(test)]
-mod tests;

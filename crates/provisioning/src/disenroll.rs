@@ -198,10 +198,11 @@ impl Outcome {
         self.touched.iter().any(|touched| touched.before != touched.after)
     }
 
-    /// Names everything that was changed.
+    /// Names everything that was changed. Its subject is the entry, so that whoever asks who changed
+    /// that last finds it.
     fn event(&self, actor: Actor, dps: &DpsName, target: &DisenrollTarget) -> AuditEvent {
         let (kind, key) = match target {
-            DisenrollTarget::Device(id) => ("registration", id.as_str()),
+            DisenrollTarget::Device(id) => ("enrollment", id.as_str()),
             DisenrollTarget::Group(id) => ("enrollmentGroup", id.as_str()),
             DisenrollTarget::Certificate(text) => ("certificate", certificate_word(text)),
         };

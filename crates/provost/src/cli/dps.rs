@@ -3,11 +3,13 @@
 mod attestation;
 mod certificate;
 mod compute_device_key;
+mod disenroll;
 mod enrollment;
 mod enrollment_group;
 mod entry;
 mod instance;
 mod linked_hub;
+mod quota;
 mod registration;
 mod secrets;
 mod settings;
@@ -39,6 +41,16 @@ pub(super) enum DpsCommand {
     /// Hubs that devices can be assigned to
     #[command(subcommand)]
     LinkedHub(linked_hub::LinkedHubVerb),
+    /// Shut a device, a group or a certificate out: entry, record and, everywhere, hub identity
+    #[command(after_help = "Examples:\n  provost simulate --devices 1 --prefix stolen\n  \
+        provost dps disenroll --registration-id stolen-0000001 --everywhere --dry-run\n  \
+        provost dps disenroll --registration-id stolen-0000001 --everywhere --yes\n  \
+        provost dps disenroll --enrollment-group line-1 --everywhere --yes\n  \
+        provost dps disenroll --certificate certificates/intermediate.pem --dry-run")]
+    Disenroll(disenroll::DisenrollArguments),
+    /// Show how much of each limit is used
+    #[command(after_help = "Example:\n  provost dps quota --output table")]
+    Quota(DpsName),
     /// Show the provisioning service: ID scope, hosts, linked hubs
     #[command(after_help = "Example:\n  provost dps show --output json")]
     Show(DpsName),
@@ -80,6 +92,8 @@ impl DpsCommand {
             Self::Certificate(verb) => verb.run(context).await,
             Self::Registration(verb) => verb.run(context).await,
             Self::LinkedHub(verb) => verb.run(context).await,
+            Self::Disenroll(arguments) => arguments.run(context).await,
+            Self::Quota(name) => quota::show(&name, context).await,
             Self::Show(name) => instance::show(&name, context).await,
         }
     }

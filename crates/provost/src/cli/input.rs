@@ -7,6 +7,7 @@ use provost_wire::percent;
 use serde_json::{Map, Value};
 
 use super::Failure;
+use crate::output::confirmed;
 
 /// Reads a JSON object given as text, or as a file when it is the name of one (as `az` does).
 pub(super) fn json_object(flag: &str, text: &str) -> Result<Map<String, Value>, Failure> {
@@ -52,6 +53,22 @@ pub(super) fn certificate_base64(path: &Path) -> Result<String, Failure> {
 /// A clap value parser: standard base64 of 16 to 64 bytes, kept as text.
 pub(super) fn key(text: &str) -> Result<SymmetricKey, String> {
     SymmetricKey::parse(text).map_err(|error| error.to_string())
+}
+
+/// Asks before something that cannot be taken back; without a terminal the flag must say it.
+pub(super) fn confirm(question: &str) -> Result<(), Failure> {
+    if confirmed(question)? {
+        Ok(())
+    } else {
+        Err(Failure::usage("not confirmed; --yes confirms"))
+    }
+}
+
+/// Sets a member of a body.
+pub(super) fn set(body: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = body {
+        members.insert(name.to_owned(), value);
+    }
 }
 
 /// An identifier as a segment of a path.

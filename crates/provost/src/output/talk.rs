@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -11,6 +11,19 @@ pub fn say(text: &str) {
 /// A warning on stderr.
 pub fn warn(text: &str) {
     say(&format!("warning: {text}"));
+}
+
+/// Asks on a terminal; where nobody can answer, nothing is confirmed.
+pub fn confirmed(question: &str) -> io::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// A progress bar on stderr; invisible when that is no terminal.

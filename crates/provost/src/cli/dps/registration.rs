@@ -1,5 +1,8 @@
+mod many;
+
 use clap::{Args, Subcommand};
 
+use self::many::Selection;
 use super::DpsName;
 use crate::cli::input::segment;
 use crate::cli::{Context, Failure};
@@ -11,15 +14,17 @@ pub(in crate::cli) enum RegistrationVerb {
     #[command(after_help = "Example:\n  provost simulate --devices 1 --prefix shown\n  \
         provost dps registration show --registration-id shown-0000001")]
     Show(RecordArguments),
-    /// List the records of the devices of a group
+    /// List records: all, those of a group, old ones, orphans
     #[command(
         after_help = "Example:\n  provost dps enrollment-group create --gid line-9 --attestation-type symmetrickey\n  \
-        provost dps registration list --enrollment-group-id line-9"
+        provost dps registration list --enrollment-group-id line-9\n  \
+        provost dps registration list --orphans-only"
     )]
     List(ListArguments),
-    /// Delete the record of a device; its enrollment and its hub identity stay
+    /// Delete the record of a device, or many records; enrollments and hub identities stay
     #[command(after_help = "Example:\n  provost simulate --devices 1 --prefix gone\n  \
-        provost dps registration delete --registration-id gone-0000001")]
+        provost dps registration delete --registration-id gone-0000001\n  \
+        provost dps registration delete --orphans-only --updated-before 2026-01-31T12:00:00Z --dry-run")]
     Delete(DeleteArguments),
 }
 
@@ -34,9 +39,8 @@ pub(in crate::cli) struct RecordArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArguments {
-    /// Name of the group
-    #[arg(long, visible_aliases = ["gid", "group-id"], value_name = "ID")]
-    enrollment_group_id: String,
+    #[command(flatten)]
+    selection: Selection,
     /// At most so many
     #[arg(long)]
     top: Option<usize>,
@@ -46,11 +50,31 @@ pub(in crate::cli) struct ListArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DeleteArguments {
-    #[command(flatten)]
-    record: RecordArguments,
+    /// Registration ID of the one device
+    #[arg(
+        long,
+        visible_alias = "rid",
+        value_name = "ID",
+        required_unless_present_any = ["enrollment_group_id", "updated_before", "orphans_only", "all"],
+        conflicts_with_all = ["enrollment_group_id", "updated_before", "orphans_only", "all", "dry_run"]
+    )]
+    registration_id: Option<String>,
     /// Only if the record still has this etag
-    #[arg(long, short)]
+    #[arg(long, short, requires = "registration_id")]
     etag: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Every record of the provisioning service
+    #[arg(long)]
+    all: bool,
+    /// Say how many, delete none
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before many are deleted
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    dps: DpsName,
 }
 
 const COLUMNS: [Column; 6] = [
@@ -70,15 +94,29 @@ impl RegistrationVerb {
                 Ok(context.output.document(&client.get(&record.path()).await?)?)
             }
             Self::List(arguments) => {
-                let mut client = arguments.dps.client(context)?;
-                let path = format!("/registrations/{}/query", segment(&arguments.enrollment_group_id));
-                let items = client.query(&path, arguments.top).await?;
+                let (dps, selection) = (&arguments.dps, &arguments.selection);
+                let group = selection.enrollment_group_id.as_deref();
+                let items = match group.filter(|_| selection.is_plain()) {
+                    Some(group) => {
+                        let path = format!("/registrations/{}/query", segment(group));
+                        dps.client(context)?.query(&path, arguments.top).await?
+                    }
+                    None => many::list(dps, selection, arguments.top, context).await?,
+                };
                 Ok(context.output.documents(&items, &COLUMNS)?)
             }
             Self::Delete(arguments) => {
-                let mut client = arguments.record.dps.client(context)?;
-                let path = arguments.record.path();
-                Ok(client.delete(&path, arguments.etag.as_deref()).await?)
+                let (dps, selection) = (&arguments.dps, &arguments.selection);
+                let Some(id) = &arguments.registration_id else {
+                    let done =
+                        many::delete(dps, selection, arguments.dry_run, arguments.yes, context).await?;
+                    return Ok(context.output.document(&done)?);
+                };
+                let path = format!("/registrations/{}", segment(id));
+                Ok(dps
+                    .client(context)?
+                    .delete(&path, arguments.etag.as_deref())
+                    .await?)
             }
         }
     }
