@@ -129,6 +129,24 @@ async fn r_010_a_device_without_an_enrollment_waits_as_well() {
 }
 
 #[tokio::test]
+async fn r_010_a_device_there_is_no_room_for_waits_as_well() {
+    let (server, _clock) = TestServer::start_with_clock_configured(|config: &mut Config| {
+        let (period, burst) = (PERIOD, BURST);
+        config.limits.rates.refusals_per_registration = Some(Rate { period, burst });
+        config.dps.quotas.registrations = 0;
+    })
+    .await;
+    let leaf = Leaf::self_signed("press-10");
+    server.dps_api().put_enrollment(&enrolled(&leaf)).await;
+    let device = Device::with_leaf(&leaf);
+    for _ in 0..BURST {
+        let answer = device.register(&server, Via::Https).await;
+        assert_eq!(refusal(answer), (403, 403_102));
+    }
+    told_to_wait(device.register(&server, Via::Https).await);
+}
+
+#[tokio::test]
 async fn r_010_requests_on_one_connection_are_counted_like_connections() {
     let (server, _clock) = start_strict().await;
     let key = SymmetricKey::generate(&SystemRandom);

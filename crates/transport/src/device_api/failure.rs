@@ -59,7 +59,7 @@ impl DeviceFailure {
         };
         matches!(
             error,
-            ProvisioningError::UnknownScope | ProvisioningError::Refused(_)
+            ProvisioningError::UnknownScope | ProvisioningError::Refused(_) | ProvisioningError::Quota { .. }
         )
     }
 
@@ -99,6 +99,7 @@ impl DeviceFailure {
             Self::Throttled { by, .. } => ("throttled", by.word()),
             Self::Service(ProvisioningError::Refused(refused)) => ("refused", refused.refusal.reason()),
             Self::Service(ProvisioningError::UnknownScope) => ("refused", "unknownScope"),
+            Self::Service(ProvisioningError::Quota { .. }) => ("refused", "quota"),
             Self::Service(error) => match error.kind() {
                 ErrorKind::Internal | ErrorKind::Unavailable | ErrorKind::Timeout => ("error", ""),
                 ErrorKind::Throttled { .. } => ("throttled", "store"),
