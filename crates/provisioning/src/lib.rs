@@ -66,5 +66,6 @@ pub use port::{
     WebhookAnswer, WebhookError, Webhooks,
 };
 pub use records::RegistrationOutcome;
+pub use removal::remove_elsewhere;
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;
