@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use provost_device::provisioning::{RegistrationOutcome, RegistrationStatus};
 use provost_model::ambient::SystemRandom;
-use provost_model::{DeviceAuth, HostName, RegistrationState, Substatus, SymmetricKey};
+use provost_model::{
+    DeviceAuth, DeviceStatus, HostName, RegistrationState, RemovalAction, Substatus, SymmetricKey,
+};
 use provost_testkit::{
     Device, Enrollment, FixtureAuthority, Leaf, TestServer, Via, assigned, clients, eventually,
     over_every_transport, signers,
@@ -433,6 +435,46 @@ async fn a_device_disabled_while_it_waits_is_not_let_in() {
     })
     .await;
     assert!(pair.far.stored().identity("thief").await.is_none());
+}
+
+/// What a disenrollment asks of hubs elsewhere: the device is disabled or deleted there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_elsewhere_is_disabled_and_deleted_on_request() {
+    let pair = Pair::new().await;
+    let key = key();
+    pair.send("leaver", &key, FAR, |enrollment| enrollment).await;
+    let device = Device::with_key("leaver", &key);
+    assigned(device.register(&pair.near, Via::Https).await);
+    device.connect(&pair.far).await.expect("it connects");
+    let near = pair.near.stored();
+    near.remove_elsewhere("far", "leaver", RemovalAction::Disable)
+        .await;
+    eventually("it is disabled", async || {
+        let identity = pair.far.stored().identity("leaver").await.expect("it is there");
+        (identity.status == DeviceStatus::Disabled).then_some(())
+    })
+    .await;
+    assert!(device.connect(&pair.far).await.is_err());
+    // Registering again does not wake it.
+    assigned(device.register(&pair.near, Via::Https).await);
+    assert!(device.connect(&pair.far).await.is_err());
+    near.remove_elsewhere("far", "leaver", RemovalAction::Delete)
+        .await;
+    eventually("it is gone", async || {
+        pair.far.stored().identity("leaver").await.is_none().then_some(())
+    })
+    .await;
+    // Nobody minds that it is gone already.
+    near.remove_elsewhere("far", "leaver", RemovalAction::Delete)
+        .await;
+    eventually("both are written down", async || {
+        let events = near.audit_events().await;
+        let removals = events
+            .iter()
+            .filter(|event| event.kind == "device" && event.key == "leaver");
+        (removals.count() == 3).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,5 +77,6 @@ pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;
 pub use refusals::{RefusalRetention, Refused};
 pub use registration::Run;
+pub use removal::remove_elsewhere;
 pub use service::{ProvisioningParts, ProvisioningService};
 pub use service_auth::ServiceCredential;

@@ -1,14 +1,15 @@
 //! The outcome of a run, made and written inside its transaction.
 
 use provost_model::{
-    Action, Actor, AuditEvent, CertificateDer, Change, Etag, HubRemoval, KeptProof, OperationId,
-    PendingRegistration, RegistrationRecord, RegistrationState, Secret,
+    Action, Actor, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId, PendingRegistration,
+    RegistrationRecord, RegistrationState, RemovalAction, Secret,
 };
 use provost_pki::Certificate;
 use provost_store::{Counted, WriteTx};
 use serde_json::Value;
 
 use crate::plan::{Known, NotAssigned, Placement, Plan};
+use crate::removal::remove_elsewhere;
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
 
 /// What a run ends with.
@@ -90,8 +91,7 @@ impl ProvisioningService {
         }
         if let Some((left, is_remote)) = placement.leaves {
             if is_remote {
-                tx.put_hub_removal(&HubRemoval::delete(left.hub, left.device_id, tx.now()))?;
-                tx.announce(&Change::Outbound)?;
+                remove_elsewhere(tx, left, RemovalAction::Delete)?;
             } else {
                 self.hubs().remove(tx, &left.hub, &left.device_id)?;
             }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::{
-    Action, Actor, Assignment, AuditEvent, Change, Etag, HubRemoval, Leased, PendingRegistration,
-    RegistrationFailure, RegistrationRecord, RegistrationState, Timestamp,
+    Action, Actor, Assignment, AuditEvent, Etag, Leased, PendingRegistration, RegistrationFailure,
+    RegistrationRecord, RegistrationState, RemovalAction, Timestamp,
 };
 use provost_pki::PresentedChain;
 use provost_store::{ReadTx, StoreError, WriteTx};
@@ -20,6 +20,7 @@ use provost_store::{ReadTx, StoreError, WriteTx};
 use crate::decide::{Decision, Judgement};
 use crate::lookup::still_stands;
 use crate::plan::{Known, Need, NotAssigned, Plan};
+use crate::removal::remove_elsewhere;
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller, RegistrationProof};
 
 use self::step::Taken;
@@ -265,11 +266,10 @@ fn take_back(
     run: &PendingRegistration,
     stays: Option<&Assignment>,
 ) -> Result<(), StoreError> {
-    let Some(made) = run.made.clone().filter(|made| stays != Some(made)) else {
-        return Ok(());
-    };
-    tx.put_hub_removal(&HubRemoval::delete(made.hub, made.device_id, tx.now()))?;
-    tx.announce(&Change::Outbound)
+    match run.made.clone().filter(|made| stays != Some(made)) {
+        Some(made) => remove_elsewhere(tx, made, RemovalAction::Delete),
+        None => Ok(()),
+    }
 }
 
 /// Doubles with every failed try, from one second to [`LONGEST_PAUSE`].

@@ -1,10 +1,29 @@
 //! Identities on hubs elsewhere that have to go.
 
-use provost_model::{Action, Actor, Assignment, AuditEvent, HubRemoval, Leased, RemovalAction};
-use provost_store::{ReadTx, StoreError};
+use provost_model::{Action, Actor, Assignment, AuditEvent, Change, HubRemoval, Leased, RemovalAction};
+use provost_store::{ReadTx, StoreError, WriteTx};
 
 use crate::pending::pause;
 use crate::{ProvisioningError, ProvisioningService};
+
+/// Asks for the identity at a place on a hub elsewhere to be deleted or disabled as soon as can be. It
+/// is done after the commit, and tried again for
+/// [`crate::OutboundOptions::removal_patience`].
+///
+/// # Errors
+/// [`StoreError`].
+pub fn remove_elsewhere(
+    tx: &WriteTx<'_>,
+    place: Assignment,
+    action: RemovalAction,
+) -> Result<(), StoreError> {
+    let removal = HubRemoval {
+        action,
+        ..HubRemoval::delete(place.hub, place.device_id, tx.now())
+    };
+    tx.put_hub_removal(&removal)?;
+    tx.announce(&Change::Outbound)
+}
 
 impl ProvisioningService {
     /// Takes up to `limit` removals that are due.

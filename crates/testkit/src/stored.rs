@@ -1,7 +1,7 @@
 use provost_model::{
-    AccessPolicy, AccessRights, Action, Actor, AuditEvent, AuthorityOwner, CertificateName, DeviceId,
-    DeviceIdentity, DpsName, HubName, KeyPair, PageSize, PolicyName, PolicyOwner, RegistrationId,
-    RegistrationRecord, SymmetricKey, ambient::SystemRandom, twin::Twin,
+    AccessPolicy, AccessRights, Action, Actor, AuditEvent, AuthorityOwner, CertificateName, Change, DeviceId,
+    DeviceIdentity, DpsName, HubName, HubRemoval, KeyPair, PageSize, PolicyName, PolicyOwner, RegistrationId,
+    RegistrationRecord, RemovalAction, SymmetricKey, ambient::SystemRandom, twin::Twin,
 };
 use provost_store::{RegistrationFilter, Store, StoreError, StoredAuditEvent};
 
@@ -107,6 +107,22 @@ impl Stored {
         );
         self.write(Action::Delete, move |tx| {
             tx.delete_access_policy(&owner, &name).map(|_| ())
+        })
+        .await;
+    }
+
+    /// Asks for a device to be deleted or disabled on a hub elsewhere, as a disenrollment does.
+    pub async fn remove_elsewhere(&self, hub: &str, device: &str, action: RemovalAction) {
+        let (hub, device) = (
+            HubName::parse(hub).expect("a name"),
+            DeviceId::parse(device).expect("a device ID"),
+        );
+        self.write(Action::Delete, move |tx| {
+            tx.put_hub_removal(&HubRemoval {
+                action,
+                ..HubRemoval::delete(hub, device, tx.now())
+            })?;
+            tx.announce(&Change::Outbound)
         })
         .await;
     }
