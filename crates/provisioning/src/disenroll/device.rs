@@ -20,7 +20,7 @@ impl Act<'_> {
             let places = self.places(id, enrollment.as_ref(), record.as_ref())?;
             missed = self.end_identities(&places)?;
         }
-        let is_known = enrollment.is_some() || record.is_some() || !self.outcome.touched.is_empty();
+        let is_known = enrollment.is_some() || record.is_some() || !self.outcome.devices.is_empty();
         if !is_known {
             return Err(ProvisioningError::NotFound(Noun::Enrollment));
         }

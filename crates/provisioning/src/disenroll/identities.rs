@@ -1,8 +1,11 @@
-use provost_model::{Assignment, HostName, HubName};
+use provost_model::{Assignment, HostName, HubName, RemovalAction, ShutOut};
 
 use super::{ABSENT, Act, identity_word};
 use crate::allocate::bare_host;
-use crate::{HubPortError, ProvisioningError};
+use crate::{HubPortError, ProvisioningError, remove_elsewhere};
+
+/// The state of an identity nobody has looked at.
+const UNKNOWN: &str = "unknown";
 
 impl Act<'_> {
     /// Ends the identities a device has in these places; a place without one is passed over. Says
@@ -23,6 +26,10 @@ impl Act<'_> {
     fn end_identity(&mut self, place: &Assignment) -> Result<bool, ProvisioningError> {
         let Assignment { hub, device_id } = place;
         let act = self.input.identity;
+        if self.tx.hub(hub)?.is_some_and(|hub| hub.is_remote) {
+            self.end_elsewhere(place)?;
+            return Ok(true);
+        }
         match self.service.hubs().shut_out(self.tx, hub, device_id, act) {
             Ok(None) => Ok(true),
             Ok(Some(change)) => {
@@ -41,6 +48,22 @@ impl Act<'_> {
                 Ok(false)
             }
         }
+    }
+
+    /// A hub elsewhere is told after the commit, as soon as it can be reached.
+    fn end_elsewhere(&mut self, place: &Assignment) -> Result<(), ProvisioningError> {
+        let Assignment { hub, device_id } = place;
+        let action = match self.input.identity {
+            ShutOut::Disable => RemovalAction::Disable,
+            ShutOut::Delete => RemovalAction::Delete,
+        };
+        remove_elsewhere(self.tx, place.clone(), action)?;
+        let after = super::device::after(self.input.identity);
+        self.touched_identity(hub, device_id.as_str(), UNKNOWN, after);
+        self.warn(format!(
+            "hub {hub} is elsewhere: it is told about {device_id} as soon as it can be reached"
+        ));
+        Ok(())
     }
 
     /// The hubs an entry may assign to: those it names, else every linked one.
