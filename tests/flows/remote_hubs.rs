@@ -478,6 +478,29 @@ async fn a_device_elsewhere_is_disabled_and_deleted_on_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn disenrolled_everywhere_a_device_is_shut_out_elsewhere_too() {
+    let pair = Pair::new().await;
+    let key = key();
+    pair.send("press-1", &key, FAR, |enrollment| enrollment).await;
+    let device = Device::with_key("press-1", &key);
+    assigned(device.register(&pair.near, Via::Mqtt).await);
+    assert!(pair.far.stored().identity("press-1").await.is_some());
+
+    let path = format!("/provost/dps/{}/disenroll", pair.near.dps().name);
+    let everywhere = json!({ "registrationId": "press-1", "everywhere": true });
+    let answer = pair.near.own_api().post(&path, &everywhere).await.ok();
+    let far = answer["touched"].as_array().expect("a list").iter();
+    let far = far.filter(|touched| touched["hub"] == "far").count();
+    assert_eq!(far, 1, "{answer:#}");
+    eventually("the identity is disabled elsewhere", async || {
+        let identity = pair.far.stored().identity("press-1").await?;
+        (identity.status == DeviceStatus::Disabled).then_some(())
+    })
+    .await;
+    assert!(pair.near.stored().registration("press-1").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hubs_of_this_server_and_elsewhere_share_their_names() {
     let pair = Pair::new().await;
     let api = pair.near.own_api();

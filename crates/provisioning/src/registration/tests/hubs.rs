@@ -16,16 +16,6 @@ async fn without_a_hub_the_run_is_recorded_as_failed() {
         .await
         .unwrap();
     assert_eq!(failure(&outcome), Some(400_208));
-    let custom = json!({"webhookUrl": "https://x.invalid", "apiVersion": "2021-10-01"});
-    let body = with(pinned(&leaf), "allocationPolicy", json!("custom"));
-    house
-        .enroll("press-1", with(body, "customAllocationDefinition", custom))
-        .await
-        .unwrap();
-    let outcome = run(&house, house.by_chain("press-1", leaf.with(&[])))
-        .await
-        .unwrap();
-    assert_eq!(failure(&outcome), Some(400_207));
 }
 
 #[tokio::test]
