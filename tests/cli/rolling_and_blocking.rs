@@ -107,7 +107,7 @@ fn every_chapter_of_the_page_is_tried() {
             "{chapter}"
         );
     }
-    assert_eq!(chapters.len(), 7);
+    assert_eq!(chapters.len(), 8);
 }
 
 #[tokio::test]
@@ -183,6 +183,25 @@ async fn r_105_everything_below_a_root_is_blocked() {
     chapter.paste("Keep it out for ever").await;
     chapter.refuses(&press).await;
     chapter.is_turned_away_at_hub(&press).await;
+    chapter.end();
+}
+
+#[tokio::test]
+async fn r_105_both_doors_are_closed_at_once() {
+    let mut chapter = Chapter::open("Both doors at once").await;
+    let [press, neighbour] =
+        ["press-1", "press-2"].map(|id| chapter.device(id, &format!("certificates/{id}")));
+    chapter.admits(&press).await;
+    chapter.paste("See what it would touch").await;
+    chapter.admits(&press).await;
+    chapter.paste("Keep one device out").await;
+    chapter.refuses(&press).await;
+    chapter.is_disabled_at_hub(&press).await;
+    chapter.admits(&neighbour).await;
+    chapter.paste("Keep the whole group out").await;
+    chapter.tells_disabled(&neighbour).await;
+    chapter.is_disabled_at_hub(&neighbour).await;
+    chapter.paste("Ask why").await;
     chapter.end();
 }
 
