@@ -3,6 +3,7 @@
 mod desk;
 mod examples;
 mod exit_codes;
+mod group_registrations;
 mod monitor;
 mod quickstart;
 mod rolling_and_blocking;

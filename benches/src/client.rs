@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use provost_device::Target;
 use provost_device::hub::{HubLogin, HubSession};
 use provost_device::provisioning::{
-    PollDelay, RegisterError, Registration, RegistrationOutcome, RegistrationStatus, Transport, register,
+    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, RegistrationStatus, Transport,
+    register,
 };
 use provost_device::tls::{ClientTls, Roots, TlsVersion};
 use provost_model::SymmetricKey;
@@ -226,6 +227,7 @@ impl Crowd {
             id_scope: &self.plan.id_scope,
             registration_id: &device.id,
             key: device.key.as_ref(),
+            api_version: API_VERSION,
             payload: None,
             poll_delay: PollDelay::Fixed(Duration::ZERO),
             patience: PATIENCE,

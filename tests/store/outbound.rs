@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use provost_model::{
     AllocationAnswer, AllocationCall, Assignment, CertificateDer, Clock, DeviceId, Etag, HostName, Hub,
-    HubHealthState, HubName, HubRemoval, InitialTwin, KeptProof, Leased, OperationId, PendingRegistration,
-    PolicyName, RegistrationId, RemoteHub, RemovalAction, Secret, SymmetricKey, Timestamp,
+    HubHealthState, HubName, HubRemoval, InitialTwin, KeptProof, Leased, OperationId, Origin,
+    PendingRegistration, PolicyName, RegistrationId, RemoteHub, RemovalAction, Secret, SymmetricKey,
+    Timestamp,
 };
 use provost_store::{AppendTx, Claim, Store, StoreError, WriteTx};
 use provost_testkit::TestStore;
@@ -34,6 +35,7 @@ fn run(operation: &str, due_at: Timestamp) -> PendingRegistration {
             chain: vec![CertificateDer(vec![1, 2, 3]), CertificateDer(vec![4])],
         },
         judged_at: Timestamp::from_unix_seconds(5),
+        origin: Origin::default(),
         payload: Some(json!({ "a": [1, null] })),
         answer: None,
         made: None,
@@ -98,8 +100,20 @@ async fn a_waiting_run_comes_back_whole() {
     });
     whole.made = Some(place("Press-1"));
     whole.attempts = 2;
+    whole.origin = Origin {
+        address: Some("fd00::1".parse().unwrap()),
+        is_before_reprovisioning: true,
+    };
     put(&test.store, whole.clone()).await;
-    assert_eq!(stored(&test.store).await, Some(whole));
+    assert_eq!(stored(&test.store).await, Some(whole.clone()));
+    // A newer run takes the place of all that the device brought.
+    let newer = run("5.a.2", test.clock.now());
+    put(&test.store, newer.clone()).await;
+    let made = whole.made;
+    assert_eq!(
+        stored(&test.store).await,
+        Some(PendingRegistration { made, ..newer })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,8 @@ use crate::tls::ClientTls;
 
 pub use self::answer::{RegisterError, RegistrationOutcome, RegistrationStatus};
 
-const API_VERSION: &str = "2021-06-01";
+/// What devices of today speak.
+pub const API_VERSION: &str = "2021-06-01";
 /// Lifetime of the tokens made here.
 const SAS_TTL: Duration = Duration::from_hours(1);
 /// Wait before a poll when the service names none.
@@ -58,6 +59,8 @@ pub struct Registration<'a> {
     pub registration_id: &'a str,
     /// The device's key, already derived for a group; None with X.509.
     pub key: Option<&'a SymmetricKey>,
+    /// The api-version it speaks, [`API_VERSION`].
+    pub api_version: &'a str,
     /// Custom payload.
     pub payload: Option<Value>,
     /// Wait before a poll.

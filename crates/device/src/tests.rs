@@ -11,7 +11,8 @@ use crate::fixture::{FixedClock, Server, identity};
 use crate::hub::{HubEvent, HubLogin, HubSession};
 use crate::mqtt::{ConnectOptions, MqttClient};
 use crate::provisioning::{
-    PollDelay, RegisterError, Registration, RegistrationOutcome, RegistrationStatus, Transport, register,
+    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, RegistrationStatus, Transport,
+    register,
 };
 use crate::tls::{ClientIdentity, TlsVersion};
 use crate::{DeviceError, Target};
@@ -35,6 +36,7 @@ async fn registered(
         id_scope: "0ne00111111",
         registration_id: "dev-1",
         key,
+        api_version: API_VERSION,
         payload: Some(json!({"model": 7})),
         poll_delay: PollDelay::Fixed(Duration::ZERO),
         patience: WAIT,

@@ -33,6 +33,20 @@ pub fn fixed(candidates: &[Candidate]) -> Option<&HubName> {
     candidates.first().map(|candidate| &candidate.hub)
 }
 
+/// The candidate that comes first in an order of hubs, whatever its weight; when the order names none
+/// of them, as [`hashed`].
+pub fn nearest<'a>(
+    registration: &RegistrationId,
+    order: &[HubName],
+    candidates: &'a [Candidate],
+) -> Option<&'a HubName> {
+    let near = order
+        .iter()
+        .find_map(|hub| candidates.iter().find(|candidate| candidate.hub == *hub));
+    near.map(|candidate| &candidate.hub)
+        .or_else(|| hashed(registration, candidates))
+}
+
 /// Weighted rendezvous score: `-weight / ln(u)` for a hash `u` uniform in (0, 1).
 fn score(registration: &str, hub: &str, weight: u32) -> f64 {
     let hash = mix(
@@ -97,6 +111,24 @@ mod tests {
         assert_eq!(share("none", &candidates(&[("none", 0), ("some", 1)])), 0);
         let equal = share("none", &candidates(&[("none", 0), ("some", 0)]));
         assert!((4_700..5_300).contains(&equal), "{equal}");
+    }
+
+    #[test]
+    fn the_nearest_candidate_is_taken_and_without_one_all_share() {
+        let among = candidates(&[("north", 0), ("south", 5), ("west", 5)]);
+        let order = |names: &[&str]| -> Vec<HubName> {
+            names.iter().map(|name| HubName::parse(name).unwrap()).collect()
+        };
+        for n in 0..100 {
+            let id = RegistrationId::parse(&format!("device-{n}")).unwrap();
+            let nearest = |names: &[&str]| nearest(&id, &order(names), &among).map(HubName::key);
+            assert_eq!(nearest(&["gone", "North", "south"]), Some("north"));
+            assert_eq!(nearest(&["south", "north"]), Some("south"));
+            assert_eq!(nearest(&["gone"]), hashed(&id, &among).map(HubName::key));
+            assert_eq!(nearest(&[]), hashed(&id, &among).map(HubName::key));
+        }
+        let id = RegistrationId::parse("a").unwrap();
+        assert_eq!(nearest(&id, &order(&["north"]), &[]), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod device;
 mod enrollment;
 mod error_kind;
 mod etag;
+mod geo;
 mod id;
 mod instance;
 mod mechanism;
@@ -41,6 +42,7 @@ pub use enrollment::{
 };
 pub use error_kind::ErrorKind;
 pub use etag::{Etag, IfMatch};
+pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
     CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, OperationId,
     PolicyName, RegistrationId,
@@ -52,7 +54,9 @@ pub use outbound::{
 };
 pub use page::{MAX_PAGE_SIZE, PageSize};
 pub use random::Random;
-pub use registration::{Assignment, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus};
+pub use registration::{
+    Assignment, Origin, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus,
+};
 pub use remote_hub::{HubHealth, HubHealthState, RemoteHub};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    Assignment, CertificateDer, DeviceId, DpsName, Etag, HubName, InitialTwin, OperationId, RegistrationId,
-    Secret, Timestamp,
+    Assignment, CertificateDer, DeviceId, DpsName, Etag, HubName, InitialTwin, OperationId, Origin,
+    RegistrationId, Secret, Timestamp,
 };
 
 /// What a device showed, kept to be judged again when its run ends.
@@ -43,6 +43,8 @@ pub struct PendingRegistration {
     pub proof: KeptProof,
     /// The instant the proof is judged at.
     pub judged_at: Timestamp,
+    /// How the device came.
+    pub origin: Origin,
     /// What the device sent along, for a webhook.
     pub payload: Option<Value>,
     /// What the webhook decided, once it has.

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use crate::{DeviceId, EnrollmentGroupId, Etag, HubName, OperationId, RegistrationId, Timestamp};
@@ -31,6 +33,15 @@ pub struct Assignment {
     pub hub: HubName,
     /// The device's name in it.
     pub device_id: DeviceId,
+}
+
+/// How a device came, as far as the choice of its hub depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The address it came from, when there was a connection.
+    pub address: Option<IpAddr>,
+    /// It speaks an api-version from before reprovisioning (dps-device-api.md 8.2).
+    pub is_before_reprovisioning: bool,
 }
 
 /// Where a registration stands.

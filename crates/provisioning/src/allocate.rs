@@ -1,9 +1,8 @@
 //! Which hub a device goes to (dps-device-api.md 8.2 and 8.3, dps-service-api.md 3.8).
 
-use provost_model::allocation::{Candidate, fixed, hashed};
+use provost_model::allocation::{Candidate, fixed, hashed, nearest};
 use provost_model::{
     AllocationPolicy, EnrollmentSettings, HostName, HubName, LinkedHub, RegistrationFailure, RegistrationId,
-    ReprovisionPolicy,
 };
 
 /// What the choice depends on.
@@ -16,8 +15,12 @@ pub(crate) struct Allocation<'a> {
     pub(crate) default_policy: AllocationPolicy,
     /// The hubs the instance may assign to.
     pub(crate) linked: &'a [LinkedHub],
+    /// The hubs that are near the device, nearest first.
+    pub(crate) near: &'a [HubName],
     /// The hub the device has, when that hub still exists.
     pub(crate) current: Option<&'a HubName>,
+    /// The device speaks an api-version from before reprovisioning.
+    pub(crate) is_before_reprovisioning: bool,
 }
 
 /// What came out.
@@ -33,15 +36,15 @@ pub(crate) enum Choice {
 
 /// Chooses a hub.
 ///
-/// With `updateHubAssignment` false a device that has a hub keeps it, and no webhook is asked.
-/// `geoLatency` spreads like `hashed`: where devices and hubs are is not known here.
+/// With `updateHubAssignment` false a device that has a hub keeps it, and no webhook is asked. So does
+/// one from before reprovisioning, unless its entry has a policy.
+/// `geoLatency` spreads like `hashed` where no hub is known to be near.
 ///
 /// # Errors
 /// What is recorded and told to the device: 400208 when there is no hub to choose from
 /// (dps-device-api.md 2.8).
 pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<Choice, RegistrationFailure> {
-    let policy = allocation.settings.reprovision.unwrap_or_default();
-    if allocation.current.is_some() && is_sticky(policy) {
+    if allocation.current.is_some() && is_sticky(allocation) {
         return Ok(Choice::Keep);
     }
     let linked = candidates(allocation);
@@ -57,9 +60,8 @@ pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<Choice, Registrati
         .allocation
         .unwrap_or(allocation.default_policy)
     {
-        AllocationPolicy::Hashed | AllocationPolicy::GeoLatency => {
-            hashed(allocation.registration_id, &candidates)
-        }
+        AllocationPolicy::Hashed => hashed(allocation.registration_id, &candidates),
+        AllocationPolicy::GeoLatency => nearest(allocation.registration_id, allocation.near, &candidates),
         AllocationPolicy::Static => fixed(&candidates),
         AllocationPolicy::Custom if !linked.is_empty() => return Ok(Choice::Ask(linked)),
         AllocationPolicy::Custom => None,
@@ -71,8 +73,11 @@ pub(crate) fn allocate(allocation: &Allocation<'_>) -> Result<Choice, Registrati
     })
 }
 
-fn is_sticky(policy: ReprovisionPolicy) -> bool {
-    !policy.update_hub_assignment
+fn is_sticky(allocation: &Allocation<'_>) -> bool {
+    match allocation.settings.reprovision {
+        Some(policy) => !policy.update_hub_assignment,
+        None => allocation.is_before_reprovisioning,
+    }
 }
 
 /// The linked hubs the entry names, in its order; without names those that take part in allocation.
@@ -108,6 +113,8 @@ pub(crate) fn bare_host(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use provost_model::ReprovisionPolicy;
+
     use super::*;
     use crate::fixture::{linked_hub, settings};
 
@@ -116,13 +123,25 @@ mod tests {
         linked: &[LinkedHub],
         current: Option<&str>,
     ) -> Result<String, u32> {
+        choose_near(settings, linked, (current, false), &[])
+    }
+
+    /// Of a device with a hub, perhaps from before reprovisioning, and with hubs near.
+    fn choose_near(
+        settings: &EnrollmentSettings,
+        linked: &[LinkedHub],
+        (current, is_before_reprovisioning): (Option<&str>, bool),
+        near: &[HubName],
+    ) -> Result<String, u32> {
         let current = current.map(|name| HubName::parse(name).unwrap());
         allocate(&Allocation {
             registration_id: &RegistrationId::parse("press-1").unwrap(),
             settings,
             default_policy: AllocationPolicy::Hashed,
             linked,
+            near,
             current: current.as_ref(),
+            is_before_reprovisioning,
         })
         .map(|choice| match choice {
             Choice::Keep => "kept".to_owned(),
@@ -199,6 +218,44 @@ mod tests {
         assert_eq!(choose(&never, &linked, Some("old")).as_deref(), Ok("kept"));
         assert_eq!(choose(&never, &linked, None).as_deref(), Ok("one"));
         assert_eq!(choose(&settings(), &linked, Some("old")).as_deref(), Ok("one"));
+    }
+
+    #[test]
+    fn geo_latency_takes_the_nearest_candidate() {
+        let linked = [linked_hub("north"), linked_hub("south"), linked_hub("west")];
+        let near = ["north", "south"].map(|name| HubName::parse(name).unwrap());
+        let place = |settings: &EnrollmentSettings, near: &[HubName]| {
+            choose_near(settings, &linked, (Some("west"), false), near).unwrap()
+        };
+        let mut geo = settings();
+        let spread = place(&geo, &[]);
+        geo.allocation = Some(AllocationPolicy::GeoLatency);
+        assert_eq!(place(&geo, &near), "north");
+        assert_eq!(place(&geo, &[]), spread, "from nowhere as hashed");
+        // Only candidates count, and the order of the entry does not.
+        geo.iot_hubs = vec![linked[2].host.clone(), linked[1].host.clone()];
+        assert_eq!(place(&geo, &near), "south");
+        geo.iot_hubs = vec![linked[2].host.clone()];
+        assert_eq!(place(&geo, &near), "west");
+        let mut outside = linked.clone();
+        outside[0].apply_allocation_policy = false;
+        geo.iot_hubs.clear();
+        let chosen = choose_near(&geo, &outside, (None, false), &near);
+        assert_eq!(chosen.as_deref(), Ok("south"));
+        assert_eq!(choose_near(&geo, &[], (None, false), &near), Err(400_208));
+    }
+
+    #[test]
+    fn a_device_from_before_reprovisioning_stays_unless_its_entry_has_a_policy() {
+        let linked = [linked_hub("one")];
+        let mut entry = settings();
+        let place = |settings: &EnrollmentSettings, current| {
+            choose_near(settings, &linked, (current, true), &[]).unwrap()
+        };
+        assert_eq!(place(&entry, Some("old")), "kept");
+        assert_eq!(place(&entry, None), "one");
+        entry.reprovision = Some(ReprovisionPolicy::default());
+        assert_eq!(place(&entry, Some("old")), "one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use provost_model::{
-    AccessRight, AccessRights, Actor, AllocationPolicy, DpsInstance, DpsName, IdScope, PolicyName,
+    AccessRight, AccessRights, Actor, AllocationPolicy, DpsInstance, DpsName, IdScope, Origin, PolicyName,
     RegistrationId, Timestamp,
 };
 use provost_pki::PresentedChain;
@@ -26,7 +26,10 @@ pub struct RegistrationProof {
 /// A device that proved its registration ID. Cheap to clone; a transport may keep it for a
 /// connection and hand it to every request of the device.
 #[derive(Clone)]
-pub struct RegistrationCaller(Arc<ProvenDevice>);
+pub struct RegistrationCaller {
+    proven: Arc<ProvenDevice>,
+    origin: Origin,
+}
 
 struct ProvenDevice {
     proof: Arc<RegistrationProof>,
@@ -42,40 +45,54 @@ impl RegistrationCaller {
         found: Match,
         judged_at: Timestamp,
     ) -> Self {
-        Self(Arc::new(ProvenDevice {
+        let proven = ProvenDevice {
             proof,
             instance,
             found,
             judged_at,
-        }))
+        };
+        Self {
+            proven: Arc::new(proven),
+            origin: Origin::default(),
+        }
+    }
+
+    /// The same device, of which it is known how it came.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// The device, spelt as it spells itself.
     pub fn registration_id(&self) -> &RegistrationId {
-        &self.0.proof.registration_id
+        &self.proven.proof.registration_id
     }
 
     /// The instance it came to.
     pub fn instance(&self) -> &DpsInstance {
-        &self.0.instance
+        &self.proven.instance
     }
 
     /// The entry that decided and the proof.
     pub fn found(&self) -> &Match {
-        &self.0.found
+        &self.proven.found
     }
 
     /// Whether that entry is disabled, or another disabled one holds a certificate of the device.
     pub fn is_disabled(&self) -> bool {
-        self.0.found.is_disabled()
+        self.proven.found.is_disabled()
     }
 
     pub(crate) fn proof(&self) -> &Arc<RegistrationProof> {
-        &self.0.proof
+        &self.proven.proof
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     pub(crate) fn judged_at(&self) -> Timestamp {
-        self.0.judged_at
+        self.proven.judged_at
     }
 }
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use provost_model::GeoOrder;
+
 use crate::{Quotas, RefusalRetention};
 
 /// Switches of the service; the defaults are what the real service does, as far as it is known.
@@ -23,6 +25,8 @@ pub struct ProvisioningOptions {
     pub refusals: RefusalRetention,
     /// How much there may be of everything.
     pub quotas: Quotas,
+    /// Which hubs are near, for the allocation policy `geoLatency`.
+    pub geo: GeoOrder,
     /// Work outside the program.
     pub outbound: OutboundOptions,
 }
@@ -63,6 +67,7 @@ impl Default for ProvisioningOptions {
             decision_ttl: Duration::from_secs(1),
             refusals: RefusalRetention::default(),
             quotas: Quotas::default(),
+            geo: GeoOrder::default(),
             outbound: OutboundOptions::default(),
         }
     }

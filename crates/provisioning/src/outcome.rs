@@ -170,6 +170,7 @@ fn pending(
                 .collect(),
         },
         judged_at: caller.judged_at(),
+        origin: caller.origin(),
         payload,
         answer: None,
         made: None,

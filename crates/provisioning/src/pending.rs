@@ -165,7 +165,7 @@ impl ProvisioningService {
             Decision::Refused(_) => return Ok(None),
         };
         let caller = RegistrationCaller::new(Arc::new(proof), instance, *found, run.judged_at);
-        Ok(Some(caller))
+        Ok(Some(caller.with_origin(run.origin)))
     }
 
     /// Ends a run for which nothing more is needed outside.

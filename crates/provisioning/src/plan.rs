@@ -1,7 +1,7 @@
 //! What a registration comes to, as far as it can be told from what is known so far.
 
 use provost_model::{
-    AllocationAnswer, Assignment, DpsName, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
+    AllocationAnswer, Assignment, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
     RegistrationFailure, RegistrationRecord, Substatus,
 };
 use provost_store::{ReadTx, StoreError};
@@ -115,7 +115,7 @@ impl ProvisioningService {
         }
         let (entry, id) = (&caller.found().entry, caller.registration_id());
         let current = current(tx, before)?;
-        let (place, answer, payload) = match choose(tx, caller, current.as_ref(), known)? {
+        let (place, answer, payload) = match self.choose(tx, caller, current.as_ref(), known)? {
             // The assignment stays as it is, with what came with it.
             Chosen::Same(place) => (place, None, before.and_then(|record| record.payload.clone())),
             Chosen::Place(place, answer) => (place, answer, answer.and_then(|answer| answer.payload.clone())),
@@ -200,6 +200,53 @@ impl ProvisioningService {
             carried,
         }))
     }
+
+    /// Chooses the hub, or says what has to be asked first.
+    fn choose<'a>(
+        &self,
+        tx: &ReadTx<'_>,
+        caller: &RegistrationCaller,
+        current: Option<&Current>,
+        known: &'a Known,
+    ) -> Result<Chosen<'a>, NotAssigned> {
+        let (instance, settings) = (caller.instance(), caller.found().entry.settings());
+        let linked = tx.linked_hubs(&instance.name)?;
+        let origin = caller.origin();
+        let choice = allocate(&Allocation {
+            registration_id: caller.registration_id(),
+            settings,
+            default_policy: instance.allocation,
+            linked: &linked,
+            near: origin
+                .address
+                .map_or(&[], |address| self.options().geo.hubs(address)),
+            is_before_reprovisioning: origin.is_before_reprovisioning,
+            current: current.map(|current| &current.assignment.hub),
+        })
+        .map_err(NotAssigned::Failed)?;
+        match choice {
+            Choice::Keep => Ok(match current {
+                Some(current) => Chosen::Same(Place {
+                    hub: current.assignment.hub.clone(),
+                    is_remote: current.is_remote,
+                }),
+                None => return Err(NotAssigned::from(HubPortError::UnknownHub)),
+            }),
+            Choice::Hub(hub) => Ok(Chosen::Place(place(&linked, hub), None)),
+            Choice::Ask(candidates) => {
+                let answer = known.answer.as_ref().filter(|answer| {
+                    answer.entry == settings.etag && candidates.iter().any(|hub| hub.hub == answer.hub)
+                });
+                Ok(match answer {
+                    Some(answer) => Chosen::Place(place(&linked, answer.hub.clone()), Some(answer)),
+                    None => Chosen::Need(Box::new(Need::Answer {
+                        linked: candidates,
+                        current: current.map(|current| (current.host.clone(), current.assignment.clone())),
+                    })),
+                })
+            }
+        }
+    }
 }
 
 /// How a device comes to its place.
@@ -213,50 +260,6 @@ enum Chosen<'a> {
     Same(Place),
     Place(Place, Option<&'a AllocationAnswer>),
     Need(Box<Need>),
-}
-
-fn choose<'a>(
-    tx: &ReadTx<'_>,
-    caller: &RegistrationCaller,
-    current: Option<&Current>,
-    known: &'a Known,
-) -> Result<Chosen<'a>, NotAssigned> {
-    let (instance, settings) = (caller.instance(), caller.found().entry.settings());
-    let linked = linked(tx, &instance.name)?;
-    let choice = allocate(&Allocation {
-        registration_id: caller.registration_id(),
-        settings,
-        default_policy: instance.allocation,
-        linked: &linked,
-        current: current.map(|current| &current.assignment.hub),
-    })
-    .map_err(NotAssigned::Failed)?;
-    match choice {
-        Choice::Keep => Ok(match current {
-            Some(current) => Chosen::Same(Place {
-                hub: current.assignment.hub.clone(),
-                is_remote: current.is_remote,
-            }),
-            None => return Err(NotAssigned::from(HubPortError::UnknownHub)),
-        }),
-        Choice::Hub(hub) => Ok(Chosen::Place(place(&linked, hub), None)),
-        Choice::Ask(candidates) => {
-            let answer = known.answer.as_ref().filter(|answer| {
-                answer.entry == settings.etag && candidates.iter().any(|hub| hub.hub == answer.hub)
-            });
-            Ok(match answer {
-                Some(answer) => Chosen::Place(place(&linked, answer.hub.clone()), Some(answer)),
-                None => Chosen::Need(Box::new(Need::Answer {
-                    linked: candidates,
-                    current: current.map(|current| (current.host.clone(), current.assignment.clone())),
-                })),
-            })
-        }
-    }
-}
-
-fn linked(tx: &ReadTx<'_>, dps: &DpsName) -> Result<Vec<LinkedHub>, NotAssigned> {
-    Ok(tx.linked_hubs(dps)?)
 }
 
 fn place(linked: &[LinkedHub], hub: HubName) -> Place {

@@ -138,7 +138,8 @@ impl ProvisioningService {
         &self,
         caller: &RegistrationCaller,
     ) -> Result<RegistrationCaller, ProvisioningError> {
-        self.authenticate_shared(caller.proof().clone()).await
+        let proven = self.authenticate_shared(caller.proof().clone()).await?;
+        Ok(proven.with_origin(caller.origin()))
     }
 
     /// A connection may outlive the proof it was opened with.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod file;
+mod geo;
 mod outbound;
 mod rates;
 
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use provost_model::{HostName, Retention};
+use provost_model::{GeoOrder, HostName, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
@@ -56,6 +57,8 @@ pub struct Config {
     pub telemetry: Retention,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
+    /// Which hubs are near which networks.
+    pub geo: GeoOrder,
     /// Requests to webhooks and to hubs elsewhere.
     pub outbound: OutboundConfig,
 }
@@ -204,6 +207,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),
             dps: file.dps.options(),
         })

@@ -88,6 +88,7 @@ impl Server {
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
         });
+        provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();

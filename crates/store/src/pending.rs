@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_model::{
     AllocationAnswer, Assignment, CertificateDer, DeviceId, DpsName, Etag, HubName, HubRemoval, InitialTwin,
-    KeptProof, Leased, OperationId, PendingRegistration, RegistrationId, Secret, Timestamp,
+    KeptProof, Leased, OperationId, Origin, PendingRegistration, RegistrationId, Secret, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 
 const TABLE: &str = "pending_registration";
 const COLUMNS: &str = "dps, registration_id, operation, sas, chain, judged_at, payload, answer, made_hub, \
-    made_device_id, attempts, began_at, due_at";
+    made_device_id, attempts, began_at, due_at, source_address, is_before_reprovisioning";
 /// What became of the wish to make a device on a hub elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -62,13 +62,15 @@ impl WriteTx<'_> {
     /// goes on holding the row and finds the run replaced; what it made stays written down.
     pub fn put_pending_registration(&self, run: &PendingRegistration) -> Result<(), StoreError> {
         let sql = "INSERT INTO pending_registration (dps, registration_key, registration_id, operation, sas, \
-                   chain, judged_at, payload, answer, made_hub, made_device_id, attempts, began_at, due_at) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+                   chain, judged_at, payload, answer, made_hub, made_device_id, attempts, began_at, due_at, \
+                   source_address, is_before_reprovisioning) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
                    ON CONFLICT (dps, registration_key) DO UPDATE SET \
                    registration_id = excluded.registration_id, operation = excluded.operation, \
                    sas = excluded.sas, chain = excluded.chain, judged_at = excluded.judged_at, \
                    payload = excluded.payload, answer = excluded.answer, attempts = excluded.attempts, \
-                   began_at = excluded.began_at, due_at = CASE \
+                   began_at = excluded.began_at, source_address = excluded.source_address, \
+                   is_before_reprovisioning = excluded.is_before_reprovisioning, due_at = CASE \
                    WHEN pending_registration.lease_holder IS NULL THEN excluded.due_at \
                    ELSE pending_registration.due_at END";
         let chain: Vec<String> = run
@@ -79,6 +81,7 @@ impl WriteTx<'_> {
             .collect();
         let (chain, payload) = (chain.join(","), run.payload.as_ref().map(ToString::to_string));
         let answer = run.answer.as_ref().map(answer_text);
+        let address = run.origin.address.map(|address| address.to_string());
         let params = params![
             run.dps.key(),
             run.registration_id.key(),
@@ -94,6 +97,8 @@ impl WriteTx<'_> {
             i64::from(run.attempts),
             run.began_at.as_micros(),
             run.due_at.as_micros(),
+            address.as_deref(),
+            run.origin.is_before_reprovisioning,
         ];
         self.execute(sql, params).map(|_| ())
     }
@@ -284,6 +289,9 @@ fn pending(row: &Row<'_>) -> Result<PendingRegistration, StoreError> {
     let payload = row
         .opt_text(6)?
         .map(|text| serde_json::from_str(&text).map_err(|_| place.inconsistent("payload")));
+    let address = row
+        .opt_text(13)?
+        .map(|text| text.parse().map_err(|_| place.inconsistent("source_address")));
     Ok(PendingRegistration {
         dps: place.id("dps", DpsName::parse(&row.text(0)?))?,
         registration_id: place.id("registration_id", RegistrationId::parse(&id))?,
@@ -293,6 +301,10 @@ fn pending(row: &Row<'_>) -> Result<PendingRegistration, StoreError> {
             chain: chain(place, &row.text(4)?)?,
         },
         judged_at: Timestamp::from_micros(row.int(5)?),
+        origin: Origin {
+            address: address.transpose()?,
+            is_before_reprovisioning: row.flag(14)?,
+        },
         payload: payload.transpose()?,
         answer: row.opt_text(7)?.map(|text| answer(place, &text)).transpose()?,
         made,

@@ -6,7 +6,7 @@ use provost_device::DeviceError;
 use provost_device::http::{HttpClient, Method};
 use provost_device::hub::{HubLogin, HubSession};
 use provost_device::provisioning::{
-    PollDelay, RegisterError, Registration, RegistrationOutcome, Transport, register,
+    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, Transport, register,
 };
 use provost_device::tls::ClientIdentity;
 use provost_model::SymmetricKey;
@@ -135,6 +135,17 @@ impl Device {
         via: Via,
         payload: Option<Value>,
     ) -> Result<RegistrationOutcome, RegisterError> {
+        self.register_in(endpoints, via, API_VERSION, payload).await
+    }
+
+    /// Registers as a device of another time.
+    pub async fn register_in(
+        &self,
+        endpoints: &Endpoints,
+        via: Via,
+        api_version: &str,
+        payload: Option<Value>,
+    ) -> Result<RegistrationOutcome, RegisterError> {
         let host = &endpoints.dps().host;
         let target = match via {
             Via::Mqtt => endpoints.mqtt(host),
@@ -152,6 +163,7 @@ impl Device {
             id_scope: &endpoints.dps().id_scope,
             registration_id: &self.id,
             key: self.key.as_ref(),
+            api_version,
             payload,
             poll_delay: PollDelay::Fixed(Duration::from_millis(5)),
             patience: Duration::from_secs(30),

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::{
-    Clock, ErrorKind, IdScope, OperationId, Random, RegistrationId, RegistrationState, Secret,
+    Clock, ErrorKind, IdScope, OperationId, Origin, Random, RegistrationId, RegistrationState, Secret,
 };
 use provost_provisioning::{ProvisioningService, RegistrationProof};
 use provost_wire::dps::device::{
     DeviceOperation, OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView,
+    is_before_reprovisioning,
 };
 use provost_wire::{ApiVersion, ErrorBody};
 use tracing::{debug, error, info};
@@ -202,7 +203,12 @@ impl Inner {
             let dps = &device.caller.instance().name;
             self.rates.registration(dps, self.now()).map_err(throttled)?;
         }
-        let run = self.parts.dps.register(&device.caller, &body).await;
+        let origin = Origin {
+            address: Some(request.peer.address.ip()),
+            is_before_reprovisioning: is_before_reprovisioning(request.version),
+        };
+        let caller = device.caller.clone().with_origin(origin);
+        let run = self.parts.dps.register(&caller, &body).await;
         let run = self.charged(&device.key, run.map_err(DeviceFailure::from))?;
         if run.state == RegistrationState::Disabled {
             let charged = self.refusals.charge(&device.key, self.now());

@@ -103,8 +103,23 @@ impl ApiVersion {
     /// Whether this is the version of that date (`YYYY-MM-DD`) or a later one; previews count as
     /// their date. An absent or odd version is older than everything.
     pub fn is_since(&self, date: &str) -> bool {
-        let own = self.0.get(..10).unwrap_or_default();
-        own.bytes().filter(|byte| *byte == b'-').count() == 2 && own >= date
+        self.date().is_some_and(|own| own >= date)
+    }
+
+    /// Whether this is the version of that date or an earlier one; previews count as their date. Of
+    /// an absent or odd version nothing is known.
+    pub fn is_until(&self, date: &str) -> bool {
+        self.date().is_some_and(|own| own <= date)
+    }
+
+    fn date(&self) -> Option<&str> {
+        let is_date = |text: &&str| {
+            text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+        };
+        self.0.get(..10).filter(is_date)
     }
 }
 
@@ -193,6 +208,21 @@ mod tests {
             let version = ApiVersion::new(version);
             assert_eq!(version.is_since("2021-06-01"), since_2021, "{version:?}");
             assert_eq!(version.is_since("2019-03-31"), since_2019, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn an_odd_version_is_neither_old_nor_new() {
+        for (version, until_2018) in [
+            ("2017-08-31-preview", true),
+            ("2018-04-01", true),
+            ("2018-09-01-preview", false),
+            ("2021-06-01", false),
+            ("", false),
+            ("1-2-345678", false),
+        ] {
+            let version = ApiVersion::new(version);
+            assert_eq!(version.is_until("2018-04-01"), until_2018, "{version:?}");
         }
     }
 

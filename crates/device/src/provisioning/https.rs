@@ -6,7 +6,7 @@ use bytes::Bytes;
 use provost_model::Clock;
 
 use super::answer::Answer;
-use super::{API_VERSION, RegisterError, Registration};
+use super::{RegisterError, Registration};
 use crate::http::{HttpAnswer, HttpClient, Method};
 
 /// One keep-alive connection for register and polls.
@@ -14,6 +14,7 @@ pub(super) struct HttpsSession {
     client: HttpClient,
     resource: String,
     token: Option<String>,
+    api_version: String,
 }
 
 impl HttpsSession {
@@ -30,18 +31,19 @@ impl HttpsSession {
             client,
             resource,
             token: registration.token(clock),
+            api_version: registration.api_version.to_owned(),
         })
     }
 
     pub(super) async fn register(&mut self, body: Vec<u8>) -> Result<Answer, RegisterError> {
-        let path = format!("{}/register?api-version={API_VERSION}", self.resource);
+        let path = format!("{}/register?api-version={}", self.resource, self.api_version);
         self.request(Method::PUT, &path, Some(body.into())).await
     }
 
     pub(super) async fn poll(&mut self, operation_id: &str) -> Result<Answer, RegisterError> {
         let path = format!(
-            "{}/operations/{operation_id}?api-version={API_VERSION}",
-            self.resource
+            "{}/operations/{operation_id}?api-version={}",
+            self.resource, self.api_version
         );
         self.request(Method::GET, &path, None).await
     }

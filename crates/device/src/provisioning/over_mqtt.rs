@@ -7,7 +7,7 @@ use provost_transport::mqtt::codec::QoS;
 use provost_wire::dps::device::{RESPONSE_FILTER, parse_answer, register_topic, status_topic};
 
 use super::answer::Answer;
-use super::{API_VERSION, RegisterError, Registration};
+use super::{RegisterError, Registration};
 use crate::DeviceError;
 use crate::mqtt::{ConnectOptions, MqttClient};
 
@@ -29,7 +29,8 @@ impl MqttSession {
         let options = ConnectOptions {
             client_id: registration_id.to_owned(),
             username: Some(format!(
-                "{id_scope}/registrations/{registration_id}/api-version={API_VERSION}"
+                "{id_scope}/registrations/{registration_id}/api-version={}",
+                registration.api_version
             )),
             password: registration.token(clock),
             ..ConnectOptions::default()

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use provost_model::{
-    Assignment, DeviceId, IfMatch, Leased, PendingRegistration, RegistrationState, Substatus,
+    Assignment, DeviceId, GeoOrder, IfMatch, Leased, Network, Origin, PendingRegistration, RegistrationState,
+    Substatus,
 };
 use provost_store::ReadTx;
 use provost_wire::dps::device::RegisterRequest;
@@ -536,4 +537,34 @@ async fn standing_back_ends_with_patience_too() {
         failure(&ended),
         (400_209, "IoT hub far.localhost cannot be reached: down")
     );
+}
+
+/// How the device came is kept for the run that goes on by itself.
+#[tokio::test]
+async fn a_run_goes_on_as_the_device_came() {
+    let near = Network::parse("10.1.0.0/16").unwrap();
+    let options = ProvisioningOptions {
+        geo: GeoOrder::new(vec![(near, vec![hub("far")])]).unwrap(),
+        ..ProvisioningOptions::default()
+    };
+    let house = House::with(options, &["one"]).await;
+    house.link_elsewhere("far").await;
+    let leaf = Made::alone("press-1");
+    let both = json!({"allocationPolicy": "geoLatency", "iotHubs": ["one.localhost", "far.localhost"]});
+    send(&house, &leaf, "ignored", both).await;
+    run(&house, &leaf).await;
+    let from_nowhere = at("one", Substatus::InitialAssignment);
+    assert_eq!(state(&house).await, from_nowhere, "the order decides below");
+    let caller = house.service.authenticate(proof(&house, &leaf)).await.unwrap();
+    // The decision is older than it may be: it is made again, and the device came from there still.
+    house.clock.advance(Duration::from_secs(5));
+    let caller = caller.with_origin(Origin {
+        address: Some("10.1.2.3".parse().unwrap()),
+        is_before_reprovisioning: false,
+    });
+    let request = RegisterRequest::default();
+    house.service.register(&caller, &request).await.unwrap();
+    assert_eq!(state(&house).await, RegistrationState::Assigning);
+    house.work().await;
+    assert_eq!(state(&house).await, at("far", Substatus::DeviceDataMigrated));
 }

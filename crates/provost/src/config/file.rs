@@ -7,6 +7,7 @@ use provost_model::Retention;
 use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
+use super::geo::GeoSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -117,6 +118,8 @@ pub struct DpsSection {
     pub refusals: KeptRefusalsSection,
     /// How much there may be of everything.
     pub quotas: QuotasSection,
+    /// Which hubs are near which networks.
+    pub geo: Vec<GeoSection>,
     /// Webhooks of custom allocation.
     pub webhook: WebhookSection,
     /// Hubs elsewhere.

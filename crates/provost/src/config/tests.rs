@@ -98,3 +98,53 @@ fn others_are_asked_carefully_unless_told_otherwise() {
     assert_eq!(outbound.hub_patience, Duration::from_secs(7));
     assert_eq!(outbound.hub_check, Duration::from_secs(1));
 }
+
+#[test]
+fn networks_have_their_hubs_in_order() {
+    let file = "[[dps.geo]]\nnetwork = '10.0.0.0/8'\nhubs = ['south']\n\
+                [[dps.geo]]\nnetwork = '10.1.0.0/16'\nhubs = ['North', 'south']";
+    let geo = merged(ServeArguments::default(), file).unwrap().geo;
+    let near = |address: &str| -> Vec<String> {
+        let hubs = geo.hubs(address.parse().unwrap());
+        hubs.iter().map(|hub| hub.key().to_owned()).collect()
+    };
+    assert_eq!(near("10.1.2.3"), ["north", "south"]);
+    assert_eq!(near("10.2.2.3"), ["south"]);
+    assert!(near("192.0.2.1").is_empty());
+}
+
+#[test]
+fn a_geo_entry_that_cannot_work_is_refused_with_the_reason() {
+    for (entry, reason) in [
+        (
+            "network = '10.0.0.0/40'\nhubs = ['a']",
+            "prefix longer than its address",
+        ),
+        ("network = 'plant'\nhubs = ['a']", "`plant` is not a network"),
+        (
+            "network = '10.0.0.1/8'\nhubs = ['a']",
+            "bits set after its prefix",
+        ),
+        (
+            "network = '10.0.0.0/8'\nhubs = []",
+            "`hubs` of network 10.0.0.0/8 is empty",
+        ),
+        (
+            "network = '10.0.0.0/8'\nhubs = ['a b']",
+            "`a b` of network 10.0.0.0/8 is not a hub name",
+        ),
+        (
+            "network = '10.0.0.0/8'\nhubs = ['a']\n[[dps.geo]]\nnetwork = '10.0.0.0/8'\nhubs = ['b']",
+            "network 10.0.0.0/8 is there twice",
+        ),
+        ("network = '10.0.0.0/8'", "missing field `hubs`"),
+        (
+            "network = '10.0.0.0/8'\nhubs = ['a']\nweight = 1",
+            "unknown field `weight`",
+        ),
+    ] {
+        let refused = merged(ServeArguments::default(), &format!("[[dps.geo]]\n{entry}"));
+        let message = format!("{:#}", refused.unwrap_err());
+        assert!(message.contains(reason), "{message}");
+    }
+}

@@ -1,12 +1,15 @@
 //! The provisioning service with everything it is plugged into.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provost_hub::HubService;
+use provost_model::{GeoOrder, HubName};
 use provost_provisioning::{OutboundOptions, ProvisioningOptions, ProvisioningParts, ProvisioningService};
-use provost_store::Store;
+use provost_store::{ReadTx, Store};
+use tracing::warn;
 
 use super::Ambient;
 use super::hub_directory::BuiltInHubs;
@@ -35,6 +38,18 @@ pub(super) fn service(
     }))
 }
 
+/// Says which hubs of `[[dps.geo]]` there are not; they may come later.
+pub(super) async fn warn_of_unknown_hubs(geo: &GeoOrder, store: &Store) -> Result<()> {
+    let known = store.read(|tx: &ReadTx<'_>| tx.hubs()).await?;
+    let names: BTreeSet<&str> = geo.names().map(HubName::key).collect();
+    for name in names {
+        if !known.iter().any(|hub| hub.name.key() == name) {
+            warn!(hub = name, "`[[dps.geo]]` names a hub that is not there");
+        }
+    }
+    Ok(())
+}
+
 fn options(config: &Config) -> ProvisioningOptions {
     let (dps, outbound) = (&config.dps, &config.outbound);
     ProvisioningOptions {
@@ -43,6 +58,7 @@ fn options(config: &Config) -> ProvisioningOptions {
         require_proof_of_possession: dps.require_proof_of_possession,
         refusals: dps.refusals,
         quotas: dps.quotas,
+        geo: config.geo.clone(),
         outbound: OutboundOptions {
             webhook_attempts: outbound.webhook.attempts,
             hub_patience: outbound.hub_patience,

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provost_device::provisioning::{PollDelay, RegisterError, Registration, RegistrationOutcome, register};
+use provost_device::provisioning::{
+    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, register,
+};
 use provost_model::ambient::SystemClock;
 
 use super::arguments::SimulateArguments;
@@ -129,6 +131,7 @@ async fn one(
         id_scope: &network.id_scope,
         registration_id,
         key: proof.key.as_ref(),
+        api_version: API_VERSION,
         payload: None,
         poll_delay,
         patience: PATIENCE,

@@ -7,6 +7,8 @@ mod route;
 mod topic;
 mod username;
 
+use crate::ApiVersion;
+
 pub use answer::{OperationStatus, RegistrationStateView};
 pub use request::RegisterRequest;
 pub use route::{DeviceOperation, DeviceRoute, parse_route};
@@ -19,6 +21,12 @@ pub use username::{Username, UsernameError};
 /// Seconds a device is told to wait before its next poll: Java ignores values outside 2 to 5
 /// (dps-device-api.md 0.3 rule 2).
 pub const RETRY_AFTER: u32 = 2;
+
+/// Whether a device speaks a version from before reprovisioning, in which an assignment is for ever
+/// (dps-device-api.md 1.5 and 8.2).
+pub fn is_before_reprovisioning(version: &ApiVersion) -> bool {
+    version.is_until("2018-04-01")
+}
 
 /// Header with the error number of an error answer.
 pub const HEADER_ERROR_CODE: &str = "x-ms-error-code";

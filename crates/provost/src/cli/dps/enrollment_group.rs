@@ -7,6 +7,7 @@ use super::compute_device_key::ComputeArguments;
 use super::entry::{
     CreateArguments, DeleteArguments, EntryId, ListArguments, OwnSettings, ShowArguments, UpdateArguments,
 };
+use super::registration::GroupRegistrationVerb;
 use crate::cli::{Context, Failure};
 use crate::output::Column;
 
@@ -47,6 +48,9 @@ pub(in crate::cli) enum GroupVerb {
         provost dps enrollment-group compute-device-key --gid line-7 --registration-id press-7"
     )]
     ComputeDeviceKey(ComputeArguments),
+    /// What became of its devices that registered
+    #[command(subcommand)]
+    Registration(GroupRegistrationVerb),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +80,7 @@ impl GroupVerb {
             Self::Update(arguments) => arguments.run(context).await,
             Self::Delete(arguments) => arguments.run(context).await,
             Self::ComputeDeviceKey(arguments) => arguments.run(context).await,
+            Self::Registration(verb) => verb.run(context).await,
         }
     }
 }

@@ -1,11 +1,16 @@
 mod many;
+mod of_group;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
+
+pub(in crate::cli) use self::of_group::GroupRegistrationVerb;
 
 use self::many::Selection;
 use super::DpsName;
 use crate::cli::input::segment;
 use crate::cli::{Context, Failure};
+use crate::client::ClientError;
 use crate::output::Column;
 
 #[derive(Debug, Subcommand)]
@@ -97,10 +102,7 @@ const COLUMNS: [Column; 6] = [
 impl RegistrationVerb {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Show(record) => {
-                let mut client = record.dps.client(context)?;
-                Ok(context.output.document(&client.get(&record.path()).await?)?)
-            }
+            Self::Show(record) => record.show(context).await,
             Self::Allocation(record) => {
                 let name = record.dps.instance(context)?.name;
                 let path = format!("/provost/dps/{}{}/allocation", segment(&name), record.path());
@@ -111,32 +113,46 @@ impl RegistrationVerb {
                 let (dps, selection) = (&arguments.dps, &arguments.selection);
                 let group = selection.enrollment_group_id.as_deref();
                 let items = match group.filter(|_| selection.is_plain()) {
-                    Some(group) => {
-                        let path = format!("/registrations/{}/query", segment(group));
-                        dps.client(context)?.query(&path, arguments.top).await?
-                    }
+                    Some(group) => list_of_group(dps, group, arguments.top, context).await?,
                     None => many::list(dps, selection, arguments.top, context).await?,
                 };
                 Ok(context.output.documents(&items, &COLUMNS)?)
             }
             Self::Delete(arguments) => {
-                let (dps, selection) = (&arguments.dps, &arguments.selection);
-                let Some(id) = &arguments.registration_id else {
+                let (dps, selection) = (arguments.dps, &arguments.selection);
+                let Some(registration_id) = arguments.registration_id else {
                     let done =
-                        many::delete(dps, selection, arguments.dry_run, arguments.yes, context).await?;
+                        many::delete(&dps, selection, arguments.dry_run, arguments.yes, context).await?;
                     return Ok(context.output.document(&done)?);
                 };
-                let path = format!("/registrations/{}", segment(id));
-                Ok(dps
-                    .client(context)?
-                    .delete(&path, arguments.etag.as_deref())
-                    .await?)
+                let record = RecordArguments { registration_id, dps };
+                record.delete(arguments.etag.as_deref(), context).await
             }
         }
     }
 }
 
+/// The records of a group, whether or not it still exists.
+async fn list_of_group(
+    dps: &DpsName,
+    group: &str,
+    top: Option<usize>,
+    context: &Context,
+) -> Result<Vec<Value>, ClientError> {
+    let path = format!("/registrations/{}/query", segment(group));
+    dps.client(context)?.query(&path, top).await
+}
+
 impl RecordArguments {
+    async fn show(&self, context: &Context) -> Result<(), Failure> {
+        let record = self.dps.client(context)?.get(&self.path()).await?;
+        Ok(context.output.document(&record)?)
+    }
+
+    async fn delete(&self, etag: Option<&str>, context: &Context) -> Result<(), Failure> {
+        Ok(self.dps.client(context)?.delete(&self.path(), etag).await?)
+    }
+
     fn path(&self) -> String {
         format!("/registrations/{}", segment(&self.registration_id))
     }
