@@ -131,10 +131,16 @@ impl ProvisioningService {
                 before.as_ref().and_then(RegistrationRecord::last_assignment)
             }
         };
+        // A record that still leads to a hub belongs to the entry that led there: who ends that entry
+        // must find the device, though another one keeps it out by now.
+        let (group, by_certificate) = match &before {
+            Some(before) if kept.is_some() => (before.group.clone(), before.by_certificate),
+            _ => (found.entry.group_id().cloned(), found.proof.leaf().is_some()),
+        };
         let record = RegistrationRecord {
             registration_id: id.clone(),
-            group: found.entry.group_id().cloned(),
-            by_certificate: found.proof.leaf().is_some(),
+            group,
+            by_certificate,
             state,
             kept,
             operation,

@@ -81,12 +81,11 @@ impl ProvisioningService {
         }
     }
 
-    /// Writes what waits and forgets what is too old. The program calls it every second.
+    /// Writes what waits. The program calls it every second.
     ///
     /// # Errors
     /// [`StoreError`]; what could not be written is lost.
     pub async fn flush_refusals(&self) -> Result<(), StoreError> {
-        let retention = self.options().refusals;
         loop {
             let batch: Vec<Waiting> = {
                 let mut waiting = self.waiting_refusals().lock();
@@ -96,7 +95,6 @@ impl ProvisioningService {
             if batch.is_empty() {
                 return Ok(());
             }
-            let before = self.now().before(retention.age);
             self.store()
                 .append(move |tx| {
                     for Waiting { tracking_id, refused } in &batch {
@@ -110,9 +108,22 @@ impl ProvisioningService {
                         };
                         tx.append_refusal(&refused.dps, &refused.registration_id, &stored)?;
                     }
-                    tx.prune_refusals(before, retention.count).map(|_| ())
+                    Ok::<_, StoreError>(())
                 })
                 .await?;
         }
+    }
+
+    /// Forgets refusals that are too old or too many. The program calls it every minute: looking for
+    /// them costs the one writer more than writing a few.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_refusals(&self) -> Result<(), StoreError> {
+        let RefusalRetention { age, count } = self.options().refusals;
+        let before = self.now().before(age);
+        self.store()
+            .append(move |tx| tx.prune_refusals(before, count).map(|_| ()))
+            .await
     }
 }

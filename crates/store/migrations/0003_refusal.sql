@@ -7,5 +7,6 @@ CREATE TABLE refusal (
     at BIGINT NOT NULL,
     explanation {text} NOT NULL
 );
+CREATE INDEX refusal_at ON refusal (at);
 CREATE INDEX refusal_tracking_id ON refusal (tracking_id);
 CREATE INDEX refusal_registration ON refusal (dps, registration_key, number);

@@ -58,13 +58,14 @@ impl ReadTx<'_> {
         kind: EnrollmentKind,
         entry_key: &str,
     ) -> Result<Option<StoredAuditEvent>, StoreError> {
-        // The word stands in the text, so that the index over the kinds of entries serves.
+        // Both in the text, or SQLite does not see that the index over the kinds of entries serves.
         let kind = match kind {
             EnrollmentKind::Individual => "enrollment",
             EnrollmentKind::Group => "enrollmentGroup",
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM audit_event WHERE kind = '{kind}' AND scope = ?1 AND lower(item) = ?2 \
+            "SELECT {COLUMNS} FROM audit_event WHERE kind IN ('enrollment', 'enrollmentGroup', 'caCertificate') \
+             AND kind = '{kind}' AND scope = ?1 AND lower(item) = ?2 \
              AND action <> 'reveal' ORDER BY number DESC LIMIT 1"
         );
         self.find(&sql, params![dps.as_str(), entry_key], event)

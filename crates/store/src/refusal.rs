@@ -62,10 +62,14 @@ impl AppendTx<'_> {
     /// Forgets refusals from before an instant, and the oldest of more than `most`.
     pub fn prune_refusals(&self, before: Timestamp, most: usize) -> Result<u64, StoreError> {
         let old = self.execute("DELETE FROM refusal WHERE at < ?1", params![before.as_micros()])?;
-        let sql = "DELETE FROM refusal WHERE number <= \
-                   (SELECT number FROM refusal ORDER BY number DESC LIMIT 1 OFFSET ?1)";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        Ok(old + self.execute(sql, params![most])?)
+        let excess = self.read().count("SELECT COUNT(*) FROM refusal", params![])? - most;
+        if excess <= 0 {
+            return Ok(old);
+        }
+        let sql = "DELETE FROM refusal WHERE number IN \
+                   (SELECT number FROM refusal ORDER BY number LIMIT ?1)";
+        Ok(old + self.execute(sql, params![excess])?)
     }
 }
 

@@ -199,8 +199,9 @@ impl Inner {
         self.admit(&device.key)?;
         let body = RegisterRequest::parse(request.body)?;
         // Refused attempts have budgets of their own and take nothing from the devices let in.
-        if !device.caller.is_disabled() {
-            let dps = &device.caller.instance().name;
+        let dps = &device.caller.instance().name;
+        let is_counted = !device.caller.is_disabled();
+        if is_counted {
             self.rates.registration(dps, self.now()).map_err(throttled)?;
         }
         let origin = Origin {
@@ -209,7 +210,15 @@ impl Inner {
         };
         let caller = device.caller.clone().with_origin(origin);
         let run = self.parts.dps.register(&caller, &body).await;
-        let run = self.charged(&device.key, run.map_err(DeviceFailure::from))?;
+        let run = run.map_err(DeviceFailure::from);
+        let is_refused = match &run {
+            Ok(run) => run.state == RegistrationState::Disabled,
+            Err(failure) => failure.is_refusal(),
+        };
+        if is_counted && is_refused {
+            self.rates.no_registration(dps, self.now());
+        }
+        let run = self.charged(&device.key, run)?;
         if run.state == RegistrationState::Disabled {
             let charged = self.refusals.charge(&device.key, self.now());
             charged.map_err(|wait| self.wait_spread(ThrottledBy::Source, wait, None))?;

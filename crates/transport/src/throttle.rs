@@ -104,6 +104,11 @@ impl<K: Clone + Eq + Hash> Throttle<K> {
         self.change(key, now, |rate, rested_at| (rested_at.after(rate.period), ()));
     }
 
+    /// Takes back an event that was counted and did not happen.
+    pub fn give_back(&self, key: &K, now: Timestamp) {
+        self.change(key, now, |rate, rested_at| (rested_at.before(rate.period), ()));
+    }
+
     /// Makes the key wait one period, as if it had used up its burst.
     pub fn exhaust(&self, key: &K, now: Timestamp) {
         self.change(key, now, |rate, _| (now.after(rate.whole()), ()));

@@ -122,6 +122,8 @@ async fn the_oldest_refusals_are_forgotten() {
     for tracking_id in ["t-1", "t-2", "t-3"] {
         refuse(&house, &leaf, tracking_id).await;
     }
+    house.service.flush_refusals().await.unwrap();
+    house.service.forget_refusals().await.unwrap();
     assert_eq!(refusal(&house, "t-1").await.unwrap_err().code(), 404_207);
     assert!(refusal(&house, "t-2").await.is_ok());
     assert!(refusal(&house, "t-3").await.is_ok());

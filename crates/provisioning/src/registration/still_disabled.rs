@@ -33,9 +33,10 @@ fn recorded(
 ) -> Result<Option<RegistrationRecord>, provost_store::StoreError> {
     let (dps, id, found) = (&caller.instance().name, caller.registration_id(), caller.found());
     let is_same = |record: &RegistrationRecord| {
-        record.state == RegistrationState::Disabled
-            && record.group.as_ref() == found.entry.group_id()
-            && record.by_certificate == found.proof.leaf().is_some()
+        let is_by_entry = record.group.as_ref() == found.entry.group_id()
+            && record.by_certificate == found.proof.leaf().is_some();
+        // One that still leads to a hub belongs to the entry that led there.
+        record.state == RegistrationState::Disabled && (record.kept.is_some() || is_by_entry)
     };
     let record = tx.registration(dps, id)?.filter(is_same);
     // What the decision rests on may have changed since: then it is made anew.

@@ -25,6 +25,8 @@ const HUBS_LOOK: Duration = Duration::from_secs(1);
 const RENEWAL_LOOK: Duration = Duration::from_hours(12);
 /// How often refusals go from memory to disk.
 const REFUSALS_FLUSH: Duration = Duration::from_secs(1);
+/// How often old refusals are forgotten.
+const REFUSALS_LOOK: Duration = Duration::from_mins(1);
 /// How often old changes are forgotten, and how old they are then.
 const CHANGES_KEPT: Duration = Duration::from_hours(1);
 
@@ -61,6 +63,7 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
         async move { hub.trim_telemetry().await }
     });
     spawn(tasks, shutdown, keep_refusals(dps.clone()));
+    spawn(tasks, shutdown, forget_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
     if tls.root.is_some() {
         spawn(
@@ -165,6 +168,19 @@ async fn keep_refusals(dps: ProvisioningService) {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot store why devices were refused"
+            );
+        }
+    }
+}
+
+async fn forget_refusals(dps: ProvisioningService) {
+    let mut ticks = every(REFUSALS_LOOK);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = dps.forget_refusals().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot forget old refusals"
             );
         }
     }

@@ -72,6 +72,11 @@ impl Rates {
         wait.map_err(|wait| (ThrottledBy::Registrations, wait))
     }
 
+    /// A registration that was counted was none: the device was refused after all.
+    pub(super) fn no_registration(&self, dps: &DpsName, now: Timestamp) {
+        self.registrations.give_back(dps, now);
+    }
+
     pub(super) fn poll(
         &self,
         dps: &DpsName,

@@ -1,7 +1,8 @@
 //! What refused attempts cost those who make them (certificate-management.md ).
 //!
 //! A device that is refused again and again is told to wait before it is judged again, and so is a
-//! source with many refused devices. Nobody who proves himself is limited by what others do:
+//! source with many refused devices. Who proves himself by certificate is not limited by what others do
+//! (who proves himself by token shares a budget with whoever uses its name from the same address):
 //! - the budget of a device is keyed by the certificate it shows, which TLS proved, so that a
 //!   stranger who uses its name spends a budget of his own;
 //! - the budget of a source is asked after a refusal only, and so a whole plant behind one address
