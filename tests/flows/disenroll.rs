@@ -8,7 +8,7 @@ use provost_model::ambient::SystemRandom;
 use provost_model::{DeviceStatus, SymmetricKey};
 use provost_pki::Sha256Thumbprint;
 use provost_testkit::{
-    Answer, Device, Enrollment, FixtureAuthority, TestServer, Via, assigned, connack_code,
+    Answer, Device, Enrollment, FixtureAuthority, Leaf, TestServer, Via, assigned, clients, connack_code,
     over_every_transport, refusal, signers,
 };
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ const NOT_AUTHORIZED: u8 = 5;
 struct Line {
     server: TestServer,
     issuer: FixtureAuthority,
+    leaf: Leaf,
     press: Device,
     neighbour: Device,
 }
@@ -33,7 +34,8 @@ impl Line {
         let server = TestServer::start().await;
         let group = Enrollment::group("line").x509(&signers(&issuer));
         server.dps_api().put_enrollment(&group).await;
-        let press = Device::with_leaf(&issuer.leaf("press-1"));
+        let leaf = issuer.leaf("press-1");
+        let press = Device::with_leaf(&leaf);
         let neighbour = Device::with_leaf(&issuer.leaf("press-2"));
         for device in [&press, &neighbour] {
             assigned(device.register(&server, Via::Https).await);
@@ -41,6 +43,7 @@ impl Line {
         Self {
             server,
             issuer,
+            leaf,
             press,
             neighbour,
         }
@@ -310,6 +313,49 @@ async fn a_certificate_is_ended_in_every_entry_by_name_text_or_thumbprint() {
 }
 
 #[tokio::test]
+async fn a_device_that_was_blocked_first_is_ended_with_its_group() {
+    let line = Line::new().await;
+    let own = Enrollment::individual("press-1").keys(Some(&SymmetricKey::generate(&SystemRandom)), None);
+    line.server.dps_api().put_enrollment(&own.disabled()).await;
+    assert!(line.press.register(&line.server, Via::Https).await.is_err());
+    let leaf_block = Enrollment::individual("press-1")
+        .x509(&clients(&line.leaf, None))
+        .disabled();
+    line.server.dps_api().put_enrollment(&leaf_block).await;
+    let outcome = line.press.register(&line.server, Via::Https).await.unwrap();
+    assert_eq!(outcome.status, RegistrationStatus::Disabled);
+    assert_eq!(
+        line.radius(&json!({ "enrollmentGroupId": "line" })).await["devices"],
+        2
+    );
+
+    let body = json!({ "enrollmentGroupId": "line", "everywhere": true });
+    line.to_the_end(&body).await;
+    assert_eq!(line.status_of("press-1").await, Some(DeviceStatus::Disabled));
+}
+
+#[tokio::test]
+async fn a_group_that_is_deleted_everywhere_stays_until_its_devices_are_ended() {
+    let line = Line::new().await;
+    let body =
+        json!({ "enrollmentGroupId": "line", "everywhere": true, "entry": "delete", "identity": "delete" });
+    // Cut off after the first request: nobody comes in, and beginning again finds the rest.
+    let first = line.as_admin(&body).await.ok();
+    assert!(first["continuation"].is_string(), "{first:#}");
+    assert_eq!(line.status_of("press-1").await, Some(DeviceStatus::Enabled));
+    let outcome = line.press.register(&line.server, Via::Https).await.unwrap();
+    assert_eq!(outcome.status, RegistrationStatus::Disabled);
+    line.to_the_end(&body).await;
+    for id in ["press-1", "press-2"] {
+        assert_eq!(line.status_of(id).await, None);
+    }
+    assert_eq!(
+        line.server.dps_api().get("/enrollmentGroups/line").await.status,
+        404
+    );
+}
+
+#[tokio::test]
 async fn the_blast_radius_counts_devices_sessions_and_ways_back() {
     let line = Line::new().await;
     let api = line.server.dps_api();
@@ -325,6 +371,7 @@ async fn the_blast_radius_counts_devices_sessions_and_ways_back() {
         "devices": 2,
         "withIdentity": 2,
         "connected": 1,
+        "below": { "groups": [], "devices": 0 },
         "stillAdmitted": { "byOwnEnrollment": 1, "byOtherGroupWhenDeleted": 0, "otherGroups": [] },
     });
     assert_eq!(line.radius(&group).await, expected);
@@ -350,6 +397,7 @@ async fn the_blast_radius_counts_devices_sessions_and_ways_back() {
     // The other way round there is nobody above.
     let radius = line.radius(&json!({ "enrollmentGroupId": "site" })).await;
     assert_eq!(radius["stillAdmitted"]["otherGroups"], json!([]));
+    assert_eq!(radius["below"], json!({ "groups": ["hall"], "devices": 1 }));
 }
 
 /// A registered, connected device with an enrollment of its own.

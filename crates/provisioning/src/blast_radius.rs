@@ -1,7 +1,5 @@
 //! Who hangs on a group or a certificate, before it is ended.
 
-mod known_certificates;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,10 +11,10 @@ use provost_pki::{Certificate, Sha256Thumbprint};
 use provost_store::{CertificateHolder, Holding, ReadTx};
 use provost_wire::dps::service::provisioning_status_word;
 use provost_wire::own::{
-    BlastRadiusInput, BlastRadiusView, DisenrollTarget, StillAdmittedView, TouchedEntryView,
+    BelowView, BlastRadiusInput, BlastRadiusView, DisenrollTarget, StillAdmittedView, TouchedEntryView,
 };
 
-use self::known_certificates::groups_that_would_admit;
+use crate::group_tree::GroupTree;
 use crate::{Noun, ProvisioningError, ProvisioningService, ServiceCaller};
 
 /// Entries that are named in the answer.
@@ -42,6 +40,8 @@ struct Counts {
     /// Their own disabled enrollment keeps them out whatever becomes of the group.
     shut_out: usize,
     other_groups: Vec<EnrollmentGroupId>,
+    groups_below: Vec<EnrollmentGroupId>,
+    devices_below: usize,
 }
 
 impl ProvisioningService {
@@ -143,6 +143,12 @@ impl Entries {
         live: &[Assignment],
     ) -> Result<Counts, ProvisioningError> {
         let (individuals, mut devices) = tx.individual_holder_counts(dps, &self.holding)?;
+        let tree = GroupTree::read(tx, dps, &self.groups)?;
+        let groups_below = tree.below();
+        let mut devices_below = 0;
+        for group in &groups_below {
+            devices_below += tx.group_record_count(dps, group)?;
+        }
         let (mut own, mut shut_out) = (0, 0);
         for group in &self.groups {
             devices += tx.group_record_count(dps, group)?;
@@ -155,7 +161,9 @@ impl Entries {
             connected: self.connected(tx, dps, live)?,
             by_own_enrollment: number(own),
             shut_out: number(shut_out),
-            other_groups: groups_that_would_admit(tx, dps, &self.groups)?,
+            other_groups: tree.would_admit(),
+            groups_below,
+            devices_below: number(devices_below),
         })
     }
 
@@ -193,6 +201,10 @@ impl Entries {
             devices: counts.devices,
             with_identity,
             connected: counts.connected,
+            below: BelowView {
+                groups: counts.groups_below.iter().map(ToString::to_string).collect(),
+                devices: counts.devices_below,
+            },
             still_admitted: StillAdmittedView {
                 by_own_enrollment: counts.by_own_enrollment,
                 by_other_group_when_deleted,

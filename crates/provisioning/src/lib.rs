@@ -30,6 +30,7 @@ mod error;
 mod explain;
 #[cfg(test)]
 mod fixture;
+mod group_tree;
 mod instances;
 mod listing;
 mod lookup;

@@ -17,7 +17,7 @@ pub struct CertificateIndex {
     pub thumbprint: [u8; 32],
 }
 
-fn owner_text(owner: &AuthorityOwner) -> String {
+pub(crate) fn owner_text(owner: &AuthorityOwner) -> String {
     match owner {
         AuthorityOwner::Dps(name) => format!("dps:{}", name.key()),
         AuthorityOwner::Hub(name) => format!("hub:{}", name.key()),
@@ -88,6 +88,9 @@ impl WriteTx<'_> {
             authority.updated_at.as_micros(),
         ];
         self.execute(sql, params)?;
+        if let AuthorityOwner::Dps(dps) = owner {
+            self.block_referred(dps, &authority.name, &index.thumbprint)?;
+        }
         self.trust_changed(owner)
     }
 

@@ -1,10 +1,10 @@
 //! Which certificates and CA names an entry trusts: how a presented chain finds its entry.
 
 use provost_model::{
-    CertificateDer, CertificateName, DpsName, EnrollmentKind, ProvisioningStatus, Timestamp,
+    AuthorityOwner, CertificateDer, CertificateName, DpsName, EnrollmentKind, ProvisioningStatus, Timestamp,
 };
 
-use crate::authority::CertificateIndex;
+use crate::authority::{CertificateIndex, owner_text};
 use crate::convert::{Place, status};
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -114,7 +114,8 @@ impl ReadTx<'_> {
     }
 
     /// The first disabled entry that holds one of these certificates, by SHA-256 thumbprint, in the
-    /// order given. A CA certificate that an entry only refers to is not held by it.
+    /// order given. A group holds the CA certificates it refers to as well, as they were when it was
+    /// disabled.
     pub fn disabled_holder(
         &self,
         dps: &DpsName,
@@ -134,6 +135,15 @@ impl ReadTx<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+impl ReadTx<'_> {
+    fn authority_thumbprint(&self, dps: &DpsName, name_key: &str) -> Result<Option<[u8; 32]>, StoreError> {
+        let owner = owner_text(&AuthorityOwner::Dps(dps.clone()));
+        let sql = "SELECT thumbprint FROM ca_certificate WHERE owner = ?1 AND name_key = ?2";
+        let found = self.find(sql, params![&owner, name_key], |row| row.blob(0))?;
+        Ok(found.and_then(|bytes| bytes.try_into().ok()))
     }
 }
 
@@ -166,13 +176,38 @@ impl WriteTx<'_> {
             ];
             self.execute(sql, params)?;
             if status == ProvisioningStatus::Disabled {
-                let sql = "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint) \
-                           VALUES (?1, ?2, ?3, ?4, ?5)";
-                let params = params![dps.key(), kind_word(kind), entry_key, slot.as_str(), thumbprint];
+                let meant = match (kind, reference) {
+                    (EnrollmentKind::Group, Some(name_key)) => self.authority_thumbprint(dps, name_key)?,
+                    _ => None,
+                };
+                let sql = "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                let thumbprint = thumbprint.or(meant.as_ref());
+                let params = params![
+                    dps.key(),
+                    kind_word(kind),
+                    entry_key,
+                    slot.as_str(),
+                    thumbprint,
+                    reference
+                ];
                 self.execute(sql, params)?;
             }
         }
         Ok(())
+    }
+
+    /// A CA certificate came that a disabled group has been waiting for.
+    pub(crate) fn block_referred(
+        &self,
+        dps: &DpsName,
+        name: &CertificateName,
+        thumbprint: &[u8; 32],
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE disabled_anchor SET thumbprint = ?3 WHERE dps = ?1 AND kind = 'group' \
+                   AND reference_key = ?2 AND thumbprint IS NULL";
+        self.execute(sql, params![dps.key(), name.key(), thumbprint])
+            .map(|_| ())
     }
 
     pub(crate) fn delete_anchors(

@@ -30,8 +30,8 @@ mod telemetry;
 pub use admin_token::{AdminTokenInput, AdminTokenView};
 pub use allocation::AllocationCallView;
 pub use disenroll::{
-    BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView, StillAdmittedView,
-    TouchedEntryView, TouchedView,
+    BelowView, BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView,
+    StillAdmittedView, TouchedEntryView, TouchedView,
 };
 pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,

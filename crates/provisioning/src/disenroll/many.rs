@@ -10,9 +10,10 @@ use provost_wire::own::DisenrollTarget;
 
 use super::batch_token::Remaining;
 use super::device::after;
-use super::{Act, entry_word};
+use super::{ABSENT, Act, entry_word};
 use crate::attestation::group_anchors;
 use crate::blast_radius::holding;
+use crate::group_tree::GroupTree;
 use crate::settings::touch;
 use crate::{Noun, ProvisioningError};
 
@@ -83,15 +84,15 @@ impl Act<'_> {
     ) -> Result<(), ProvisioningError> {
         let id =
             EnrollmentGroupId::parse(&holder.id).map_err(|_| ProvisioningError::NotFound(Noun::Group))?;
-        let act = self.input.entry;
+        // Where devices are ended too, the group stays until they are: whoever is cut off begins again
+        // and finds them by it.
+        let act = if self.input.everywhere {
+            ShutOut::Disable
+        } else {
+            self.input.entry
+        };
         match act {
-            ShutOut::Delete => {
-                self.tx
-                    .delete_enrollment(self.dps, EnrollmentKind::Group, id.key())?;
-                self.warn(format!(
-                    "the enrollment group {id} is deleted, which is no block: another enabled group above or below its certificate lets its devices in"
-                ));
-            }
+            ShutOut::Delete => self.delete_group(&id)?,
             ShutOut::Disable if holder.status == ProvisioningStatus::Disabled => {}
             ShutOut::Disable => {
                 let group = self.tx.enrollment_group(self.dps, &id)?;
@@ -109,7 +110,22 @@ impl Act<'_> {
         Ok(())
     }
 
-    fn disable_group(&self, group: &mut EnrollmentGroup) -> Result<(), ProvisioningError> {
+    fn delete_group(&mut self, id: &EnrollmentGroupId) -> Result<(), ProvisioningError> {
+        self.tx
+            .delete_enrollment(self.dps, EnrollmentKind::Group, id.key())?;
+        self.warn(format!(
+            "the enrollment group {id} is deleted, which is no block: another enabled group above or below its certificate lets its devices in"
+        ));
+        Ok(())
+    }
+
+    fn disable_group(&mut self, group: &mut EnrollmentGroup) -> Result<(), ProvisioningError> {
+        for below in GroupTree::read(self.tx, self.dps, std::slice::from_ref(&group.id))?.below() {
+            self.warn(format!(
+                "devices of the enrollment group {below} hang below {} and are refused, too; their hub identities stay",
+                group.id
+            ));
+        }
         group.settings.status = ProvisioningStatus::Disabled;
         let etag = Etag::generate(self.service.random());
         touch(&mut group.settings, etag, self.tx.now());
@@ -159,7 +175,11 @@ impl Act<'_> {
         match until {
             Some(until) => remaining.device_after = Some(until),
             None => {
-                remaining.groups.remove(0);
+                let group = remaining.groups.remove(0);
+                if self.input.entry == ShutOut::Delete {
+                    self.delete_group(&group)?;
+                    self.touched("enrollmentGroup", group.as_str(), "disabled", ABSENT);
+                }
             }
         }
         Ok(())

@@ -145,8 +145,21 @@ pub struct BlastRadiusView {
     pub with_identity: usize,
     /// Those of them connected to a hub of this program now.
     pub connected: usize,
+    /// Other groups whose devices are refused, too, once the entries are disabled.
+    pub below: BelowView,
     /// Those that may come in all the same.
     pub still_admitted: StillAdmittedView,
+}
+
+/// Enabled groups with a certificate of the entries in their devices' chains, as far as the
+/// certificates between are known to the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BelowView {
+    /// Those groups.
+    pub groups: Vec<String>,
+    /// The devices that came in through them.
+    pub devices: usize,
 }
 
 /// Devices that other entries would let in, as far as is known without their certificates.

@@ -170,33 +170,41 @@ impl Snapshot for Memory {
     }
 
     fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
-        let holds = |slots: &Slots<CertificateDer>| {
-            slots.iter().any(|der| {
-                let certificate = Certificate::from_der(&der.0).unwrap();
-                thumbprints.contains(certificate.sha256_thumbprint().as_bytes())
-            })
+        let is_one = |der: &CertificateDer| {
+            let certificate = Certificate::from_der(&der.0).unwrap();
+            thumbprints.contains(certificate.sha256_thumbprint().as_bytes())
         };
-        let individuals = self
-            .individuals
-            .iter()
-            .filter_map(|entry| match &entry.mechanism {
-                IndividualMechanism::ClientCertificates(slots) => Some((
-                    EnrollmentKind::Individual,
-                    entry.registration_id.key(),
-                    slots,
-                    &entry.settings,
-                )),
-                _ => None,
-            });
-        let groups = self.groups.iter().filter_map(|group| match &group.mechanism {
-            GroupMechanism::SigningCertificates(slots) => {
-                Some((EnrollmentKind::Group, group.id.key(), slots, &group.settings))
-            }
-            _ => None,
+        let holds = |slots: &Slots<CertificateDer>| slots.iter().any(is_one);
+        let means = |name: &CertificateName| {
+            let authority = self.authorities.iter().find(|authority| authority.name == *name);
+            authority.is_some_and(|authority| is_one(&authority.certificate))
+        };
+        let individuals = self.individuals.iter().map(|entry| {
+            let is_holder =
+                matches!(&entry.mechanism, IndividualMechanism::ClientCertificates(slots) if holds(slots));
+            (
+                EnrollmentKind::Individual,
+                entry.registration_id.key(),
+                is_holder,
+                entry.settings.status,
+            )
+        });
+        let groups = self.groups.iter().map(|group| {
+            let is_holder = match &group.mechanism {
+                GroupMechanism::SigningCertificates(slots) => holds(slots),
+                GroupMechanism::CaReferences(names) => names.iter().any(means),
+                GroupMechanism::SymmetricKey(_) => false,
+            };
+            (
+                EnrollmentKind::Group,
+                group.id.key(),
+                is_holder,
+                group.settings.status,
+            )
         });
         let holder = individuals
             .chain(groups)
-            .find(|(_, _, slots, settings)| settings.status == Disabled && holds(slots));
+            .find(|(_, _, is_holder, status)| *is_holder && *status == Disabled);
         Ok(holder.map(|(kind, key, ..)| DisabledHolder {
             kind,
             entry_key: key.to_owned(),

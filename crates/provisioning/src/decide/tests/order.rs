@@ -139,10 +139,10 @@ impl World {
             height <= path || (!is_pinned && self.is_sent[height])
         };
         let is_held = self.others.iter().any(|(height, on)| !on && is_judged(*height))
-            || self
-                .groups
-                .iter()
-                .any(|group| !group.is_enabled && !group.by_reference && is_judged(group.height));
+            || self.groups.iter().any(|group| {
+                let holds = !group.by_reference || self.authorities[group.height].is_some();
+                !group.is_enabled && holds && is_judged(group.height)
+            });
         if is_held {
             "held".to_owned()
         } else {

@@ -162,6 +162,15 @@ fn tell_radius(radius: &Value, delete: bool) {
         number("/withIdentity"),
         number("/connected")
     ));
+    let below = radius.get("below").map(|below| list(below, "groups"));
+    let below: Vec<&str> = below.into_iter().flatten().filter_map(Value::as_str).collect();
+    if !below.is_empty() && !delete {
+        warn(&format!(
+            "{} more devices hang below it by the groups {} and are refused, too; their hub identities stay",
+            number("/below/devices"),
+            below.join(", ")
+        ));
+    }
     let own = number("/stillAdmitted/byOwnEnrollment");
     let other = number("/stillAdmitted/byOtherGroupWhenDeleted");
     say(&format!("{own} may come in by an enrollment of their own"));
