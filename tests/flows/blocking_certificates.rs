@@ -149,6 +149,31 @@ async fn r_046_a_compromised_root_blocks_also_where_a_group_only_refers_to_it() 
 }
 
 #[tokio::test]
+async fn r_086_deleting_a_blocked_root_does_not_lift_its_block() {
+    over_every_transport(async |via| {
+        let plant = Plant::new().await;
+        let upload = json!({ "properties": { "certificate": plant.root.pem(), "isVerified": true } });
+        let path = plant.server.authority_path("/plant-root");
+        plant.server.management().put(&path, &upload).await.ok();
+        plant.put(group("line", &plant.line)).await;
+        plant
+            .put(Enrollment::group("root").authority("plant-root").disabled())
+            .await;
+        plant.assert_blocked(via).await;
+
+        let any = [("if-match", "*")];
+        let deleted = plant.server.management().send("DELETE", &path, &any, None).await;
+        assert!(deleted.status < 300, "{}", deleted.status);
+        // The device sends its whole chain, the root included.
+        let chain = [&plant.leaf.der().to_vec(), plant.line.der(), plant.root.der()].map(<[u8]>::to_vec);
+        let whole = Device::with_certificate("press-1", &plant.leaf, chain.to_vec());
+        let outcome = whole.register(&plant.server, via).await.unwrap();
+        assert_eq!(outcome.status, RegistrationStatus::Disabled, "{via:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn r_103_an_enrollment_of_its_own_lets_a_device_in_under_a_blocked_issuer() {
     over_every_transport(async |via| {
         let plant = Plant::new().await;

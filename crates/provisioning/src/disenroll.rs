@@ -100,12 +100,12 @@ impl ProvisioningService {
         let outcome = self
             .store()
             .write(move |tx| {
-                if tx.dps(&dps)?.is_none() {
-                    return Err(ProvisioningError::NotFound(Noun::Instance));
-                }
+                // As it spells itself: the audit trail is asked by that.
+                let instance = tx.dps(&dps)?.ok_or(ProvisioningError::NotFound(Noun::Instance))?;
+                let dps = instance.name;
                 let outcome = Act::run(&service, &tx, &dps, &input)?;
                 if input.dry_run || !outcome.has_changes() {
-                    return Ok(tx.unchanged(outcome));
+                    return Ok::<_, ProvisioningError>(tx.unchanged(outcome));
                 }
                 let event = outcome.event(actor, &dps, &input.target);
                 Ok(tx.record(&event, outcome)?)

@@ -172,15 +172,14 @@ impl Act<'_> {
             let missed = self.end_identities(&place)?;
             self.end_record(record, &missed)?;
         }
-        match until {
-            Some(until) => remaining.device_after = Some(until),
-            None => {
-                let group = remaining.groups.remove(0);
-                if self.input.entry == ShutOut::Delete {
-                    self.delete_group(&group)?;
-                    self.touched("enrollmentGroup", group.as_str(), "disabled", ABSENT);
-                }
-            }
+        if until.is_some() {
+            remaining.device_after = until;
+            return Ok(());
+        }
+        let group = remaining.groups.remove(0);
+        if self.input.entry == ShutOut::Delete {
+            self.delete_group(&group)?;
+            self.touched("enrollmentGroup", group.as_str(), "disabled", ABSENT);
         }
         Ok(())
     }

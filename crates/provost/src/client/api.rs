@@ -14,6 +14,10 @@ use super::{ClientError, Refusal};
 const SAS_TTL: Duration = Duration::from_mins(10);
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How often a request that came too fast is sent again.
+const MAX_WAITS: u32 = 20;
+/// The longest wait that is obeyed as told.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// More pages than this are a server that never ends.
 const MAX_PAGES: usize = 100_000;
 const CONTINUATION: &str = "x-ms-continuation";
@@ -174,6 +178,13 @@ impl ApiClient {
         let mut all = vec![("authorization", authorization.expose().as_str())];
         all.extend_from_slice(headers);
         let bytes = body.map(|body| body.to_string().into_bytes());
+        for _ in 0..MAX_WAITS {
+            let answer = self.exchange(&method, &path, &all, bytes.clone()).await?;
+            match wait_told(&answer) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return read(&answer),
+            }
+        }
         let answer = self.exchange(&method, &path, &all, bytes).await?;
         read(&answer)
     }
@@ -216,6 +227,16 @@ impl ApiClient {
             source,
         }
     }
+}
+
+/// How long the service asks to wait before the same request is sent again: one that came too fast was
+/// not looked at.
+fn wait_told(answer: &HttpAnswer) -> Option<Duration> {
+    if answer.status.as_u16() != 429 {
+        return None;
+    }
+    let seconds = answer.headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 fn read(answer: &HttpAnswer) -> Result<Answer, ClientError> {
