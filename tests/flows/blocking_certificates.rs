@@ -165,7 +165,7 @@ async fn r_086_deleting_a_blocked_root_does_not_lift_its_block() {
         let deleted = plant.server.management().send("DELETE", &path, &any, None).await;
         assert!(deleted.status < 300, "{}", deleted.status);
         // The device sends its whole chain, the root included.
-        let chain = [&plant.leaf.der().to_vec(), plant.line.der(), plant.root.der()].map(<[u8]>::to_vec);
+        let chain = [plant.leaf.der(), plant.line.der(), plant.root.der()].map(<[u8]>::to_vec);
         let whole = Device::with_certificate("press-1", &plant.leaf, chain.to_vec());
         let outcome = whole.register(&plant.server, via).await.unwrap();
         assert_eq!(outcome.status, RegistrationStatus::Disabled, "{via:?}");
