@@ -11,6 +11,9 @@ const COLUMNS: &str = "hub, device_id, action, attempts, asked_at, due_at";
 /// Which row, as it was asked for, held by whom.
 const HELD: &str = "hub = ?1 AND device_id = ?2 AND asked_at = ?3 AND lease_holder = ?4";
 
+/// Those of a place that nobody is at, any more.
+const FREE: &str = "hub_removal WHERE hub = ?1 AND device_id = ?2 AND (lease_holder IS NULL OR due_at <= ?3)";
+
 const PUT: &str = "INSERT INTO hub_removal (hub, device_id, action, attempts, asked_at, due_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (hub, device_id) DO UPDATE SET \
     action = CASE WHEN hub_removal.action = 'delete' THEN 'delete' ELSE excluded.action END, attempts = excluded.attempts, asked_at = excluded.asked_at, \
@@ -106,8 +109,6 @@ impl AppendTx<'_> {
         if removal.action == RemovalAction::Disable {
             return Ok(GivenUp::Not);
         }
-        const FREE: &str =
-            "hub_removal WHERE hub = ?1 AND device_id = ?2 AND (lease_holder IS NULL OR due_at <= ?3)";
         let params = params![place.hub.key(), place.device_id.as_str(), now.as_micros()];
         if is_there {
             let free = self
