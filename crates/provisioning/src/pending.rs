@@ -79,7 +79,7 @@ impl ProvisioningService {
             run.work.attempts = run.work.attempts.saturating_add(1);
             run.work.due_at = self.now().after(pause(run.work.attempts, LONGEST_PAUSE));
             // If this fails too, the run goes on when its lease is over.
-            self.release(&run).await?;
+            return done.and(self.release(&run).await);
         }
         done
     }

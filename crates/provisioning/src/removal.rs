@@ -84,7 +84,11 @@ impl ProvisioningService {
         removal.work.attempts = removal.work.attempts.saturating_add(1);
         let pause = pause_after(&error, removal.work.attempts, LONGEST_PAUSE);
         removal.work.due_at = self.now().after(pause);
-        tracing::warn!(%hub, device = %device_id, %error, "identity is still on its hub; it is tried again");
+        if error.passes() {
+            tracing::debug!(%hub, device = %device_id, %error, "removal is tried again");
+        } else {
+            tracing::warn!(%hub, device = %device_id, %error, "identity is still on its hub; it is tried again");
+        }
         self.release_removal(removal).await
     }
 

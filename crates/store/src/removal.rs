@@ -16,7 +16,8 @@ const FREE: &str = "hub_removal WHERE hub = ?1 AND device_id = ?2 AND (lease_hol
 
 const PUT: &str = "INSERT INTO hub_removal (hub, device_id, action, attempts, asked_at, due_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (hub, device_id) DO UPDATE SET \
-    action = CASE WHEN hub_removal.action = 'delete' THEN 'delete' ELSE excluded.action END, attempts = excluded.attempts, asked_at = excluded.asked_at, \
+    action = CASE WHEN hub_removal.action = 'delete' THEN 'delete' ELSE excluded.action END, \
+    attempts = excluded.attempts, asked_at = excluded.asked_at, \
     due_at = CASE WHEN hub_removal.lease_holder IS NULL THEN excluded.due_at ELSE hub_removal.due_at END";
 
 impl ReadTx<'_> {
@@ -28,9 +29,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Asks for a removal, in the place of an earlier one of the same device; one that was to be deleted
-    /// still is. The caller announces
-    /// [`provost_model::Change::Outbound`].
+    /// Asks for a removal, in the place of an earlier one of the same device; one that was to be
+    /// deleted still is. The caller announces [`provost_model::Change::Outbound`].
     pub fn put_hub_removal(&self, removal: &HubRemoval) -> Result<(), StoreError> {
         self.execute(PUT, &columns(removal)).map(|_| ())
     }
