@@ -77,6 +77,31 @@ impl World {
     }
 }
 
+/// PostgreSQL stores no NUL: a run must end all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_a_nul_ends_the_run_and_is_kept() {
+    let world = World::new().await;
+    world.webhook.answer(400, "no\0thing");
+    let message = world.fails().await;
+    assert!(message.contains("400"), "{message}");
+    assert_eq!(world.call().await["answer"], "no thing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_a_user_name_or_a_fragment_is_refused() {
+    let world = World::new().await;
+    for url in [
+        "https://user:secret@hook.example/",
+        "https://hook.example/#secret",
+    ] {
+        let body = json!({ "registrationId": "press-2", "attestation": { "type": "symmetricKey" },
+            "allocationPolicy": "custom",
+            "customAllocationDefinition": { "webhookUrl": url, "apiVersion": "2021-10-01" } });
+        let answer = world.server.dps_api().put("/enrollments/press-2", &body).await;
+        answer.refused(400_004);
+    }
+}
+
 fn second() -> String {
     json!({ "iotHubHostName": "second.localhost" }).to_string()
 }

@@ -1,13 +1,17 @@
 //! Devices assigned to the hub of another server, which is reached over the registry REST API as an
 //! operator reaches it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use provost::outbound::RegistryClient;
 use provost_device::provisioning::{RegistrationOutcome, RegistrationStatus};
-use provost_model::ambient::SystemRandom;
+use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::{
-    DeviceAuth, DeviceStatus, HostName, RegistrationState, RemovalAction, Substatus, SymmetricKey,
+    DeviceAuth, DeviceId, DeviceStatus, HostName, HubName, InitialTwin, KeyPair, PolicyName,
+    RegistrationState, RemoteHub, RemovalAction, Substatus, SymmetricKey,
 };
+use provost_provisioning::{NewIdentity, RemoteHubs};
 use provost_testkit::{
     Device, Enrollment, FixtureAuthority, Leaf, Stored, TestServer, Via, assigned, clients, eventually,
     over_every_transport, signers,
@@ -224,6 +228,51 @@ async fn devices_of_a_group_go_elsewhere_too() {
         .connect(&pair.far)
         .await
         .expect("it connects");
+}
+
+/// What is not new is not made, for nobody wrote it down; what a try that was cut off left half-made
+/// is made whole, and stays disabled if an operator disabled it meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_is_made_only_when_new_and_made_whole_with_its_status() {
+    let pair = Pair::new().await;
+    let ca = pair.far.connection.root_ca.as_ref().expect("a root");
+    let hub = RemoteHub {
+        name: HubName::parse("far").expect("a name"),
+        host: HostName::parse(FAR).expect("a host name"),
+        port: pair.port().parse().expect("a port"),
+        policy: PolicyName::parse("iothubowner").expect("a name"),
+        key: pair.far.hub_key("iothubowner"),
+        ca: Some(std::fs::read_to_string(ca).expect("its certificate")),
+    };
+    let mut identity = NewIdentity {
+        device_id: DeviceId::parse("press-1").expect("an id"),
+        auth: DeviceAuth::Sas(KeyPair {
+            primary: key(),
+            secondary: key(),
+        }),
+        iot_edge: false,
+        initial_twin: InitialTwin::default(),
+    };
+    let client = RegistryClient::new(Arc::new(SystemClock), Duration::from_secs(10)).expect("a client");
+    let far = pair.far.stored();
+    let gone = client.provision(&hub, &identity, false).await;
+    assert!(gone.as_ref().is_err_and(|error| error.passes()), "{gone:?}");
+    assert!(far.identity("press-1").await.is_none());
+
+    client.provision(&hub, &identity, true).await.expect("it is made");
+    let api = pair.far.hub_api();
+    let mut disabled = api.get("/devices/press-1").await.ok();
+    disabled["status"] = json!("disabled");
+    api.put_if("/devices/press-1", "*", &disabled).await.ok();
+    let tags = json!({ "hall": 7 });
+    identity.initial_twin.tags = tags.as_object().cloned().expect("an object");
+    client
+        .provision(&hub, &identity, true)
+        .await
+        .expect("it is made whole");
+    let made = far.identity("press-1").await.expect("it is there");
+    assert_eq!((made.status, made.auth), (DeviceStatus::Disabled, identity.auth));
+    assert_eq!(far.twin("press-1").await.expect("its twin").tags["hall"], 7);
 }
 
 /// dps-device-api.md 8.2, between a hub of this server and one elsewhere, both ways.

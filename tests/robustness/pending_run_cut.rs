@@ -8,7 +8,9 @@ use provost_testkit::{ChildServer, Device, Endpoints, Enrollment, Stored, Via, W
 use serde_json::json;
 
 const DEVICES: usize = 5;
-const CONFIGURATION: &str = "[dps.webhook]\nallow_private_addresses = true\nallow_http = true\n";
+/// The devices of the tests poll far faster than they are told.
+const CONFIGURATION: &str = "[dps.webhook]\nallow_private_addresses = true\nallow_http = true\n\
+    [limits.rates]\npolls_per_10_seconds = 0\n";
 
 /// The process dies without a warning while a webhook is asked; the next one asks again, and each
 /// run ends once.

@@ -82,7 +82,11 @@ async fn stored(store: &Store) -> Option<PendingRegistration> {
 }
 
 async fn next(store: &Store) -> Option<Timestamp> {
-    store.read(|tx| tx.next_outbound()).await.unwrap()
+    let next = store.read(|tx| {
+        let (run, removal) = (tx.next_pending_registration()?, tx.next_hub_removal()?);
+        Ok::<_, StoreError>(run.into_iter().chain(removal).min())
+    });
+    next.await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +202,7 @@ async fn removals_are_held_and_replaced() {
     };
     let held = lease("first", now).await.remove(0);
     assert_eq!(held.work.place, removal.place);
-    // Another one is asked for: the first can neither end nor lose it.
+    // Another one is asked for: the first can neither end nor lose it. What was to be deleted still is.
     let later = now.after(Duration::from_secs(1));
     let disable = HubRemoval {
         action: RemovalAction::Disable,
@@ -210,7 +214,7 @@ async fn removals_are_held_and_replaced() {
     assert!(!write(store, move |tx| tx.end_hub_removal(&ended)).await);
     append(store, move |tx| tx.release_hub_removal(&released, later)).await;
     let second = lease("second", later).await.remove(0);
-    assert_eq!(second.work.action, RemovalAction::Disable);
+    assert_eq!(second.work.action, RemovalAction::Delete);
     assert!(write(store, move |tx| tx.end_hub_removal(&second)).await);
     assert_eq!(next(store).await, None);
 }
@@ -223,10 +227,10 @@ async fn a_place_is_claimed_after_who_is_at_its_removal() {
     put(store, run("5.a.1", now)).await;
     let held = lease(store, now, "run").await.remove(0);
     let until = now.after(LEASE);
-    let claim = async |run: &Leased<PendingRegistration>, device: &'static str, is_absent, at: Timestamp| {
+    let claim = async |run: &Leased<PendingRegistration>, device: &'static str, is_there, at: Timestamp| {
         let mut run = run.clone();
         append(store, move |tx| {
-            let claim = tx.claim_place(&mut run, &place(device), is_absent, (at, until))?;
+            let claim = tx.claim_place(&mut run, &place(device), is_there, (at, until))?;
             Ok((claim, run.work.made))
         })
         .await
@@ -238,12 +242,18 @@ async fn a_place_is_claimed_after_who_is_at_its_removal() {
         };
         append(store, move |tx| tx.put_hub_removal(&removal)).await;
     };
-    let updated = claim(&held, "there", false, now).await;
+    let updated = claim(&held, "there", true, now).await;
     assert_eq!(updated, (Claim::Ours { is_new: false }, None));
     remove("old", RemovalAction::Delete).await;
+    assert_eq!(claim(&held, "old", true, now).await, (Claim::Outdated, None));
     let anew = claim(&held, "old", false, now).await;
     assert_eq!(anew, (Claim::Ours { is_new: true }, Some(place("old"))));
     assert_eq!(next(store).await, Some(until), "the removal is given up");
+    // What a try that was cut off may have made is its own.
+    let mut cut = held.clone();
+    cut.work.made = Some(place("half"));
+    let whole = claim(&cut, "half", true, now).await;
+    assert_eq!(whole, (Claim::Ours { is_new: true }, Some(place("half"))));
     remove("busy", RemovalAction::Delete).await;
     append(store, move |tx| tx.lease_hub_removals(now, until, "removal", 10)).await;
     assert_eq!(claim(&held, "busy", false, now).await.0, Claim::Busy);
@@ -252,15 +262,15 @@ async fn a_place_is_claimed_after_who_is_at_its_removal() {
         Claim::Ours { is_new: true }
     );
     remove("bad", RemovalAction::Disable).await;
-    assert_eq!(claim(&held, "bad", false, now).await.0, Claim::Busy);
+    assert_eq!(claim(&held, "bad", true, now).await.0, Claim::Busy);
     // Another place: the one before goes by itself.
     let mut moved = held.clone();
     moved.work.made = Some(place("before"));
-    assert_eq!(claim(&moved, "new", true, now).await.1, Some(place("new")));
+    assert_eq!(claim(&moved, "new", false, now).await.1, Some(place("new")));
     let removals = store.read(|tx| tx.hub_removal(&place("before").hub, &place("before").device_id));
     assert!(removals.await.unwrap().is_some());
     put(store, run("5.a.2", now)).await;
-    assert_eq!(claim(&held, "new", true, now).await.0, Claim::Replaced);
+    assert_eq!(claim(&held, "new", false, now).await.0, Claim::Replaced);
 }
 
 #[tokio::test(flavor = "multi_thread")]

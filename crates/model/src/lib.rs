@@ -16,6 +16,7 @@ mod device;
 mod enrollment;
 mod error_kind;
 mod etag;
+mod foreign_text;
 mod geo;
 mod id;
 mod instance;
@@ -42,6 +43,7 @@ pub use enrollment::{
 };
 pub use error_kind::ErrorKind;
 pub use etag::{Etag, IfMatch};
+pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
     CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, OperationId,

@@ -392,6 +392,13 @@ impl House {
         }
     }
 
+    /// When the earliest work outside the program is due.
+    pub(crate) async fn next_outbound(&self) -> Option<Timestamp> {
+        let run = self.service.next_pending().await.unwrap();
+        let removal = self.service.next_removal().await.unwrap();
+        run.into_iter().chain(removal).min()
+    }
+
     pub(crate) async fn unlink(&self, name: &str) {
         let (dps, hub) = (self.instance.name.clone(), hub(name));
         self.store

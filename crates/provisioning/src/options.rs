@@ -38,8 +38,6 @@ pub struct OutboundOptions {
     pub webhook_attempts: u32,
     /// How long a run goes on trying a hub elsewhere that does not answer.
     pub hub_patience: Duration,
-    /// How long a removal from a hub elsewhere is tried.
-    pub removal_patience: Duration,
     /// How long a worker holds a piece of work; longer than any one step takes.
     pub lease: Duration,
 }
@@ -49,7 +47,6 @@ impl Default for OutboundOptions {
         Self {
             webhook_attempts: 3,
             hub_patience: Duration::from_mins(5),
-            removal_patience: Duration::from_hours(24),
             lease: Duration::from_mins(1),
         }
     }

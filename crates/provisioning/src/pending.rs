@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::{
-    Action, Actor, Assignment, AuditEvent, Etag, Leased, PendingRegistration, RegistrationFailure,
+    Action, Actor, Assignment, AuditEvent, Etag, Leased, PendingRegistration, Random, RegistrationFailure,
     RegistrationRecord, RegistrationState, RemovalAction, Timestamp,
 };
 use provost_pki::PresentedChain;
@@ -21,7 +21,7 @@ use crate::decide::{Decision, Judgement};
 use crate::lookup::still_stands;
 use crate::plan::{Known, Need, NotAssigned, Plan};
 use crate::removal::remove_elsewhere;
-use crate::{ProvisioningError, ProvisioningService, RegistrationCaller, RegistrationProof};
+use crate::{ProvisioningError, ProvisioningService, RegistrationCaller, RegistrationProof, RemoteHubError};
 
 use self::step::Taken;
 
@@ -48,12 +48,13 @@ enum End {
 }
 
 impl ProvisioningService {
-    /// When the earliest work outside the program is due; `None` when there is none.
+    /// When the earliest pending run is due; `None` when there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn next_outbound(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store().read(|tx: &ReadTx<'_>| tx.next_outbound()).await
+    pub async fn next_pending(&self) -> Result<Option<Timestamp>, StoreError> {
+        let next = |tx: &ReadTx<'_>| tx.next_pending_registration();
+        self.store().read(next).await
     }
 
     /// Takes up to `limit` pending runs that are due.
@@ -71,8 +72,19 @@ impl ProvisioningService {
     /// Brings a run as far as it goes now: to its end, or to a later try.
     ///
     /// # Errors
-    /// [`ProvisioningError::Store`]; the run goes on when its lease is over.
+    /// [`ProvisioningError::Store`]; the run is tried again, with growing pauses.
     pub async fn run_pending(&self, mut run: Leased<PendingRegistration>) -> Result<(), ProvisioningError> {
+        let done = self.go_on(&mut run).await;
+        if done.is_err() {
+            run.work.attempts = run.work.attempts.saturating_add(1);
+            run.work.due_at = self.now().after(pause(run.work.attempts, LONGEST_PAUSE));
+            // If this fails too, the run goes on when its lease is over.
+            return done.and(self.release(&run).await);
+        }
+        done
+    }
+
+    async fn go_on(&self, run: &mut Leased<PendingRegistration>) -> Result<(), ProvisioningError> {
         let mut known = Known {
             answer: run.work.answer.clone(),
             ..Known::default()
@@ -85,20 +97,20 @@ impl ProvisioningService {
                 known = still_known;
                 match end {
                     End::Ended => return Ok(()),
-                    End::Replaced => return self.release(&run).await,
+                    End::Replaced => return self.release(run).await,
                     End::Again => continue,
                 }
             };
             let Some(caller) = look.caller else {
                 return Err(ProvisioningError::Moving);
             };
-            match self.take_step(&mut run, &mut known, &caller, need).await? {
+            match self.take_step(run, &mut known, &caller, need).await? {
                 Taken::Done => {}
-                Taken::Later => return self.release(&run).await,
+                Taken::Later => return self.release(run).await,
             }
         }
-        run.work.due_at = self.now().after(pause(1));
-        self.release(&run).await
+        run.work.due_at = self.now().after(pause(1, LONGEST_PAUSE));
+        self.release(run).await
     }
 
     /// Judges the proof again, at the instant it was judged at first, and plans.
@@ -272,10 +284,30 @@ fn take_back(
     }
 }
 
-/// Doubles with every failed try, from one second to [`LONGEST_PAUSE`].
-pub(crate) fn pause(attempts: u32) -> Duration {
+/// Doubles with every failed try, from one second to `longest`.
+pub(crate) fn pause(attempts: u32, longest: Duration) -> Duration {
     let doublings = attempts.saturating_sub(1).min(10);
-    Duration::from_secs(1 << doublings).min(LONGEST_PAUSE)
+    Duration::from_secs(1 << doublings).min(longest)
+}
+
+/// The pause after a hub did not do it; what it asks for counts, up to `longest`.
+pub(crate) fn pause_after(error: &RemoteHubError, attempts: u32, longest: Duration) -> Duration {
+    let asked = match error {
+        RemoteHubError::Busy { retry_after, .. } => retry_after.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    pause(attempts, longest).max(asked.min(longest))
+}
+
+/// How long work waits for a turn at whom others are asking: the longer the longer it waits already,
+/// and never all at the same time. Between half of it and the whole of a quarter of its age, which
+/// counts from `shortest` to [`LONGEST_PAUSE`].
+pub(crate) fn wait_for_turn(age: Duration, shortest: Duration, random: &dyn Random) -> Duration {
+    let longest = (age / 4).max(shortest).min(LONGEST_PAUSE);
+    let mut byte = [0];
+    random.fill(&mut byte);
+    let [byte] = byte;
+    longest / 2 + longest * u32::from(byte) / 512
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use provost_model::{
     Assignment, DeviceAuth, DeviceId, DeviceStatus, HubName, InitialTwin, RemoteHub, RemovalAction, Secret,
@@ -106,15 +107,39 @@ pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// the hub said, and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteHubError {
-    /// It cannot be reached, is overloaded, or answers nothing of use: worth another try.
+    /// It cannot be reached, or answers nothing of use: worth another try.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
+    /// It answers, but does not do it now: somebody else wrote at the same time, or it is too much for
+    /// it. Worth another try.
+    #[error("does not do it now: {reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
     /// It does not take our key, or the policy lacks a right.
     #[error("refuses the provisioning service: {0}")]
     Unauthorized(String),
     /// It refuses this very request.
     #[error("refuses the device: {0}")]
     Refused(String),
+}
+
+impl RemoteHubError {
+    /// Somebody else writes at the same time.
+    pub fn busy(reason: &str) -> Self {
+        Self::Busy {
+            reason: reason.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// Whether it is worth another try soon.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Busy { .. })
+    }
 }
 
 /// The identity registries of hubs elsewhere. Every call is bounded in time, and may be made again
@@ -127,9 +152,13 @@ pub trait RemoteHubs: Send + Sync {
         device: &'a DeviceId,
     ) -> PortFuture<'a, Result<bool, RemoteHubError>>;
 
-    /// Creates the device or gives an existing one the new credential; its status and twin stay. One
-    /// that `is_new` is made from nothing: what is there by its name, of an earlier try that was cut
-    /// off or of an assignment before, goes first.
+    /// Gives a device that is there the new credential; its status and twin stay. One that `is_new` is
+    /// made, and gets its first twin: what is there by its name is of an earlier try that was cut off,
+    /// and is made whole with its status kept, for an operator may have disabled it meanwhile.
+    ///
+    /// # Errors
+    /// [`RemoteHubError::Busy`] when a device that is not new is not there: nobody wrote down that it
+    /// is made.
     fn provision<'a>(
         &'a self,
         hub: &'a RemoteHub,

@@ -17,6 +17,9 @@ pub(crate) fn merged(
             "`customAllocationDefinition` is required when `allocationPolicy` is custom",
         ));
     }
+    if let Some(custom) = &input.custom_allocation {
+        check_webhook_url(&custom.webhook_url)?;
+    }
     if let Some(twin) = &input.initial_twin {
         // Refused here, where somebody can mend it, and not at a device's registration.
         check_initial(twin).map_err(|error| ProvisioningError::invalid(format!("`initialTwin`: {error}")))?;
@@ -33,6 +36,19 @@ pub(crate) fn merged(
         created_at: stored.map_or(now, |stored| stored.created_at),
         updated_at: stored.map_or(now, |stored| stored.updated_at),
     })
+}
+
+/// A user name would never be sent, and nor is what follows `#`: whoever writes a secret there is told
+/// now.
+fn check_webhook_url(url: &str) -> Result<(), ProvisioningError> {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') || url.contains('#') {
+        return Err(ProvisioningError::invalid(
+            "`customAllocationDefinition.webhookUrl` must hold no user name and no fragment",
+        ));
+    }
+    Ok(())
 }
 
 /// Gives a record that is about to be written its new etag and time.
@@ -87,5 +103,26 @@ mod tests {
             api_version: "2021-10-01".into(),
         });
         assert!(merged(&input, None, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_webhook_address_holds_no_user_name_and_no_fragment() {
+        for (url, is_ok) in [
+            ("https://user:secret@f.example/", false),
+            ("https://user@f.example", false),
+            ("https://f.example/a#secret", false),
+            ("https://f.example/a?to=x@y.example", true),
+            ("https://f.example/@a", true),
+        ] {
+            let input = SettingsInput {
+                custom_allocation: Some(CustomAllocation {
+                    webhook_url: url.into(),
+                    api_version: "2021-10-01".into(),
+                }),
+                ..SettingsInput::default()
+            };
+            let error = merged(&input, None, NOW).err().map(|error| error.code());
+            assert_eq!(error, (!is_ok).then_some(400_004), "{url}");
+        }
     }
 }

@@ -4,10 +4,12 @@ use provost_model::twin::check_initial;
 use provost_model::{
     AccessRight, AllocationAnswer, AllocationCall, Assignment, DpsName, EnrollmentGroupId,
     EnrollmentSettings, HostName, LinkedHub, PendingRegistration, RegistrationId, Secret, Slots,
+    foreign_text,
 };
 use provost_store::ReadTx;
 use provost_wire::ApiVersion;
 use provost_wire::dps::webhook::{AllocationReply, AllocationRequest, AskedEntry, masked_url};
+use tracing::warn;
 
 use crate::allocate::same_host;
 use crate::attestation::{shown_certificate, shown_certificates};
@@ -18,6 +20,8 @@ use crate::{
 
 /// Longest request and answer kept for the operator, in characters.
 const KEPT: usize = 32 * 1024;
+/// Longest reason of a failure, in characters.
+const LONGEST_REASON: usize = 1_000;
 /// What a failed run says first (dps-service-api.md 2.7).
 const FAILED: &str = "Custom allocation failed";
 
@@ -33,9 +37,13 @@ pub(crate) enum Asked {
 
 impl Asked {
     fn wrong(reason: impl std::fmt::Display) -> Self {
+        Self::failed(&format!("{FAILED}: {reason}"), true)
+    }
+
+    fn failed(reason: &str, is_final: bool) -> Self {
         Self::Failed {
-            reason: format!("{FAILED}: {reason}"),
-            is_final: true,
+            reason: foreign_text(reason, LONGEST_REASON),
+            is_final,
         }
     }
 }
@@ -58,14 +66,17 @@ impl ProvisioningService {
         let answered = self.webhooks().post(&url, document.clone().into_bytes()).await;
         let asked = read(&answered, settings, linked);
         let (status, answer) = match answered {
-            Ok(WebhookAnswer { status, body }) => (Some(status), Some(cut(&String::from_utf8_lossy(&body)))),
+            Ok(WebhookAnswer { status, body }) => (
+                Some(status),
+                Some(foreign_text(&String::from_utf8_lossy(&body), KEPT)),
+            ),
             Err(_) => (None, None),
         };
         let call = AllocationCall {
             at: self.now(),
             attempt: run.attempts.saturating_add(1),
             url: masked_url(&custom.webhook_url),
-            request: cut(&document),
+            request: foreign_text(&document, KEPT),
             status,
             answer,
             error: match &asked {
@@ -74,10 +85,17 @@ impl ProvisioningService {
             },
         };
         let (dps, id) = (run.dps.clone(), run.registration_id.clone());
-        self.store()
+        let kept = self
+            .store()
             .append(move |tx| tx.put_allocation_call(&dps, &id, &call))
-            .await
-            .map_err(ProvisioningError::Store)?;
+            .await;
+        if let Err(error) = kept {
+            // The run goes on without: only the operator's view of it is missing.
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a call of a webhook is not kept"
+            );
+        }
         Ok(asked)
     }
 
@@ -145,17 +163,13 @@ fn read(
     let answer = match answered {
         Ok(answer) => answer,
         Err(error) => {
-            return Asked::Failed {
-                reason: format!("{FAILED}: {error}"),
-                is_final: matches!(error, WebhookError::Forbidden(_)),
-            };
+            let is_final = matches!(error, WebhookError::Forbidden(_));
+            return Asked::failed(&format!("{FAILED}: {error}"), is_final);
         }
     };
     if answer.status != 200 {
-        return Asked::Failed {
-            reason: format!("{FAILED} with status code: {}", answer.status),
-            is_final: !matches!(answer.status, 408 | 429 | 500..=599),
-        };
+        let is_final = !matches!(answer.status, 408 | 429 | 500..=599);
+        return Asked::failed(&format!("{FAILED} with status code: {}", answer.status), is_final);
     }
     let reply = match AllocationReply::parse(&answer.body) {
         Ok(reply) => reply,
@@ -177,8 +191,4 @@ fn read(
         initial_twin: reply.initial_twin,
         payload: reply.payload,
     }))
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(KEPT).collect()
 }

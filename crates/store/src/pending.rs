@@ -21,10 +21,12 @@ const COLUMNS: &str = "dps, registration_id, operation, sas, chain, judged_at, p
 pub enum Claim {
     /// It may be made.
     Ours {
-        /// It is made anew: nobody has it, or what is there was to be removed.
+        /// It is made anew, or made whole after a try that was cut off.
         is_new: bool,
     },
-    /// Its removal comes first.
+    /// What is there is of an assignment before and was to be removed: it goes first.
+    Outdated,
+    /// Somebody is at its removal, or it is to be disabled: that comes first.
     Busy,
     /// The run was replaced, or its lease lost.
     Replaced,
@@ -45,21 +47,26 @@ impl ReadTx<'_> {
         self.find(&sql, params![dps.key(), id.key()], pending)
     }
 
-    /// When the earliest of what waits is due, runs and removals alike.
-    pub fn next_outbound(&self) -> Result<Option<Timestamp>, StoreError> {
-        let mut next: Option<i64> = None;
-        for table in [TABLE, "hub_removal"] {
-            let sql = format!("SELECT MIN(due_at) FROM {table}");
-            let due = self.find(&sql, params![], |row| row.opt_int(0))?.flatten();
-            next = next.into_iter().chain(due).min();
-        }
-        Ok(next.map(Timestamp::from_micros))
+    /// When the earliest run that waits is due.
+    pub fn next_pending_registration(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.next_due("SELECT MIN(due_at) FROM pending_registration")
+    }
+
+    /// When the earliest removal that waits is due.
+    pub fn next_hub_removal(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.next_due("SELECT MIN(due_at) FROM hub_removal")
+    }
+
+    fn next_due(&self, sql: &str) -> Result<Option<Timestamp>, StoreError> {
+        let due = self.find(sql, params![], |row| row.opt_int(0))?.flatten();
+        Ok(due.map(Timestamp::from_micros))
     }
 }
 
 impl WriteTx<'_> {
     /// Stores a run, in the place of an earlier one of the same registration ID. Who holds that one
-    /// goes on holding the row and finds the run replaced; what it made stays written down.
+    /// goes on holding the row and finds the run replaced; what it made stays written down. A run is
+    /// not due before the one it replaces: a device that asks again and again does not hurry anything.
     pub fn put_pending_registration(&self, run: &PendingRegistration) -> Result<(), StoreError> {
         let sql = "INSERT INTO pending_registration (dps, registration_key, registration_id, operation, sas, \
                    chain, judged_at, payload, answer, made_hub, made_device_id, attempts, began_at, due_at, \
@@ -71,7 +78,8 @@ impl WriteTx<'_> {
                    payload = excluded.payload, answer = excluded.answer, attempts = excluded.attempts, \
                    began_at = excluded.began_at, source_address = excluded.source_address, \
                    is_before_reprovisioning = excluded.is_before_reprovisioning, due_at = CASE \
-                   WHEN pending_registration.lease_holder IS NULL THEN excluded.due_at \
+                   WHEN pending_registration.lease_holder IS NULL \
+                   AND pending_registration.due_at < excluded.due_at THEN excluded.due_at \
                    ELSE pending_registration.due_at END";
         let chain: Vec<String> = run
             .proof
@@ -186,18 +194,19 @@ impl AppendTx<'_> {
         &self,
         run: &mut Leased<PendingRegistration>,
         place: &Assignment,
-        is_absent: bool,
+        is_there: bool,
         (now, until): (Timestamp, Timestamp),
     ) -> Result<Claim, StoreError> {
         let sql = format!("SELECT COUNT(*) FROM pending_registration WHERE {HELD}");
         if self.read().count(&sql, &held(run))? == 0 {
             return Ok(Claim::Replaced);
         }
-        let is_new = match self.give_up_hub_removal(place, now)? {
+        match self.give_up_hub_removal(place, is_there, now)? {
             GivenUp::Not => return Ok(Claim::Busy),
-            GivenUp::Removal => true,
-            GivenUp::Nothing => is_absent,
-        };
+            GivenUp::NotYet => return Ok(Claim::Outdated),
+            GivenUp::Nothing => {}
+        }
+        let is_new = !is_there || run.work.made.as_ref() == Some(place);
         if is_new {
             // Only one place is written down; another one goes by itself.
             if let Some(left) = run.work.made.replace(place.clone()).filter(|left| left != place) {

@@ -11,9 +11,13 @@ const COLUMNS: &str = "hub, device_id, action, attempts, asked_at, due_at";
 /// Which row, as it was asked for, held by whom.
 const HELD: &str = "hub = ?1 AND device_id = ?2 AND asked_at = ?3 AND lease_holder = ?4";
 
+/// Those of a place that nobody is at, any more.
+const FREE: &str = "hub_removal WHERE hub = ?1 AND device_id = ?2 AND (lease_holder IS NULL OR due_at <= ?3)";
+
 const PUT: &str = "INSERT INTO hub_removal (hub, device_id, action, attempts, asked_at, due_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (hub, device_id) DO UPDATE SET \
-    action = excluded.action, attempts = excluded.attempts, asked_at = excluded.asked_at, \
+    action = CASE WHEN hub_removal.action = 'delete' THEN 'delete' ELSE excluded.action END, \
+    attempts = excluded.attempts, asked_at = excluded.asked_at, \
     due_at = CASE WHEN hub_removal.lease_holder IS NULL THEN excluded.due_at ELSE hub_removal.due_at END";
 
 impl ReadTx<'_> {
@@ -25,8 +29,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Asks for a removal, in the place of an earlier one of the same device. The caller announces
-    /// [`provost_model::Change::Outbound`].
+    /// Asks for a removal, in the place of an earlier one of the same device; one that was to be
+    /// deleted still is. The caller announces [`provost_model::Change::Outbound`].
     pub fn put_hub_removal(&self, removal: &HubRemoval) -> Result<(), StoreError> {
         self.execute(PUT, &columns(removal)).map(|_| ())
     }
@@ -90,11 +94,13 @@ impl AppendTx<'_> {
         Ok(())
     }
 
-    /// Whether a device may be made at a place now, and gives up its removal if it may. Whoever is at
-    /// the removal comes first, and so does a device that is only to be disabled.
+    /// Whether a device may be made at a place now; the removal of one that is not there any more is
+    /// given up then. Whoever is at the removal comes first, and so does a device that is only to be
+    /// disabled.
     pub(crate) fn give_up_hub_removal(
         &self,
         place: &Assignment,
+        is_there: bool,
         now: Timestamp,
     ) -> Result<GivenUp, StoreError> {
         let Some(removal) = self.read().hub_removal(&place.hub, &place.device_id)? else {
@@ -103,11 +109,16 @@ impl AppendTx<'_> {
         if removal.action == RemovalAction::Disable {
             return Ok(GivenUp::Not);
         }
-        let sql = "DELETE FROM hub_removal WHERE hub = ?1 AND device_id = ?2 \
-                   AND (lease_holder IS NULL OR due_at <= ?3)";
         let params = params![place.hub.key(), place.device_id.as_str(), now.as_micros()];
-        Ok(if self.execute(sql, params)? > 0 {
-            GivenUp::Removal
+        if is_there {
+            let free = self
+                .read()
+                .count(&format!("SELECT COUNT(*) FROM {FREE}"), params)?;
+            return Ok(if free > 0 { GivenUp::NotYet } else { GivenUp::Not });
+        }
+        let given_up = self.execute(&format!("DELETE FROM {FREE}"), params)?;
+        Ok(if given_up > 0 {
+            GivenUp::Nothing
         } else {
             GivenUp::Not
         })
@@ -116,10 +127,10 @@ impl AppendTx<'_> {
 
 /// What became of the removal of a device that is about to be made.
 pub(crate) enum GivenUp {
-    /// There was none.
+    /// There is none, any more.
     Nothing,
-    /// It is given up: what is still there is to be replaced.
-    Removal,
+    /// What is still there has to go first.
+    NotYet,
     /// It comes first.
     Not,
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use provost_model::{
-    AllocationAnswer, Assignment, HubHealthState, HubName, Leased, PendingRegistration, RegistrationFailure,
-    RemoteHub, Timestamp,
+    AllocationAnswer, Assignment, HubHealth, HubHealthState, HubName, Leased, PendingRegistration,
+    RegistrationFailure, RemoteHub, RemovalAction, Timestamp, foreign_text,
 };
 use provost_store::{Claim, ReadTx};
 
-use super::pause;
+use super::{LONGEST_PAUSE, pause, pause_after, wait_for_turn};
 use crate::plan::{Known, Need};
 use crate::turns::Turn;
 use crate::webhook::Asked;
@@ -16,8 +16,11 @@ use crate::{NewIdentity, ProvisioningError, ProvisioningService, RegistrationCal
 
 /// Most requests to one hub or webhook at a time.
 const TURNS: usize = 32;
-/// How long a run stands back while another one tries a hub that is down.
+/// The shortest time a run waits for a turn, and one whose hub is down while another one tries it.
+const WAIT: Duration = Duration::from_secs(1);
 const WAIT_FOR_SICK: Duration = Duration::from_secs(2);
+/// Most characters of what is told of a failure.
+const LONGEST_MESSAGE: usize = 1_000;
 
 /// What became of the way to a hub.
 enum Reach {
@@ -48,7 +51,7 @@ impl ProvisioningService {
                 let custom = caller.found().entry.settings().custom_allocation.as_ref();
                 let whom = custom.map_or("", |custom| &custom.webhook_url);
                 let Some(_turn) = self.turns().take(whom, TURNS) else {
-                    run.work.due_at = self.now().after(pause(1));
+                    run.work.due_at = self.turn_may_come_at(&run.work, WAIT);
                     return Ok(Taken::Later);
                 };
                 let asked = self.ask_webhook(&run.work, caller, &linked, current).await?;
@@ -61,7 +64,7 @@ impl ProvisioningService {
                 };
                 match self.remote_hubs().twin(&hub, &place.device_id).await {
                     Ok(twin) => {
-                        self.note_health(&hub.name, Ok(())).await?;
+                        self.note_health(&hub.name, Ok(())).await;
                         known.twin = Some((place, twin));
                         self.advance(run).await
                     }
@@ -95,7 +98,7 @@ impl ProvisioningService {
                     });
                     return Ok(Taken::Done);
                 }
-                run.work.due_at = self.now().after(pause(run.work.attempts));
+                run.work.due_at = self.now().after(pause(run.work.attempts, LONGEST_PAUSE));
                 Ok(Taken::Later)
             }
         }
@@ -125,29 +128,44 @@ impl ProvisioningService {
             hub: hub.name.clone(),
             device_id: identity.device_id.clone(),
         };
-        let is_ours = run.work.made.as_ref() == Some(&place);
-        let is_absent = if is_ours {
-            true
-        } else {
-            match self.remote_hubs().has(hub, &identity.device_id).await {
-                Ok(is_there) => !is_there,
-                Err(error) => return self.hub_failed(run, known, hub, error).await,
-            }
+        let is_there = match self.remote_hubs().has(hub, &identity.device_id).await {
+            Ok(is_there) => is_there,
+            Err(error) => return self.hub_failed(run, known, hub, error).await,
         };
-        let is_new = match self.claim_place(run, place, is_absent).await? {
+        let is_new = match self.claim_place(run, place, is_there).await? {
             Claim::Ours { is_new } => is_new,
+            Claim::Outdated => return self.clear_place(run, known, hub, &identity).await,
             Claim::Busy => {
-                run.work.due_at = self.now().after(pause(1));
+                run.work.due_at = self.turn_may_come_at(&run.work, WAIT);
                 return Ok(Taken::Later);
             }
             Claim::Replaced => return Ok(Taken::Later),
         };
         match self.remote_hubs().provision(hub, &identity, is_new).await {
             Ok(()) => {
-                self.note_health(&hub.name, Ok(())).await?;
+                self.note_health(&hub.name, Ok(())).await;
                 known.provisioned = Some((hub.name.clone(), identity));
                 self.advance(run).await
             }
+            Err(error) => self.hub_failed(run, known, hub, error).await,
+        }
+    }
+
+    /// What is left of an assignment before goes now, and not when its removal comes to it: the next
+    /// step finds the place clear.
+    async fn clear_place(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        hub: &RemoteHub,
+        identity: &NewIdentity,
+    ) -> Result<Taken, ProvisioningError> {
+        let removed = self
+            .remote_hubs()
+            .remove(hub, &identity.device_id, RemovalAction::Delete)
+            .await;
+        match removed {
+            Ok(()) => self.advance(run).await,
             Err(error) => self.hub_failed(run, known, hub, error).await,
         }
     }
@@ -156,7 +174,7 @@ impl ProvisioningService {
         &self,
         run: &mut Leased<PendingRegistration>,
         place: Assignment,
-        is_absent: bool,
+        is_there: bool,
     ) -> Result<Claim, ProvisioningError> {
         let now = self.now();
         let until = now.after(self.options().outbound.lease);
@@ -164,7 +182,7 @@ impl ProvisioningService {
         let (claim, claimed) = self
             .store()
             .append(move |tx| {
-                let claim = tx.claim_place(&mut claimed, &place, is_absent, (now, until))?;
+                let claim = tx.claim_place(&mut claimed, &place, is_there, (now, until))?;
                 Ok::<_, ProvisioningError>((claim, claimed))
             })
             .await?;
@@ -194,21 +212,35 @@ impl ProvisioningService {
         hub: &RemoteHub,
         error: RemoteHubError,
     ) -> Result<Taken, ProvisioningError> {
-        self.note_health(&hub.name, Err(&error)).await?;
+        self.note_health(&hub.name, Err(&error)).await;
         let give_up_at = self.gives_up_at(run);
         let now = self.now();
-        if matches!(error, RemoteHubError::Unreachable(_)) && now < give_up_at {
+        if error.passes() && now < give_up_at {
             run.work.attempts = run.work.attempts.saturating_add(1);
-            run.work.due_at = now.after(pause(run.work.attempts)).min(give_up_at);
+            let pause = pause_after(&error, run.work.attempts, LONGEST_PAUSE);
+            run.work.due_at = now.after(pause).min(give_up_at);
             tracing::debug!(hub = %hub.name, device = %run.work.registration_id, %error, "hub is tried again");
             return Ok(Taken::Later);
         }
         tracing::warn!(hub = %hub.name, device = %run.work.registration_id, %error, "hub did not take the device");
         known.failure = Some(RegistrationFailure {
             code: 400_209,
-            message: format!("IoT hub {} {error}", hub.host),
+            message: foreign_text(&format!("IoT hub {} {error}", hub.host), LONGEST_MESSAGE),
         });
         Ok(Taken::Done)
+    }
+
+    /// How a hub elsewhere is reached and how it is; `None` when it is not known any more.
+    pub(crate) async fn find_hub(
+        &self,
+        name: &HubName,
+    ) -> Result<Option<(RemoteHub, HubHealth)>, ProvisioningError> {
+        let wanted = name.clone();
+        let found = self.store().read(move |tx: &ReadTx<'_>| {
+            let health = tx.hub_health(&wanted)?;
+            Ok::<_, ProvisioningError>(tx.remote_hub(&wanted)?.zip(health))
+        });
+        found.await
     }
 
     /// How a hub elsewhere is reached, and a turn at it. One that is known to be down is asked by one
@@ -219,12 +251,7 @@ impl ProvisioningService {
         known: &mut Known,
         name: &HubName,
     ) -> Result<Reach, ProvisioningError> {
-        let wanted = name.clone();
-        let found = self.store().read(move |tx: &ReadTx<'_>| {
-            let health = tx.hub_health(&wanted)?;
-            Ok::<_, ProvisioningError>(tx.remote_hub(&wanted)?.zip(health))
-        });
-        let Some((hub, health)) = found.await? else {
+        let Some((hub, health)) = self.find_hub(name).await? else {
             known.failure = Some(RegistrationFailure {
                 code: 401_001,
                 message: "The assigned IoT hub was not found.".to_owned(),
@@ -243,24 +270,31 @@ impl ProvisioningService {
             });
             return Ok(Reach::Taken(Taken::Done));
         }
-        let wait = if is_down { WAIT_FOR_SICK } else { pause(1) };
-        run.work.due_at = self.now().after(wait);
+        run.work.due_at = if is_down {
+            let next = self.turn_may_come_at(&run.work, WAIT_FOR_SICK);
+            next.min(self.gives_up_at(run))
+        } else {
+            self.turn_may_come_at(&run.work, WAIT)
+        };
         Ok(Reach::Taken(Taken::Later))
+    }
+
+    fn turn_may_come_at(&self, run: &PendingRegistration, shortest: Duration) -> Timestamp {
+        let now = self.now();
+        now.after(wait_for_turn(now.since(run.began_at), shortest, self.random()))
     }
 
     fn gives_up_at(&self, run: &Leased<PendingRegistration>) -> Timestamp {
         run.work.began_at.after(self.options().outbound.hub_patience)
     }
 
-    /// Writes down what was seen of a hub elsewhere.
-    pub(crate) async fn note_health(
-        &self,
-        hub: &HubName,
-        seen: Result<(), &RemoteHubError>,
-    ) -> Result<(), ProvisioningError> {
+    /// Writes down what was seen of a hub elsewhere, if that can be done: no work fails for it.
+    pub(crate) async fn note_health(&self, hub: &HubName, seen: Result<(), &RemoteHubError>) {
         let (state, error) = match seen {
             // It answered, and let us in.
-            Ok(()) | Err(RemoteHubError::Refused(_)) => (HubHealthState::Healthy, None),
+            Ok(()) | Err(RemoteHubError::Refused(_) | RemoteHubError::Busy { .. }) => {
+                (HubHealthState::Healthy, None)
+            }
             Err(error @ RemoteHubError::Unreachable(_)) => {
                 (HubHealthState::Unreachable, Some(error.to_string()))
             }
@@ -268,10 +302,14 @@ impl ProvisioningService {
                 (HubHealthState::Unauthorized, Some(error.to_string()))
             }
         };
-        let (hub, now) = (hub.clone(), self.now());
-        self.store()
-            .append(move |tx| tx.note_hub_health(&hub, state, error.as_deref(), now))
-            .await
-            .map_err(ProvisioningError::Store)
+        let error = error.map(|error| foreign_text(&error, LONGEST_MESSAGE));
+        let (name, now) = (hub.clone(), self.now());
+        let noted = self
+            .store()
+            .append(move |tx| tx.note_hub_health(&name, state, error.as_deref(), now))
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(%hub, error = &error as &dyn std::error::Error, "health of a hub is not written down");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provost_model::{
     Assignment, DeviceId, GeoOrder, IfMatch, Leased, Network, Origin, PendingRegistration, RegistrationState,
-    Substatus,
+    RemovalAction, Substatus,
 };
 use provost_store::ReadTx;
 use provost_wire::dps::device::RegisterRequest;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::step::Taken;
 use crate::fixture::{House, Made, hub, id};
 use crate::plan::Known;
+use crate::removal::remove_elsewhere;
 use crate::{ProvisioningOptions, RegistrationProof, RemoteHubError, WebhookError};
 
 /// A house with a hub of its own and two elsewhere.
@@ -428,7 +429,7 @@ async fn a_run_whose_record_was_deleted_ends_without_a_trace() {
         .unwrap();
     house.work().await;
     assert!(house.outside.identities.lock().unwrap().is_empty());
-    assert_eq!(house.service.next_outbound().await.unwrap(), None);
+    assert_eq!(house.next_outbound().await, None);
     let dps = house.instance.name.clone();
     let record = house
         .store
@@ -477,11 +478,11 @@ async fn coming_back_gives_the_removal_up() {
     house.clock.advance(Duration::from_mins(2));
     house.work().await;
     assert!(house.outside.identity("far", "press-1").is_some());
-    assert_eq!(house.service.next_outbound().await.unwrap(), None);
+    assert_eq!(house.next_outbound().await, None);
 }
 
 #[tokio::test]
-async fn a_removal_is_tried_for_a_day() {
+async fn a_removal_is_tried_until_it_is_done() {
     let (house, leaf) = (house().await, Made::alone("press-1"));
     send(&house, &leaf, "far.localhost", json!({})).await;
     run(&house, &leaf).await;
@@ -495,12 +496,162 @@ async fn a_removal_is_tried_for_a_day() {
     begin(&house, &leaf).await;
     house.outside.set_trouble(Some(unreachable()));
     house.work().await;
-    house.clock.advance(Duration::from_hours(1));
+    for _ in 0..10 {
+        house.clock.advance(Duration::from_hours(24));
+        house.work().await;
+        let due = house.next_outbound().await.unwrap();
+        let pause = due.since(provost_model::Clock::now(&house.clock));
+        assert!(pause <= Duration::from_mins(10), "{pause:?}");
+    }
+    house.outside.set_trouble(None);
+    house.clock.advance(Duration::from_mins(10));
     house.work().await;
-    assert!(house.service.next_outbound().await.unwrap().is_some());
-    house.clock.advance(Duration::from_hours(24));
+    assert!(house.outside.identity("far", "press-1").is_none());
+    assert_eq!(house.next_outbound().await, None);
+}
+
+/// Removals take turns too, and of their own: whoever waits for them is not in the way of runs.
+#[tokio::test]
+async fn a_removal_waits_for_its_turn() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    run(&house, &leaf).await;
+    let turns: Vec<_> = (0..8)
+        .map(|_| house.service.turns().take("removals at far", 8).unwrap())
+        .collect();
+    let place = Assignment {
+        hub: hub("far"),
+        device_id: DeviceId::parse("press-1").unwrap(),
+    };
+    let asked = house.store.write(move |tx| {
+        remove_elsewhere(&tx, place, RemovalAction::Delete)?;
+        tx.record(&crate::fixture::event(), ())
+    });
+    asked.await.unwrap();
     house.work().await;
-    assert_eq!(house.service.next_outbound().await.unwrap(), None);
+    assert!(house.outside.identity("far", "press-1").is_some());
+    drop(turns);
+    house.clock.advance(Duration::from_secs(1));
+    house.work().await;
+    assert!(house.outside.identity("far", "press-1").is_none());
+}
+
+/// What somebody else says is not stored as it stands.
+#[tokio::test]
+async fn a_nul_in_what_others_say_reaches_no_row() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send_by_webhook(&house, &leaf, json!({})).await;
+    house.outside.answer(400, "a\0b");
+    run(&house, &leaf).await;
+    let dps = house.instance.name.clone();
+    let call = house.service.allocation_call(&house.caller, dps, id("press-1"));
+    assert_eq!(call.await.unwrap().answer.as_deref(), Some("a b"));
+
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    let said = RemoteHubError::Unauthorized(format!("no\0{}", "x".repeat(5_000)));
+    house.outside.set_trouble(Some(said));
+    let ended = run(&house, &leaf).await;
+    let message = failure(&ended).1.to_owned();
+    assert!(!message.contains('\0') && message.len() <= 1_000, "{message}");
+    let health = house.service.find_hub(&hub("far")).await.unwrap().unwrap().1;
+    let error = health.error.unwrap();
+    assert!(!error.contains('\0') && error.len() <= 1_000, "{error}");
+}
+
+/// A hub that answers 429 is there: the run waits as it is told, and others are not kept from it.
+#[tokio::test]
+async fn a_busy_hub_stays_healthy_and_says_when() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    house.outside.set_trouble(Some(RemoteHubError::Busy {
+        reason: "HTTP 429".to_owned(),
+        retry_after: Some(Duration::from_secs(20)),
+    }));
+    begin(&house, &leaf).await;
+    house.work().await;
+    let health = house.service.find_hub(&hub("far")).await.unwrap().unwrap().1;
+    assert_eq!(health.state, provost_model::HubHealthState::Healthy);
+    house.outside.set_trouble(None);
+    house.clock.advance(Duration::from_secs(19));
+    house.work().await;
+    assert_eq!(state(&house).await, RegistrationState::Assigning);
+    house.clock.advance(Duration::from_secs(1));
+    house.work().await;
+    assert_eq!(state(&house).await, at("far", Substatus::InitialAssignment));
+}
+
+/// A device that asks again and again does not make the pauses shorter.
+#[tokio::test]
+async fn registering_again_hurries_nothing() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    house.outside.set_trouble(Some(unreachable()));
+    begin(&house, &leaf).await;
+    for _ in 0..4 {
+        house.work().await;
+        house.clock.advance(Duration::from_secs(10));
+    }
+    house.work().await;
+    let due = house.next_outbound().await.unwrap();
+    assert!(due > provost_model::Clock::now(&house.clock));
+    begin(&house, &leaf).await;
+    assert_eq!(house.next_outbound().await, Some(due));
+}
+
+#[test]
+fn whoever_waits_for_a_turn_waits_longer_and_not_with_the_others() {
+    let random = provost_model::ambient::SystemRandom;
+    let waits = |age: u64| -> Vec<Duration> {
+        let wait = || super::wait_for_turn(Duration::from_secs(age), Duration::from_secs(1), &random);
+        std::iter::repeat_with(wait).take(200).collect()
+    };
+    for (age, longest) in [(0, 1), (40, 10), (10_000, 30)] {
+        let (waits, longest) = (waits(age), Duration::from_secs(longest));
+        assert!(
+            waits.iter().all(|wait| (longest / 2..=longest).contains(wait)),
+            "{age}"
+        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{age}");
+    }
+}
+
+/// The identity is there when the step begins and gone when it is written: the next try makes it as
+/// a new one, with its twin, and written down before.
+#[tokio::test]
+async fn a_device_that_goes_away_meanwhile_is_made_as_a_new_one() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    let twin = json!({"initialTwin": {"tags": {"hall": 7}}});
+    send(&house, &leaf, "far.localhost", twin).await;
+    run(&house, &leaf).await;
+    *house.outside.goes_away.lock().unwrap() = true;
+    begin(&house, &leaf).await;
+    house.work().await;
+    assert_eq!(state(&house).await, RegistrationState::Assigning);
+    assert!(house.outside.identity("far", "press-1").is_none());
+    house.clock.advance(Duration::from_secs(1));
+    cut_after_first_step(&house, &leaf).await;
+    assert_eq!(made(&house).await.unwrap().hub, hub("far"));
+    let identity = house.outside.identity("far", "press-1").unwrap();
+    assert_eq!(identity.initial_twin.tags["hall"], 7);
+}
+
+/// A store that fails in the middle of a run costs a try, and the run goes on after a pause.
+#[tokio::test]
+async fn a_run_that_fails_within_is_tried_after_a_pause() {
+    let (house, leaf) = (house().await, Made::alone("press-1"));
+    send(&house, &leaf, "far.localhost", json!({})).await;
+    begin(&house, &leaf).await;
+    let mut run = take(&house).await;
+    // As a row would be that cannot be read back.
+    run.work.proof.chain = vec![provost_model::CertificateDer(vec![0])];
+    assert!(house.service.run_pending(run).await.is_err());
+    let now = provost_model::Clock::now(&house.clock);
+    assert_eq!(
+        house.next_outbound().await,
+        Some(now.after(Duration::from_secs(1)))
+    );
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(take(&house).await.work.attempts, 1);
 }
 
 /// One run tries a hub that is down; the others stand back and leave the workers to those who can go on.
@@ -509,12 +660,12 @@ async fn a_hub_that_is_down_is_tried_by_one_run_at_a_time() {
     let (house, leaf) = (house().await, Made::alone("press-1"));
     send(&house, &leaf, "far.localhost", json!({})).await;
     let down = unreachable();
-    house.service.note_health(&hub("far"), Err(&down)).await.unwrap();
+    house.service.note_health(&hub("far"), Err(&down)).await;
     let turn = house.service.turns().take("far", 1).unwrap();
     begin(&house, &leaf).await;
     house.work().await;
     assert_eq!(state(&house).await, RegistrationState::Assigning);
-    let waiting = house.service.next_outbound().await.unwrap().unwrap();
+    let waiting = house.next_outbound().await.unwrap();
     assert!(waiting > provost_model::Clock::now(&house.clock));
     drop(turn);
     house.clock.advance(Duration::from_secs(2));
@@ -527,7 +678,7 @@ async fn standing_back_ends_with_patience_too() {
     let (house, leaf) = (house().await, Made::alone("press-1"));
     send(&house, &leaf, "far.localhost", json!({})).await;
     let down = unreachable();
-    house.service.note_health(&hub("far"), Err(&down)).await.unwrap();
+    house.service.note_health(&hub("far"), Err(&down)).await;
     let _turn = house.service.turns().take("far", 1).unwrap();
     begin(&house, &leaf).await;
     house.clock.advance(Duration::from_mins(5));

@@ -1,8 +1,13 @@
 use std::fmt;
 
+use provost_model::foreign_text;
 use serde_json::Value;
 
-/// An answer of 300 or more, whatever shape its body has.
+/// Most characters of each of the texts.
+const LONGEST: usize = 500;
+
+/// An answer of 300 or more, whatever shape its body has. Its texts are cut, and hold no control
+/// characters but newline and tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// HTTP status.
@@ -21,12 +26,23 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8]) -> Self {
         let value: Value = serde_json::from_slice(body).unwrap_or_default();
         let found = Self::read_hub(status, &value).or_else(|| Self::read_plain(status, &value));
-        found.unwrap_or_else(|| Self {
+        let found = found.unwrap_or_else(|| Self {
             status,
             code: None,
             message: String::from_utf8_lossy(body).chars().take(200).collect(),
             tracking_id: None,
-        })
+        });
+        found.cleaned()
+    }
+
+    fn cleaned(self) -> Self {
+        let clean = |text: String| foreign_text(&text, LONGEST);
+        Self {
+            status: self.status,
+            code: self.code.map(clean),
+            message: clean(self.message),
+            tracking_id: self.tracking_id.map(clean),
+        }
     }
 
     fn read_plain(status: u16, value: &Value) -> Option<Self> {
@@ -129,5 +145,18 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_service_says_is_cut_and_cleaned() {
+        let long = "x".repeat(2_000);
+        let body = serde_json::json!({ "errorCode": long, "message": "a\0b", "trackingId": long });
+        let read = Refusal::read(500, body.to_string().as_bytes());
+        assert_eq!(
+            (read.code.unwrap().len(), read.tracking_id.unwrap().len()),
+            (500, 500)
+        );
+        assert_eq!(read.message, "a b");
+        assert_eq!(Refusal::read(500, b"<\0>").message, "< >");
     }
 }

@@ -1,7 +1,7 @@
 //! Where requests may go. An enrollment's author chooses the address of a webhook, and must not reach
 //! through this server what he cannot reach himself.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use tokio::net::lookup_host;
 
@@ -82,9 +82,27 @@ async fn resolve(host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
 }
 
 /// Whether it is an address of this machine, which our own listeners may be at: only those can be
-/// bound to. No packet is sent.
+/// bound to, unless the machine is set up to bind to any (`ip_nonlocal_bind`). No packet is sent.
 fn is_own(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+    let (any, nowhere): (IpAddr, IpAddr) = match address {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
+        IpAddr::V6(_) => (
+            Ipv6Addr::UNSPECIFIED.into(),
+            Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        ),
+    };
+    let binds = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+    binds(address) && (!binds(nowhere) || reaches_itself(any, address))
+}
+
+/// Whether packets to an address leave from the very same one. Not so for a second address of an
+/// interface: binding says more where it says anything.
+fn reaches_itself(any: IpAddr, address: IpAddr) -> bool {
+    let local = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    local.is_ok_and(|local| local.ip() == address)
 }
 
 #[cfg(test)]
@@ -168,5 +186,9 @@ mod tests {
     fn own_addresses_are_known() {
         assert!(is_own(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(!is_own("8.8.8.8".parse().unwrap()));
+        // And where binding says nothing.
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        assert!(reaches_itself(any, IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(!reaches_itself(any, "8.8.8.8".parse().unwrap()));
     }
 }

@@ -46,7 +46,7 @@ impl RegistryClient {
         })
     }
 
-    /// One request; `None` for 404.
+    /// One request; `None` when the hub says that the device is not there.
     async fn ask(
         &self,
         hub: &RemoteHub,
@@ -118,9 +118,9 @@ impl RegistryClient {
                 Some(body),
             )
             .await?;
-        written.map(drop).ok_or_else(|| {
-            RemoteHubError::Unreachable("the device went away while it was written".to_owned())
-        })
+        written
+            .map(drop)
+            .ok_or_else(|| RemoteHubError::busy("the device went away while it was written"))
     }
 
     async fn create_or_update(
@@ -130,10 +130,9 @@ impl RegistryClient {
         is_new: bool,
     ) -> Result<(), RemoteHubError> {
         let device = &identity.device_id;
-        let mut stored = self.identity(hub, device).await?;
-        if is_new && stored.take().is_some() {
-            let path = device_path(device);
-            self.ask(hub, Method::DELETE, &path, Some("*"), None).await?;
+        let stored = self.identity(hub, device).await?;
+        if !is_new && stored.is_none() {
+            return Err(RemoteHubError::busy("the device went away before it was written"));
         }
         let etag = stored.as_ref().and_then(etag);
         let body = device_write(stored, device, &identity.auth, identity.iot_edge);
@@ -154,7 +153,7 @@ impl RegistryClient {
             .await?;
         patched
             .map(drop)
-            .ok_or_else(|| RemoteHubError::Unreachable("the new device has no twin yet".to_owned()))
+            .ok_or_else(|| RemoteHubError::busy("the new device has no twin yet"))
     }
 
     async fn delete_or_disable(
@@ -243,17 +242,92 @@ fn unusable() -> RemoteHubError {
 
 fn read(answer: &HttpAnswer) -> Result<Option<Value>, RemoteHubError> {
     let status = answer.status.as_u16();
-    let said = || Refusal::read(status, &answer.body).to_string();
+    let said = || Refusal::read(status, &answer.body);
     match status {
         200 | 201 => {
             let body = serde_json::from_slice(&answer.body);
             body.map(Some).map_err(|_| unusable())
         }
         204 => Ok(Some(Value::Null)),
-        404 => Ok(None),
-        401 | 403 => Err(RemoteHubError::Unauthorized(said())),
-        // Somebody else wrote at the same time, or it is too much for the hub: again.
-        408 | 409 | 412 | 429 | 500.. => Err(RemoteHubError::Unreachable(said())),
-        _ => Err(RemoteHubError::Refused(said())),
+        // A gateway on the way, or a hub that is being set up, has 404s of its own.
+        404 if says_not_there(&said()) => Ok(None),
+        401 | 403 => Err(RemoteHubError::Unauthorized(said().to_string())),
+        408 | 409 | 412 | 429 => Err(RemoteHubError::Busy {
+            reason: said().to_string(),
+            retry_after: retry_after(answer),
+        }),
+        404 | 500.. => Err(RemoteHubError::Unreachable(said().to_string())),
+        _ => Err(RemoteHubError::Refused(said().to_string())),
+    }
+}
+
+/// iot-hub-service-api.md 12.2: Azure says the name in one shape of its bodies, the number in the other.
+fn says_not_there(refusal: &Refusal) -> bool {
+    matches!(refusal.code.as_deref(), Some("DeviceNotFound" | "404001"))
+}
+
+/// The header in seconds; a date is not understood.
+fn retry_after(answer: &HttpAnswer) -> Option<Duration> {
+    let text = answer.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        }
+    }
+
+    #[test]
+    fn not_there_is_what_a_hub_says_and_not_any_404() {
+        for body in [
+            r#"{"Message":"ErrorCode:DeviceNotFound;no such device"}"#,
+            r#"{"Message":"{\"errorCode\":404001,\"message\":\"no\"}"}"#,
+        ] {
+            assert_eq!(read(&answer(404, body)), Ok(None), "{body}");
+        }
+        for body in [
+            "",
+            "<html>no such page",
+            r#"{"Message":"ErrorCode:IotHubNotFound;x"}"#,
+        ] {
+            let read = read(&answer(404, body));
+            assert!(
+                matches!(read, Err(RemoteHubError::Unreachable(_))),
+                "{body}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hub_that_is_busy_says_for_how_long() {
+        let mut busy = answer(429, "");
+        busy.headers.insert("retry-after", "7".parse().unwrap());
+        let expected = RemoteHubError::Busy {
+            reason: "HTTP 429".to_owned(),
+            retry_after: Some(Duration::from_secs(7)),
+        };
+        assert_eq!(read(&busy), Err(expected));
+        for status in [408, 409, 412] {
+            let read = read(&answer(status, ""));
+            assert!(
+                matches!(
+                    read,
+                    Err(RemoteHubError::Busy {
+                        retry_after: None,
+                        ..
+                    })
+                ),
+                "{status}"
+            );
+        }
     }
 }

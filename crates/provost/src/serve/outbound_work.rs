@@ -11,8 +11,9 @@ use tracing::warn;
 
 use super::Ambient;
 
-/// Most pieces of work at a time.
-const AT_ONCE: usize = 128;
+/// Most runs and most removals at a time: each has its share, and neither waits for the other.
+const RUNS: usize = 96;
+const REMOVALS: usize = 32;
 /// How long nobody looks when nothing is known to be due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The least time between two looks: a busy server changes all the time.
@@ -20,14 +21,28 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How often a hub that is not well is looked at.
 const CHECK_SICK: Duration = Duration::from_secs(5);
 
+/// What is done outside the program.
+#[derive(Clone, Copy)]
+enum Kind {
+    Runs,
+    Removals,
+}
+
 /// Takes what is due, and does it, until the end.
 pub(super) async fn work(dps: ProvisioningService, store: Store, ambient: Ambient) {
+    tokio::join!(
+        work_at(Kind::Runs, &dps, &store, &ambient),
+        work_at(Kind::Removals, &dps, &store, &ambient)
+    );
+}
+
+async fn work_at(kind: Kind, dps: &ProvisioningService, store: &Store, ambient: &Ambient) {
     let mut changed = store.changed();
     let mut running = JoinSet::new();
     loop {
         changed.mark_unchanged();
         while running.try_join_next().is_some() {}
-        let pause = match take(&dps, &*ambient.clock, &mut running).await {
+        let pause = match kind.take(dps, &*ambient.clock, &mut running).await {
             Ok(pause) => pause,
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "cannot take work");
@@ -43,34 +58,45 @@ pub(super) async fn work(dps: ProvisioningService, store: Store, ambient: Ambien
     }
 }
 
-/// Starts what is due and says how long the next look may wait.
-async fn take(
-    dps: &ProvisioningService,
-    clock: &dyn Clock,
-    running: &mut JoinSet<()>,
-) -> Result<Duration, StoreError> {
-    let free = AT_ONCE.saturating_sub(running.len());
-    let Some(due) = dps.next_outbound().await? else {
-        return Ok(LOOK_EVERY);
-    };
-    let now = clock.now();
-    if free == 0 {
-        // The end of a piece of work wakes.
-        return Ok(LOOK_EVERY);
+impl Kind {
+    /// Starts what is due and says how long the next look may wait.
+    async fn take(
+        self,
+        dps: &ProvisioningService,
+        clock: &dyn Clock,
+        running: &mut JoinSet<()>,
+    ) -> Result<Duration, StoreError> {
+        let (due, most) = match self {
+            Self::Runs => (dps.next_pending().await?, RUNS),
+            Self::Removals => (dps.next_removal().await?, REMOVALS),
+        };
+        let Some(due) = due else {
+            return Ok(LOOK_EVERY);
+        };
+        let (now, free) = (clock.now(), most.saturating_sub(running.len()));
+        if free == 0 {
+            // The end of a piece of work wakes.
+            return Ok(LOOK_EVERY);
+        }
+        if due > now {
+            return Ok(due.since(now).clamp(BREATH, LOOK_EVERY));
+        }
+        match self {
+            Self::Runs => {
+                for run in dps.lease_pending(free).await? {
+                    let dps = dps.clone();
+                    running.spawn(async move { tell(Box::pin(dps.run_pending(run)).await) });
+                }
+            }
+            Self::Removals => {
+                for removal in dps.lease_removals(free).await? {
+                    let dps = dps.clone();
+                    running.spawn(async move { tell(Box::pin(dps.run_removal(removal)).await) });
+                }
+            }
+        }
+        Ok(Duration::ZERO)
     }
-    if due > now {
-        return Ok(due.since(now).clamp(BREATH, LOOK_EVERY));
-    }
-    for run in dps.lease_pending(free).await? {
-        let dps = dps.clone();
-        running.spawn(async move { tell(Box::pin(dps.run_pending(run)).await) });
-    }
-    let free = AT_ONCE.saturating_sub(running.len());
-    for removal in dps.lease_removals(free).await? {
-        let dps = dps.clone();
-        running.spawn(async move { tell(Box::pin(dps.run_removal(removal)).await) });
-    }
-    Ok(Duration::ZERO)
 }
 
 fn tell(done: Result<(), provost_provisioning::ProvisioningError>) {
@@ -93,7 +119,7 @@ pub(super) async fn watch_hubs(dps: ProvisioningService, store: Store, ambient: 
                 let now = ambient.clock.now();
                 for (hub, _) in hubs.into_iter().filter(|(_, health)| is_due(health, now, every)) {
                     let dps = dps.clone();
-                    looks.spawn(async move { tell(dps.check_hub(&hub).await) });
+                    looks.spawn(async move { dps.check_hub(&hub).await });
                 }
                 while looks.join_next().await.is_some() {}
             }

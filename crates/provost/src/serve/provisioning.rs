@@ -63,7 +63,6 @@ fn options(config: &Config) -> ProvisioningOptions {
             webhook_attempts: outbound.webhook.attempts,
             hub_patience: outbound.hub_patience,
             lease: lease(outbound),
-            ..OutboundOptions::default()
         },
         ..ProvisioningOptions::default()
     }

@@ -101,12 +101,25 @@ impl AllocationRequest<'_> {
     }
 }
 
-/// An address as it may be shown: what stands in the query is often a key.
+/// An address as it may be shown: what stands in the query is often a key, and so may be what stands
+/// before the host or after `#`.
 pub fn masked_url(url: &str) -> String {
-    match url.split_once('?') {
-        Some((address, _)) => format!("{address}?****"),
-        None => url.to_owned(),
-    }
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (address, rest) = url.split_at(end);
+    let (scheme, address) = match address.find("://") {
+        Some(at) => address.split_at(at + "://".len()),
+        None => ("", address),
+    };
+    // Whatever follows, the host is after the last `@`.
+    let (user, address) = match address.rsplit_once('@') {
+        Some((_, address)) => ("****@", address),
+        None => ("", address),
+    };
+    let rest = match rest.chars().next() {
+        Some(mark) => format!("{mark}****"),
+        None => String::new(),
+    };
+    format!("{scheme}{user}{address}{rest}")
 }
 
 /// What a webhook answers.

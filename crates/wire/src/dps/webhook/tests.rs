@@ -73,6 +73,23 @@ fn the_question_holds_no_secret() {
 }
 
 #[test]
+fn whatever_may_be_a_secret_in_an_address_is_masked() {
+    for (url, shown) in [
+        ("https://f.example/a?code=secret#x", "https://f.example/a?****"),
+        ("https://f.example/a#secret?x", "https://f.example/a#****"),
+        (
+            "https://user:secret@f.example:1/a?code=secret",
+            "https://****@f.example:1/a?****",
+        ),
+        ("user:sec@ret@f.example", "****@f.example"),
+        ("https://f.example/a", "https://f.example/a"),
+        ("?secret", "?****"),
+    ] {
+        assert_eq!(masked_url(url), shown);
+    }
+}
+
+#[test]
 fn answers_are_read() {
     let full = br#"{"iotHubHostName":"two.example","initialTwin":{"tags":{"a":1},"properties":{"desired":{"b":2}}},"payload":{"c":3}}"#;
     let reply = AllocationReply::parse(full).unwrap();
