@@ -2,7 +2,7 @@
 //! in an HTTP answer and in an MQTT topic (dps-device-api.md 2 and 3).
 //!
 //! A request goes through, in this order: the budget of a device that was refused lately
-//! ([`refusals`]), its proof, the rates of proven devices ([`rates`]), the service. What came of it is
+//! (`refusals`), its proof, the rates of proven devices (`rates`), the service. What came of it is
 //! counted here and nowhere else.
 
 mod failure;
