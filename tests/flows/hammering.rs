@@ -147,6 +147,27 @@ async fn r_010_a_device_there_is_no_room_for_waits_as_well() {
 }
 
 #[tokio::test]
+async fn r_050_refused_newcomers_take_nothing_of_the_rate_of_known_devices() {
+    let (server, _clock) = TestServer::start_with_clock_configured(|config: &mut Config| {
+        config.dps.quotas.registrations = 1;
+        config.limits.rates.registrations = Rate::per(2, Duration::from_mins(1));
+    })
+    .await;
+    let [known, newcomer] = ["press-1", "press-2"].map(Leaf::self_signed);
+    for leaf in [&known, &newcomer] {
+        server.dps_api().put_enrollment(&enrolled(leaf)).await;
+    }
+    let (known, newcomer) = (Device::with_leaf(&known), Device::with_leaf(&newcomer));
+    assigned(known.register(&server, Via::Https).await);
+    for _ in 0..5 {
+        let answer = newcomer.register(&server, Via::Https).await;
+        assert_eq!(refusal(answer), (403, 403_102));
+    }
+    assigned(known.register(&server, Via::Https).await);
+    told_to_wait(known.register(&server, Via::Https).await);
+}
+
+#[tokio::test]
 async fn r_010_requests_on_one_connection_are_counted_like_connections() {
     let (server, _clock) = start_strict().await;
     let key = SymmetricKey::generate(&SystemRandom);

@@ -188,6 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_may_be_taken_again_and_no_more() {
+        let (throttle, a) = (throttle(2, 10), key("a"));
+        throttle.give_back(&a, START);
+        for _ in 0..2 {
+            assert_eq!(throttle.check(&a, START), Ok(()));
+        }
+        throttle.give_back(&a, START);
+        assert_eq!(throttle.check(&a, START), Ok(()));
+        assert_eq!(throttle.check(&a, START), Err(SECOND));
+    }
+
+    #[test]
     fn a_rest_earns_no_more_than_the_burst() {
         let (throttle, a) = (throttle(2, 10), key("a"));
         assert_eq!(throttle.check(&a, START), Ok(()));
