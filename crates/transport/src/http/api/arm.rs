@@ -66,7 +66,7 @@ fn word(error: &ProvisioningError) -> &'static str {
 
 /// Proves the caller before anything else is read.
 async fn perform(parts: &ApiParts, call: &Call, route: ArmRoute) -> Result<Answer, Failure> {
-    let credential = Some(call.authorization()).filter(|text| !text.is_empty());
+    let credential = call.authorization();
     let admin = parts.dps.authenticate_admin(credential).await?;
     let request = Request {
         parts,

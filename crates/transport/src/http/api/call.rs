@@ -94,11 +94,10 @@ impl Call {
         IfMatch::parse(text(&self.headers, &IF_MATCH))
     }
 
-    /// The whole `Authorization` header, empty when there is none.
-    pub(super) fn authorization(&self) -> &str {
-        self.authorization
-            .as_ref()
-            .map_or("", |text| text.expose().as_str())
+    /// The whole `Authorization` header; an empty one is none.
+    pub(super) fn authorization(&self) -> Option<&str> {
+        let text = self.authorization.as_ref()?.expose().as_str();
+        (!text.is_empty()).then_some(text)
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCalle
     let credential = ServiceCredential {
         host: &call.host,
         path: &call.path,
-        authorization: Some(call.authorization()).filter(|text| !text.is_empty()),
+        authorization: call.authorization(),
     };
     let caller = parts.dps.authenticate_service(credential).await?;
     // After the proof: strangers cannot use up what operators may do.

@@ -78,7 +78,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
 
 /// The administrator whose token the request carries.
 async fn admin(parts: &ApiParts, call: &Call) -> Result<AdminCaller, ProvisioningError> {
-    let authorization = Some(call.authorization()).filter(|text| !text.is_empty());
+    let authorization = call.authorization();
     parts.dps.authenticate_admin(authorization).await
 }
 

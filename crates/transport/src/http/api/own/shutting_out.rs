@@ -93,7 +93,7 @@ pub(super) async fn blast_radius(parts: &ApiParts, call: &Call, dps: &DpsName) -
 
 /// Policies and administrators: the header says which.
 pub(super) async fn disenroll(parts: &ApiParts, call: &Call, dps: &DpsName) -> Result<Answer, Failure> {
-    let header = Some(call.authorization()).filter(|text| !text.is_empty());
+    let header = call.authorization();
     let is_bearer = header.is_some_and(|text| {
         text.trim_start()
             .get(..7)
