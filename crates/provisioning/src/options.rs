@@ -16,10 +16,9 @@ pub struct ProvisioningOptions {
     /// A CA certificate uploaded as verified stays unverified until its possession is proven
     /// (dps-service-api.md 4.4).
     pub require_proof_of_possession: bool,
-    /// How long a decision may be acted upon without making it again. What it rests on (the entry,
-    /// the absence of an individual enrollment, the CA certificates of the path) is checked in the
-    /// transaction all the same; only another group that matches too, made within this time on a
-    /// connection that is already open, can be overlooked for so long.
+    /// How long a decision may be acted upon without making it again. What it rests on is checked in
+    /// the transaction all the same: the device's own enrollment or its absence, every group and CA
+    /// certificate of the instance, the disabled entries that hold a certificate of the device.
     pub decision_ttl: Duration,
     /// What is kept of refusals; a count of 0 keeps none.
     pub refusals: RefusalRetention,
