@@ -33,6 +33,18 @@ impl Plant {
         self.server.dps_api().put_enrollment(&enrollment).await;
     }
 
+    /// An enabled group of the intermediate below a disabled one that refers to the root, which is
+    /// uploaded at the path that is answered.
+    async fn block_by_reference(&self) -> String {
+        let upload = json!({ "properties": { "certificate": self.root.pem(), "isVerified": true } });
+        let path = self.server.authority_path("/plant-root");
+        self.server.management().put(&path, &upload).await.ok();
+        self.put(group("line", &self.line)).await;
+        self.put(Enrollment::group("root").authority("plant-root").disabled())
+            .await;
+        path
+    }
+
     async fn status(&self, via: Via) -> RegistrationStatus {
         let device = Device::with_leaf(&self.leaf);
         device.register(&self.server, via).await.unwrap().status
@@ -133,13 +145,7 @@ async fn r_046_a_compromised_root_blocks_every_chain_that_contains_it() {
 async fn r_046_a_compromised_root_blocks_also_where_a_group_only_refers_to_it() {
     over_every_transport(async |via| {
         let plant = Plant::new().await;
-        let upload = json!({ "properties": { "certificate": plant.root.pem(), "isVerified": true } });
-        let path = plant.server.authority_path("/plant-root");
-        plant.server.management().put(&path, &upload).await.ok();
-        plant.put(group("line", &plant.line)).await;
-        plant
-            .put(Enrollment::group("root").authority("plant-root").disabled())
-            .await;
+        plant.block_by_reference().await;
         plant.assert_blocked(via).await;
 
         plant.put(Enrollment::group("root").authority("plant-root")).await;
@@ -152,13 +158,7 @@ async fn r_046_a_compromised_root_blocks_also_where_a_group_only_refers_to_it() 
 async fn r_086_deleting_a_blocked_root_does_not_lift_its_block() {
     over_every_transport(async |via| {
         let plant = Plant::new().await;
-        let upload = json!({ "properties": { "certificate": plant.root.pem(), "isVerified": true } });
-        let path = plant.server.authority_path("/plant-root");
-        plant.server.management().put(&path, &upload).await.ok();
-        plant.put(group("line", &plant.line)).await;
-        plant
-            .put(Enrollment::group("root").authority("plant-root").disabled())
-            .await;
+        let path = plant.block_by_reference().await;
         plant.assert_blocked(via).await;
 
         let any = [("if-match", "*")];

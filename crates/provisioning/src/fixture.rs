@@ -1,36 +1,35 @@
 //! Fixtures for the tests of this crate: certificates, records, a store in a temporary folder and a
 //! hub that remembers what it was told.
 
+mod hubs;
 mod outside;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_model::ambient::SystemRandom;
 use provost_model::{
-    AccessPolicy, Action, Actor, AllocationPolicy, Assignment, AuditEvent, Clock, DeviceId, DeviceStatus,
-    DpsInstance, DpsName, EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, InitialTwin, KeyPair,
-    LinkedHub, PolicyName, PolicyOwner, ProvisioningStatus, RegistrationId, RemoteHub, Secret, ShutOut,
-    SymmetricKey, Timestamp,
+    AccessPolicy, Action, Actor, AllocationPolicy, AuditEvent, Clock, DpsInstance, DpsName,
+    EnrollmentSettings, Etag, HostName, Hub, HubName, IdScope, KeyPair, LinkedHub, PolicyName, PolicyOwner,
+    ProvisioningStatus, RegistrationId, RemoteHub, Secret, SymmetricKey, Timestamp,
 };
 use provost_pki::issue::{
     Issuance, KeyAlgorithm, KeyPair as PrivateKey, Profile, SubjectName, issue, self_signed,
 };
 use provost_pki::{Certificate, PresentedChain};
-use provost_store::{ReadTx, Store, StoreAddress, StoreOptions, WriteTx};
+use provost_store::{Store, StoreAddress, StoreOptions, WriteTx};
 use provost_wire::dps::service::{EnrollmentInput, GroupInput};
 use serde_json::{Value, json};
 
 use crate::{
-    AdminCaller, HubDirectory, HubPortError, IdentityChange, NewIdentity, NewInstance, Provisioned,
-    ProvisioningError, ProvisioningOptions, ProvisioningParts, ProvisioningService, RegistrationProof,
-    RemoteHubs, ServiceCaller, ServiceCredential, Webhooks, create_admin_token, create_instance, link_hub,
+    AdminCaller, HubDirectory, NewInstance, ProvisioningError, ProvisioningOptions, ProvisioningParts,
+    ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller, ServiceCredential, Webhooks,
+    create_admin_token, create_instance, link_hub,
 };
 
+pub(crate) use self::hubs::FakeHubs;
 pub(crate) use self::outside::Outside;
 
 /// 2026-01-01T00:00:00Z.
@@ -179,111 +178,6 @@ pub(crate) fn keys(byte: u8) -> KeyPair {
     KeyPair {
         primary: key(byte),
         secondary: key(byte + 1),
-    }
-}
-
-/// A hub that remembers identities by hub and device.
-#[derive(Default)]
-pub(crate) struct FakeHubs {
-    pub(crate) identities: Mutex<BTreeMap<(String, String), NewIdentity>>,
-    pub(crate) refuse: Mutex<Option<String>>,
-    pub(crate) shut_out: Mutex<BTreeSet<(String, String)>>,
-    pub(crate) settled: Mutex<Vec<Assignment>>,
-    pub(crate) connected: Mutex<Vec<Assignment>>,
-}
-
-impl FakeHubs {
-    pub(crate) fn identity(&self, hub: &str, device: &str) -> Option<NewIdentity> {
-        let key = (hub.to_owned(), device.to_owned());
-        self.identities.lock().unwrap().get(&key).cloned()
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.identities.lock().unwrap().len()
-    }
-}
-
-fn place(hub: &HubName, device: &DeviceId) -> (String, String) {
-    (hub.key().to_owned(), device.to_string())
-}
-
-impl HubDirectory for FakeHubs {
-    fn provision(
-        &self,
-        _tx: &WriteTx<'_>,
-        hub: &HubName,
-        identity: &NewIdentity,
-    ) -> Result<Provisioned, HubPortError> {
-        if let Some(text) = self.refuse.lock().unwrap().clone() {
-            return Err(HubPortError::Refused(text));
-        }
-        let mut identities = self.identities.lock().unwrap();
-        let place = place(hub, &identity.device_id);
-        let Some(known) = identities.get_mut(&place) else {
-            identities.insert(place, identity.clone());
-            return Ok(Provisioned::Created);
-        };
-        known.auth = identity.auth.clone();
-        known.iot_edge = identity.iot_edge;
-        Ok(Provisioned::Updated)
-    }
-
-    fn twin(
-        &self,
-        _tx: &ReadTx<'_>,
-        hub: &HubName,
-        device: &DeviceId,
-    ) -> Result<Option<InitialTwin>, HubPortError> {
-        let identities = self.identities.lock().unwrap();
-        Ok(identities
-            .get(&place(hub, device))
-            .map(|identity| identity.initial_twin.clone()))
-    }
-
-    fn remove(&self, _tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, HubPortError> {
-        Ok(self
-            .identities
-            .lock()
-            .unwrap()
-            .remove(&place(hub, device))
-            .is_some())
-    }
-
-    fn shut_out(
-        &self,
-        _tx: &WriteTx<'_>,
-        hub: &HubName,
-        device: &DeviceId,
-        act: ShutOut,
-    ) -> Result<Option<IdentityChange>, HubPortError> {
-        if let Some(text) = self.refuse.lock().unwrap().clone() {
-            return Err(HubPortError::Refused(text));
-        }
-        let place = place(hub, device);
-        if !self.identities.lock().unwrap().contains_key(&place) {
-            return Ok(None);
-        }
-        let is_new = self.shut_out.lock().unwrap().insert(place.clone());
-        if act == ShutOut::Delete {
-            self.identities.lock().unwrap().remove(&place);
-        }
-        Ok(Some(IdentityChange {
-            before: if is_new {
-                DeviceStatus::Enabled
-            } else {
-                DeviceStatus::Disabled
-            },
-            after: (act == ShutOut::Disable).then_some(DeviceStatus::Disabled),
-        }))
-    }
-
-    fn settle<'a>(&'a self, devices: &'a [Assignment]) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        self.settled.lock().unwrap().extend_from_slice(devices);
-        Box::pin(std::future::ready(()))
-    }
-
-    fn connected(&self) -> Vec<Assignment> {
-        self.connected.lock().unwrap().clone()
     }
 }
 
