@@ -208,6 +208,10 @@ exact_id!(
     DeviceId, "device ID", 128, device_char, any, any
 );
 exact_id!(
+    /// A module's name within its device; same characters (iot-hub-device-api.md 2.2).
+    ModuleId, "module ID", 128, device_char, any, any
+);
+exact_id!(
     /// Names a shared access policy (dps-service-api.md 1.1).
     PolicyName, "policy name", 64, policy_char, any, any
 );

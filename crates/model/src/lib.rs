@@ -19,6 +19,7 @@ mod etag;
 mod foreign_text;
 mod geo;
 mod id;
+mod identity_id;
 mod instance;
 mod mechanism;
 mod outbound;
@@ -46,9 +47,10 @@ pub use etag::{Etag, IfMatch};
 pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
-    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, OperationId,
-    PolicyName, RegistrationId,
+    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, ModuleId,
+    OperationId, PolicyName, RegistrationId,
 };
+pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use outbound::{
