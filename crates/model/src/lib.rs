@@ -24,6 +24,7 @@ mod instance;
 mod mechanism;
 mod outbound;
 mod page;
+pub mod query;
 mod random;
 mod registration;
 mod remote_hub;

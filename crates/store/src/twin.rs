@@ -1,5 +1,5 @@
 use provost_model::twin::{Twin, TwinSection};
-use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, PageSize};
 
 use crate::convert::{Place, json};
 use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
@@ -45,12 +45,23 @@ impl ReadTx<'_> {
         id: &DeviceId,
     ) -> Result<Option<(DeviceIdentity, Twin)>, StoreError> {
         let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
-        let first = DEVICE_COLUMNS.split(',').count();
-        self.find(&sql, params![hub.key(), id.as_str()], |row| {
-            let identity = identity(row)?;
-            let twin = twin(row, first, &IdentityId::device(id.clone()))?;
-            Ok((identity, twin))
-        })
+        self.find(&sql, params![hub.key(), id.as_str()], with_twin)
+    }
+
+    /// Identities with their twins in order of their IDs, beginning after `after`.
+    pub fn devices_with_twins(
+        &self,
+        hub: &HubName,
+        after: Option<&DeviceId>,
+        page: PageSize,
+    ) -> Result<Vec<(DeviceIdentity, Twin)>, StoreError> {
+        let sql = format!(
+            "SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id > ?2 \
+             ORDER BY device_id LIMIT ?3"
+        );
+        let after = after.map(DeviceId::as_str).unwrap_or_default();
+        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
+        self.query(&sql, params![hub.key(), after, limit], with_twin)
     }
 }
 
@@ -81,6 +92,13 @@ impl WriteTx<'_> {
         params.extend(key(hub, id));
         Ok(self.execute(&sql, &params)? > 0)
     }
+}
+
+fn with_twin(row: &Row<'_>) -> Result<(DeviceIdentity, Twin), StoreError> {
+    let identity = identity(row)?;
+    let id = IdentityId::device(identity.device_id.clone());
+    let twin = twin(row, DEVICE_COLUMNS.split(',').count(), &id)?;
+    Ok((identity, twin))
 }
 
 pub(crate) fn twin(row: &Row<'_>, first: usize, id: &IdentityId) -> Result<Twin, StoreError> {

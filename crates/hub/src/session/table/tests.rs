@@ -194,6 +194,9 @@ fn one_live_session_per_device() {
     });
     assert_eq!(table.connected(&hub()), 5);
     let open: Vec<_> = places.iter().filter(|place| !place.link().is_closed()).collect();
-    let devices: HashSet<_> = open.iter().map(|place| place.link().device_id().clone()).collect();
+    let devices: HashSet<_> = open
+        .iter()
+        .map(|place| place.link().device_id().clone())
+        .collect();
     assert_eq!((open.len(), devices.len()), (5, 5));
 }
