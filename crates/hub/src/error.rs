@@ -61,6 +61,15 @@ pub enum HubError {
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
+    /// There is no such consumer group.
+    #[error("there is no such consumer group")]
+    ConsumerGroupNotFound,
+    /// The hub has as many consumer groups as it may.
+    #[error("a hub has at most {limit} consumer groups")]
+    TooManyConsumerGroups {
+        /// How many it may have.
+        limit: usize,
+    },
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -79,12 +88,15 @@ impl HubError {
             Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
                 ErrorKind::Invalid
             }
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
+            Self::DeviceNotFound
+            | Self::DeviceNotOnline
+            | Self::ConnectionClosed
+            | Self::ConsumerGroupNotFound => ErrorKind::NotFound,
             Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
             Self::PreconditionFailed => ErrorKind::PreconditionFailed,
             Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods => ErrorKind::Forbidden,
+            Self::TooManyMethods | Self::TooManyConsumerGroups { .. } => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -98,6 +110,8 @@ impl HubError {
             Self::ArgumentInvalid(_) | Self::AnswerNotJson => 400_004,
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
             Self::TooManyMethods => 403_800,
+            Self::TooManyConsumerGroups { .. } => 403_002,
+            Self::ConsumerGroupNotFound => 404_050,
             Self::DeviceNotFound => 404_001,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,

@@ -5,7 +5,7 @@ mod link;
 mod table;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 
@@ -15,6 +15,7 @@ pub(crate) use self::table::{Place, SessionTable};
 use crate::HubError;
 use crate::auth::Admitted;
 use crate::service::HubService;
+use crate::telemetry::Intake;
 
 /// A connected device or module. Everything it does goes through this; dropping it disconnects the device.
 ///
@@ -23,6 +24,8 @@ use crate::service::HubService;
 pub struct DeviceSession {
     service: HubService,
     place: Place,
+    /// Where its messages go; known once it sent one.
+    intake: OnceLock<Arc<Intake>>,
 }
 
 impl DeviceSession {
@@ -34,6 +37,7 @@ impl DeviceSession {
         let session = Self {
             service: service.clone(),
             place,
+            intake: OnceLock::new(),
         };
         session
             .service
@@ -107,6 +111,10 @@ impl DeviceSession {
     /// Notes a sign of life.
     pub fn touch(&self) {
         self.service.activity().touch(self.link(), self.service.now());
+    }
+
+    pub(crate) fn intake(&self) -> &OnceLock<Arc<Intake>> {
+        &self.intake
     }
 
     pub(crate) fn service(&self) -> &HubService {

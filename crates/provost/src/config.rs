@@ -55,6 +55,8 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// Partitions of a hub that has none yet.
+    pub telemetry_partitions: u16,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
     /// Which hubs are near which networks.
@@ -207,6 +209,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            telemetry_partitions: file.hub.telemetry_partitions()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),
             dps: file.dps.options(),
