@@ -53,10 +53,16 @@ impl DeviceSession {
         bag: &PropertyBag,
         body: &[u8],
     ) -> Result<TelemetryTicket, HubError> {
-        let link = self.open_link()?;
+        self.open_link()?;
+        self.touch();
+        self.take_in(bag, body).await
+    }
+
+    /// Takes a message in, of a session that may be over: a will.
+    pub(crate) async fn take_in(&self, bag: &PropertyBag, body: &[u8]) -> Result<TelemetryTicket, HubError> {
+        let link = self.link();
         let admitted = link.admitted().ok_or(HubError::SessionClosed)?;
         check_size(bag, body)?;
-        self.touch();
         let intake = match self.intake().get() {
             Some(intake) => intake,
             None => {

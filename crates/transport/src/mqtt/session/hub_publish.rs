@@ -1,6 +1,7 @@
 //! What a device publishes to its hub.
 
 use provost_hub::{DeviceSession, Feature, HubError};
+use provost_model::ModuleId;
 use provost_wire::ErrorBody;
 use provost_wire::hub::device::{
     DeviceTopic, parse_bag, parse_reported, parse_topic, twin_document, twin_response_topic,
@@ -26,11 +27,7 @@ pub(super) async fn on_publish(
         return Err(End::Violation("QoS 2 is not spoken here"));
     }
     match parse_topic(message.topic) {
-        DeviceTopic::Telemetry {
-            device,
-            module: None,
-            bag,
-        } if device == session.device_id().as_str() => {
+        DeviceTopic::Telemetry { device, module, bag } if is_own(session, device, module) => {
             on_telemetry(session, acknowledgements, bag, message).await
         }
         DeviceTopic::TwinGet { rid } => {
@@ -48,9 +45,14 @@ pub(super) async fn on_publish(
             acknowledge(acknowledgements, message, outbox);
             Ok(())
         }
-        DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device")),
+        DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device or module")),
         DeviceTopic::Unknown => Err(End::Violation("the topic is not one of the hub's")),
     }
+}
+
+fn is_own(session: &DeviceSession, device: &str, module: Option<&str>) -> bool {
+    let id = session.id();
+    device == id.device_id.as_str() && module == id.module_id.as_ref().map(ModuleId::as_str)
 }
 
 fn acknowledge(acknowledgements: &mut Acknowledgements, message: Publish<'_>, outbox: &mut Outbox) {
@@ -109,7 +111,7 @@ fn answer_twin(
     let (status, version, body) = answer.unwrap_or_else(|error| {
         let tracking_id = parts.random.uuid();
         tracing::info!(
-            device = %session.device_id(),
+            device = %session.id(),
             error = &error as &dyn std::error::Error,
             tracking_id,
             "twin request refused"
