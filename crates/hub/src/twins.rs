@@ -4,6 +4,7 @@ use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
 use provost_model::{
     AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IfMatch, Timestamp,
 };
+use provost_store::WriteTx;
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
@@ -95,16 +96,40 @@ impl HubService {
         change: TwinChange,
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
+        let event = event(caller.actor(), caller.hub(), id);
+        let written = self
+            .write_twin_noted(caller.hub(), id, change, if_match, event, |_| Ok(true))
+            .await?;
+        let (identity, twin) = written.ok_or(HubError::DeviceNotFound)?;
+        let device = self.view(caller.hub(), identity);
+        Ok(TwinView { device, twin })
+    }
+
+    /// Writes a twin together with what `note` notes in the same transaction; `None`, and nothing is
+    /// written, when that says so.
+    pub(crate) async fn write_twin_noted(
+        &self,
+        hub: &HubName,
+        id: &DeviceId,
+        change: TwinChange,
+        if_match: IfMatch,
+        event: AuditEvent,
+        note: impl FnOnce(&WriteTx<'_>) -> Result<bool, HubError> + Send + 'static,
+    ) -> Result<Option<(DeviceIdentity, Twin)>, HubError> {
         // Held until the notification is handed over: they leave in the order of versions.
-        let turn = self.twin_locks().lock(caller.hub(), id).await;
-        let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let turn = self.twin_locks().lock(hub, id).await;
+        let (of, device_id) = (hub.clone(), id.clone());
         let written = self
             .store()
             .write(move |tx| {
+                let hub = of;
                 let found = tx.device_with_twin(&hub, &device_id)?;
                 let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
                 if !if_match.admits(&twin.etag()) {
                     return Err(HubError::PreconditionFailed);
+                }
+                if !note(&tx)? {
+                    return Ok(tx.unchanged(None));
                 }
                 let notification = change.apply(&mut twin, tx.now())?;
                 tx.update_twin(&hub, &device_id, &twin)?;
@@ -116,20 +141,19 @@ impl HubService {
                     twin,
                     notification,
                 };
-                Ok(tx.record(&event(actor, &hub, &device_id), written)?)
+                Ok(tx.record(&event, Some(written))?)
             })
             .await?;
+        let Some(written) = written else {
+            return Ok(None);
+        };
         if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), id)
+            && let Some(link) = self.sessions().live(hub, id)
         {
             link.notify_desired(notification);
         }
         drop(turn);
-        let device = self.view(caller.hub(), written.identity);
-        Ok(TwinView {
-            device,
-            twin: written.twin,
-        })
+        Ok(Some((written.identity, written.twin)))
     }
 }
 
@@ -192,6 +216,6 @@ fn desired_changed(hub: &HubName, device_id: &DeviceId) -> Change {
     }
 }
 
-fn event(actor: Actor, hub: &HubName, id: &DeviceId) -> AuditEvent {
+pub(crate) fn event(actor: Actor, hub: &HubName, id: &DeviceId) -> AuditEvent {
     AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), id.as_str())
 }
