@@ -21,6 +21,7 @@ mod identity;
 mod jobs;
 mod join;
 mod methods;
+mod query;
 mod registry;
 mod service;
 mod service_auth;
@@ -36,6 +37,7 @@ pub use identity::{
 };
 pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;
+pub use query::MatchPage;
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;

@@ -210,9 +210,10 @@ impl Driver {
         if job.is_expanded {
             return Ok(());
         }
+        let condition = matching::check(&job.condition)?;
         let mut after = job.found_until.clone();
         loop {
-            let found = matching::step(&self.turns.service, &job.hub, &job.condition, after.as_ref()).await?;
+            let found = matching::step(&self.turns.service, &job.hub, &condition, after.take()).await?;
             after = found.next.clone();
             let ((number, holder), now) = (self.turns.held(), self.turns.service.now());
             let expand = move |tx: &provost_store::AppendTx<'_>| {

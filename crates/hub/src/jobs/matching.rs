@@ -1,12 +1,16 @@
-//! The devices a condition names.
+//! The devices a condition names, in steps.
 
+use provost_model::query::Condition;
 use provost_model::{DeviceId, HubName};
+use provost_wire::hub::query::parse_condition;
 
 use crate::HubError;
 use crate::service::HubService;
 
-/// Devices looked for in one step.
-const STEP: usize = 500;
+/// Devices found in one step at most.
+const FOUND: usize = 500;
+/// Looks of one step at most: where few devices match, not every look is worth a write.
+const LOOKS: usize = 20;
 
 /// Devices found in one step, and where to go on.
 pub(super) struct Found {
@@ -16,34 +20,32 @@ pub(super) struct Found {
 }
 
 /// Refuses what is no condition.
-pub(super) fn check(condition: &str) -> Result<(), HubError> {
-    if condition == "*" {
-        Ok(())
-    } else {
-        Err(HubError::ArgumentInvalid("only * for now".to_owned()))
-    }
+pub(super) fn check(condition: &str) -> Result<Condition, HubError> {
+    parse_condition(condition)
+        .map_err(|error| HubError::ArgumentInvalid(format!("the condition is not valid: {error}")))
 }
 
 /// One bounded step through the devices of a condition.
 pub(super) async fn step(
     service: &HubService,
     hub: &HubName,
-    condition: &str,
-    after: Option<&DeviceId>,
+    condition: &Condition,
+    after: Option<DeviceId>,
 ) -> Result<Found, HubError> {
-    check(condition)?;
-    let (hub, after) = (hub.clone(), after.cloned());
-    let devices = service
-        .store()
-        .scan(move |tx| {
-            tx.devices(
-                &hub,
-                after.as_ref(),
-                provost_model::PageSize::clamp(Some(STEP), STEP, STEP),
-            )
-        })
-        .await?;
-    let devices: Vec<_> = devices.into_iter().map(|device| device.device_id).collect();
-    let next = devices.last().filter(|_| devices.len() == STEP).cloned();
-    Ok(Found { devices, next })
+    let mut found = Found {
+        devices: Vec::new(),
+        next: after,
+    };
+    for _ in 0..LOOKS {
+        let left = FOUND - found.devices.len();
+        let page = service
+            .matching_devices(hub, condition, found.next.as_ref(), left)
+            .await?;
+        found.devices.extend(page.ids);
+        found.next = page.next;
+        if found.next.is_none() || found.devices.len() >= FOUND {
+            break;
+        }
+    }
+    Ok(found)
 }

@@ -1,4 +1,4 @@
-use provost_model::{DeviceId, DeviceJobOutcome, JobMethod};
+use provost_model::{DeviceId, DeviceJobOutcome, IdentityId, JobMethod};
 use provost_store::{ReadTx, StoreError};
 use provost_wire::json;
 use tokio::time::{Instant, timeout_at};
@@ -14,9 +14,10 @@ use crate::session::MethodRefusal;
 pub(super) async fn call(turns: &Turns, device: &DeviceId, method: &JobMethod) -> Result<(), StoreError> {
     let payload = method.payload.as_ref().map(json::to_bytes).unwrap_or_default();
     let (service, hub) = (&turns.service, &turns.job.hub);
+    let id = IdentityId::device(device.clone());
     let until = Instant::now() + method.connect_timeout;
     loop {
-        let listener = service.sessions().method_listener(hub, device);
+        let listener = service.sessions().method_listener(hub, &id);
         let found = tokio::select! {
             biased;
             () = turns.stopped() => return Ok(()),
