@@ -8,7 +8,7 @@ use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 63] = [
+pub(crate) const NAMES: [&str; 70] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -38,6 +38,13 @@ pub(crate) const NAMES: [&str; 63] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub get job",
+    "hub put job",
+    "hub cancel job",
+    "hub query jobs",
+    "hub list transfers",
+    "hub get transfer",
+    "hub create transfer",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -127,6 +134,13 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::GetJob(_) => "hub get job",
+        HubOperation::PutJob(_) => "hub put job",
+        HubOperation::CancelJob(_) => "hub cancel job",
+        HubOperation::QueryJobs(_) => "hub query jobs",
+        HubOperation::ListTransfers => "hub list transfers",
+        HubOperation::GetTransfer(_) => "hub get transfer",
+        HubOperation::CreateTransfer => "hub create transfer",
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_hub::{
-    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, ServiceCaller,
-    SessionEvent, create_hub,
+    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, JobOptions,
+    ServiceCaller, SessionEvent, create_hub,
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -71,6 +71,7 @@ impl House {
             random: Arc::new(SystemRandom),
             retention,
             telemetry_partitions: 4,
+            jobs: JobOptions::default(),
         });
         let house = Self {
             service,
@@ -98,6 +99,7 @@ impl House {
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
             telemetry_partitions: 4,
+            jobs: JobOptions::default(),
         })
     }
 

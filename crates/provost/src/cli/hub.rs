@@ -4,6 +4,7 @@ mod consumer_group;
 mod device;
 mod device_body;
 mod instance;
+mod job;
 mod method;
 mod monitor;
 mod statistics;
@@ -37,6 +38,9 @@ pub(super) enum HubCommand {
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
+    /// Jobs: twin updates and methods of many devices
+    #[command(subcommand)]
+    Job(job::JobVerb),
     /// Follow telemetry live, one line a message
     #[command(
         visible_alias = "monitor-events",
@@ -103,6 +107,7 @@ impl HubCommand {
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
             Self::Method(verb) => verb.run(context).await,
+            Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
             Self::Telemetry(verb) => verb.run(context).await,
             Self::ConsumerGroup(verb) => verb.run(context).await,

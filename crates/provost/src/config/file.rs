@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use provost_model::{MAX_PARTITIONS, Retention};
+use provost_model::Retention;
 use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
 use super::geo::GeoSection;
+use super::hub::HubSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -42,7 +43,7 @@ pub struct ConfigFile {
     pub metrics: MetricsSection,
     /// Retention of telemetry.
     pub telemetry: TelemetrySection,
-    /// The hubs.
+    /// The hubs of this program.
     pub hub: HubSection,
     /// The provisioning service.
     pub dps: DpsSection,
@@ -104,24 +105,6 @@ pub struct TelemetrySection {
     pub retention_mebibytes: Option<u64>,
     /// Hours kept.
     pub retention_hours: Option<u64>,
-}
-
-/// `[hub]`
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HubSection {
-    /// Partitions of the telemetry of a hub that has none yet.
-    pub telemetry_partitions: Option<u16>,
-}
-
-impl HubSection {
-    /// The number of partitions, 4 when none is given.
-    pub(super) fn telemetry_partitions(self) -> Result<u16> {
-        match self.telemetry_partitions.unwrap_or(4) {
-            count @ 1..=MAX_PARTITIONS => Ok(count),
-            count => bail!("[hub] telemetry_partitions is {count}, not 1 to {MAX_PARTITIONS}"),
-        }
-    }
 }
 
 /// `[dps]`, see [`super::DpsOptions`].
