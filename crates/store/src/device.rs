@@ -87,7 +87,8 @@ impl WriteTx<'_> {
             &columns.reported,
             &columns.reported_metadata,
         ];
-        self.execute(sql, params).map(|_| ())
+        self.execute(sql, params)?;
+        self.index_new(hub, &device.device_id, &twin.tags)
     }
 
     /// Writes the identity of an existing device; the twin stays. `false` when there is none.
@@ -118,6 +119,7 @@ impl WriteTx<'_> {
 
     /// Removes a device with its twin; `false` when there was none.
     pub fn delete_device(&self, hub: &HubName, id: &DeviceId) -> Result<bool, StoreError> {
+        self.index_gone(hub, id)?;
         let sql = "DELETE FROM device WHERE hub = ?1 AND device_id = ?2";
         Ok(self.execute(sql, params![hub.key(), id.as_str()])? > 0)
     }

@@ -1,13 +1,54 @@
 use provost_model::twin::{Twin, TwinSection};
-use provost_model::{DeviceId, DeviceIdentity, HubName, PageSize};
+use provost_model::{DeviceId, DeviceIdentity, HubName};
 
 use crate::convert::{Place, json};
-use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
+use crate::device::COLUMNS as DEVICE_COLUMNS;
 use crate::sql::{Row, params};
+use crate::twin_query::with_twin;
 use crate::{ReadTx, StoreError, WriteTx};
 
 const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
     desired_metadata, reported, reported_metadata";
+
+/// Which documents of a twin are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TwinParts {
+    /// The tags.
+    pub tags: bool,
+    /// The desired properties.
+    pub desired: bool,
+    /// The reported properties.
+    pub reported: bool,
+}
+
+impl TwinParts {
+    /// All of them.
+    pub const ALL: Self = Self {
+        tags: true,
+        desired: true,
+        reported: true,
+    };
+
+    /// The columns of a twin, an empty document in place of what is not read.
+    pub(crate) fn columns(self) -> String {
+        let of = |is_read: bool, columns: &'static [&'static str]| {
+            let read = move |column: &&'static str| if is_read { *column } else { "'{}'" };
+            columns.iter().map(read)
+        };
+        let numbers = [
+            "twin_version",
+            "twin_etag",
+            "model_id",
+            "desired_version",
+            "reported_version",
+        ];
+        let documents = of(self.tags, &["tags"])
+            .chain(of(self.desired, &["desired", "desired_metadata"]))
+            .chain(of(self.reported, &["reported", "reported_metadata"]));
+        let columns: Vec<_> = numbers.into_iter().chain(documents).collect();
+        columns.join(", ")
+    }
+}
 
 /// The documents of a twin as stored text.
 pub(crate) struct TwinColumns {
@@ -48,22 +89,6 @@ impl ReadTx<'_> {
         let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
         self.find(&sql, params![hub.key(), id.as_str()], with_twin)
     }
-
-    /// Identities with their twins in order of their IDs, beginning after `after`.
-    pub fn devices_with_twins(
-        &self,
-        hub: &HubName,
-        after: Option<&DeviceId>,
-        page: PageSize,
-    ) -> Result<Vec<(DeviceIdentity, Twin)>, StoreError> {
-        let sql = format!(
-            "SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id > ?2 \
-             ORDER BY device_id LIMIT ?3"
-        );
-        let after = after.map(DeviceId::as_str).unwrap_or_default();
-        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
-        self.query(&sql, params![hub.key(), after, limit], with_twin)
-    }
 }
 
 impl WriteTx<'_> {
@@ -73,6 +98,7 @@ impl WriteTx<'_> {
                    reported_version = ?7, tags = ?8, desired = ?9, desired_metadata = ?10, reported = ?11, \
                    reported_metadata = ?12 WHERE hub = ?1 AND device_id = ?2";
         let columns = TwinColumns::of(twin);
+        self.index_change(hub, id, &twin.tags, &columns.tags)?;
         let params = params![
             hub.key(),
             id.as_str(),
@@ -91,17 +117,7 @@ impl WriteTx<'_> {
     }
 }
 
-fn with_twin(row: &Row<'_>) -> Result<(DeviceIdentity, Twin), StoreError> {
-    let identity = identity(row)?;
-    let twin = twin(
-        row,
-        DEVICE_COLUMNS.split(',').count(),
-        identity.device_id.as_str(),
-    )?;
-    Ok((identity, twin))
-}
-
-fn twin(row: &Row<'_>, first: usize, key: &str) -> Result<Twin, StoreError> {
+pub(crate) fn twin(row: &Row<'_>, first: usize, key: &str) -> Result<Twin, StoreError> {
     let place = Place { table: "device", key };
     let object = |column: usize, name| place.object(name, &row.text(first + column)?);
     Ok(Twin {
