@@ -20,6 +20,7 @@ mod hub_authorities;
 mod individual_enrollments;
 mod issuers;
 mod live_sessions;
+mod queries;
 mod registration_records;
 mod registry;
 mod remote_hubs;

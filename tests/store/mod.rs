@@ -6,6 +6,7 @@ mod enrollments;
 mod entry_counts;
 mod outbound;
 mod registrations;
+mod tag_leaves;
 mod telemetry;
 mod transactions;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_model::{DeviceId, DeviceIdentity, HubName, Timestamp};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, Timestamp};
 use provost_store::StoreError;
 use tracing::warn;
 
@@ -24,7 +24,7 @@ pub(crate) struct Activity {
     noted: Mutex<Noted>,
 }
 
-type Noted = HashMap<(HubName, DeviceId), Touch>;
+type Noted = HashMap<(HubName, IdentityId), Touch>;
 
 #[derive(Debug, Clone, Copy)]
 struct Touch {
@@ -47,27 +47,26 @@ impl Activity {
 
     /// Brings a stored identity up to what is known here.
     pub(crate) fn overlay(&self, hub: &HubName, device: &mut DeviceIdentity) {
-        let key = (hub.clone(), device.device_id.clone());
+        let key = (hub.clone(), IdentityId::device(device.device_id.clone()));
         if let Some(touch) = self.lock().get(&key).copied() {
             device.last_activity_at = Some(touch.last_activity_at);
             device.connection_updated_at = touch.connection_updated_at.or(device.connection_updated_at);
         }
     }
 
-    /// Forgets a device that is gone, so that one made anew begins without a past.
+    /// Forgets a device that is gone with its modules, so that one made anew begins without a past.
     pub(crate) fn forget(&self, hub: &HubName, device_id: &DeviceId) {
-        self.lock().remove(&(hub.clone(), device_id.clone()));
+        self.lock()
+            .retain(|(at, id), _| id.device_id != *device_id || at != hub);
     }
 
     fn note(&self, link: &Link, now: Timestamp, is_connection: bool) {
         let connection_updated_at = is_connection.then_some(now);
         let mut noted = self.lock();
-        let touch = noted
-            .entry((link.hub.clone(), link.device_id.clone()))
-            .or_insert(Touch {
-                connection_updated_at: None,
-                last_activity_at: now,
-            });
+        let touch = noted.entry((link.hub.clone(), link.id.clone())).or_insert(Touch {
+            connection_updated_at: None,
+            last_activity_at: now,
+        });
         touch.last_activity_at = now;
         touch.connection_updated_at = connection_updated_at.or(touch.connection_updated_at);
     }
@@ -102,9 +101,9 @@ impl HubService {
             let batch = batch.to_vec();
             self.store()
                 .append(move |tx| {
-                    batch.iter().try_for_each(|((hub, device_id), touch)| {
+                    batch.iter().try_for_each(|((hub, id), touch)| {
                         let connection = touch.connection_updated_at;
-                        tx.touch_device(hub, device_id, connection, touch.last_activity_at)
+                        tx.touch_identity(hub, id, connection, touch.last_activity_at)
                     })
                 })
                 .await?;

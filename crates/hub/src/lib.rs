@@ -35,7 +35,7 @@ pub use identity::{
     NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
 };
 pub use methods::MethodAnswer;
-pub use query::MatchPage;
+pub use query::{MatchPage, QueryItems, QueryPage};
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;

@@ -152,7 +152,7 @@ impl HubService {
 
     pub(crate) fn view(&self, hub: &HubName, mut identity: DeviceIdentity) -> DeviceView {
         self.activity().overlay(hub, &mut identity);
-        let is_connected = self.is_connected(hub, &identity.device_id);
+        let is_connected = self.is_connected(hub, &identity.device_id.clone().into());
         DeviceView {
             identity,
             is_connected,

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Assignment, Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
+use provost_model::{
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, Random, Retention, Timestamp,
+};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
@@ -65,9 +67,9 @@ impl HubService {
         hub.filter(|hub| !hub.is_remote).ok_or(HubError::HubNotFound)
     }
 
-    /// Whether a device is connected to this node.
-    pub fn is_connected(&self, hub: &HubName, device_id: &DeviceId) -> bool {
-        self.sessions().live(hub, device_id).is_some()
+    /// Whether a device or module is connected to this node.
+    pub fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
+        self.sessions().live(hub, id).is_some()
     }
 
     /// How many devices of a hub are connected to this node.
@@ -75,12 +77,22 @@ impl HubService {
         self.sessions().connected(hub)
     }
 
-    /// Every device connected to this node, of every hub.
+    /// The devices of a hub connected to this node, in any order.
+    pub(crate) fn connected_ids(&self, hub: &HubName) -> Vec<DeviceId> {
+        let live = self.sessions().look_up_live();
+        let of_hub = |link: &&Arc<Link>| link.hub == *hub && link.id.is_device();
+        live.iter()
+            .filter(of_hub)
+            .map(|link| link.device_id().clone())
+            .collect()
+    }
+
+    /// Every device connected to this node, itself or by a module, of every hub.
     pub fn live_devices(&self) -> Vec<Assignment> {
         let live = self.sessions().look_up_live();
         let place = |link: &Arc<Link>| Assignment {
             hub: link.hub.clone(),
-            device_id: link.device_id.clone(),
+            device_id: link.device_id().clone(),
         };
         live.iter().map(place).collect()
     }

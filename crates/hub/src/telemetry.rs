@@ -39,7 +39,7 @@ impl DeviceSession {
         self.touch();
         let service = self.service();
         let message = Telemetry {
-            device_id: link.device_id.clone(),
+            device_id: link.device_id().clone(),
             generation_id: admitted.generation_id.clone(),
             auth_method: admitted.auth_method().to_owned(),
             properties: bag.properties,

@@ -38,7 +38,10 @@ pub mod twin;
 pub use audit::{Action, Actor, AuditEvent, Subject};
 pub use authority::{AuthorityOwner, CertificateAuthority};
 pub use change::{Change, NumberedChange};
-pub use device::{DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_STATUS_REASON};
+pub use device::{
+    DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_MANAGED_BY, MAX_MODULES, MAX_STATUS_REASON,
+    ModuleIdentity,
+};
 pub use enrollment::{
     AllocationPolicy, CustomAllocation, EnrollmentGroup, EnrollmentKind, EnrollmentSettings,
     IndividualEnrollment, InitialTwin, ProvisioningStatus, ReprovisionPolicy,

@@ -8,13 +8,14 @@ use crate::sql::params;
 use crate::tag_leaf;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
     include_str!("../migrations/0004_quotas_and_blast_radius.sql"),
     include_str!("../migrations/0005_outbound.sql"),
     include_str!("../migrations/0006_geo.sql"),
+    include_str!("../migrations/0007_modules.sql"),
     include_str!("../migrations/0008_tag_leaf.sql"),
 ];
 

@@ -2,7 +2,7 @@
 
 use provost_model::query::Leaf;
 use provost_model::twin::Twin;
-use provost_model::{DeviceId, DeviceIdentity, HubName};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId};
 
 use crate::convert::Place;
 use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
@@ -147,10 +147,7 @@ fn id(row: &Row<'_>) -> Result<DeviceId, StoreError> {
 
 pub(crate) fn with_twin(row: &Row<'_>) -> Result<(DeviceIdentity, Twin), StoreError> {
     let identity = identity(row)?;
-    let twin = twin(
-        row,
-        DEVICE_COLUMNS.split(',').count(),
-        identity.device_id.as_str(),
-    )?;
+    let id = IdentityId::device(identity.device_id.clone());
+    let twin = twin(row, DEVICE_COLUMNS.split(',').count(), &id)?;
     Ok((identity, twin))
 }

@@ -125,10 +125,17 @@ mod tests {
             ("place.list", "a"),
             ("site", "snorth"),
         ];
-        assert_eq!(found, expected.map(|(path, key)| (path.to_owned(), key.to_owned())));
+        assert_eq!(
+            found,
+            expected.map(|(path, key)| (path.to_owned(), key.to_owned()))
+        );
         let long = json!({"x".repeat(500): 1, "nul": "a\0b", "text": "y".repeat(4000)});
         let found = leaves(long.as_object().unwrap());
-        assert!(found.iter().all(|leaf| leaf.key.len() <= 201 && !leaf.key.contains('\0')));
+        assert!(
+            found
+                .iter()
+                .all(|leaf| leaf.key.len() <= 201 && !leaf.key.contains('\0'))
+        );
         assert_eq!(found.len(), 2);
     }
 
@@ -137,7 +144,9 @@ mod tests {
             any::<bool>().prop_map(Value::Bool),
             (-100_i64..100).prop_map(Value::from),
             any::<i32>().prop_map(Value::from),
-            any::<f64>().prop_filter("is finite", |n| n.is_finite()).prop_map(Value::from),
+            any::<f64>()
+                .prop_filter("is finite", |n| n.is_finite())
+                .prop_map(Value::from),
             Just(Value::from(-0.0)),
             "[a-c\0]{0,4}".prop_map(Value::from),
             ".{0,4}".prop_map(Value::from),

@@ -147,7 +147,10 @@ impl Plan {
             }
             (
                 Function::StartsWith,
-                [Expression::Attribute(path), Expression::Literal(Value::String(text))],
+                [
+                    Expression::Attribute(path),
+                    Expression::Literal(Value::String(text)),
+                ],
             ) => {
                 if let Some(path) = tag(path) {
                     self.probes.extend(beginning_with(path, text));
