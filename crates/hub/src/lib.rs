@@ -39,7 +39,7 @@ pub use query::{MatchPage, QueryItems, QueryPage};
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
-pub use session::{CloseReason, DeviceSession, Feature, IncomingMethod, SessionEvent};
+pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
 pub use set_up::create_hub;
 pub use telemetry::MAX_WAIT;
 pub use twins::TwinView;

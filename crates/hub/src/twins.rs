@@ -5,12 +5,13 @@ use provost_model::{
     AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
     Timestamp,
 };
+use provost_store::WriteTx;
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
 use crate::registry::DeviceView;
 use crate::service::HubService;
-use crate::session::DeviceSession;
+use crate::session::{DeviceSession, Feature, kept_subscriptions};
 use crate::{HubError, ServiceCaller};
 
 /// A twin with the identity it belongs to.
@@ -101,6 +102,10 @@ impl HubService {
         let turn = self.twin_locks().lock(caller.hub(), &identity_id).await;
         let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
         let written_id = identity_id.clone();
+        let is_heard = self
+            .sessions()
+            .live(caller.hub(), &identity_id)
+            .is_some_and(|link| link.has_feature(Feature::Desired));
         let written = self
             .store()
             .write(move |tx| {
@@ -109,7 +114,11 @@ impl HubService {
                 if !if_match.admits(&twin.etag()) {
                     return Err(HubError::PreconditionFailed);
                 }
+                let before = (!is_heard).then(|| twin.desired.value.clone());
                 let notification = change.apply(&mut twin, tx.now())?;
+                if let (Some(before), Some(_)) = (before, &notification) {
+                    note_absence(&tx, &hub, &written_id, &identity.generation_id, &before)?;
+                }
                 tx.update_twin(&hub, &written_id, &twin)?;
                 if notification.is_some() {
                     tx.announce(&desired_changed(&hub, &written_id))?;
@@ -187,6 +196,23 @@ impl DeviceSession {
             })
             .await
     }
+}
+
+/// Notes what an absent device knew, when it is subscribed to changes: it is told on its return.
+fn note_absence(
+    tx: &WriteTx<'_>,
+    hub: &HubName,
+    id: &IdentityId,
+    generation: &str,
+    before: &Map<String, Value>,
+) -> Result<(), HubError> {
+    if let Some(kept) = tx.kept_session(hub, id)?
+        && kept.generation_id == generation
+        && kept_subscriptions(&kept, id)?.get(Feature::Desired).is_some()
+    {
+        tx.note_desired_base(hub, id, before)?;
+    }
+    Ok(())
 }
 
 fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {

@@ -163,6 +163,7 @@ impl House {
             id: &id,
             sas: Some(token),
             certificates: None,
+            is_kept: false,
         };
         self.service.connect(request).await
     }
@@ -174,6 +175,21 @@ impl House {
     ) -> Result<DeviceSession, ConnectRefusal> {
         let token = self.token(&format!("{HOST}/devices/{id}"), key, None);
         self.connect_with_token(id, &token).await
+    }
+
+    /// A device that keeps its session.
+    pub(crate) async fn connect_kept(&self, id: &str, key: &SymmetricKey) -> DeviceSession {
+        let id = identity(id);
+        let resource = provost_wire::hub::device::sas_audience(HOST, &id);
+        let token = self.token(&resource, key, None);
+        let request = ConnectRequest {
+            host: HOST,
+            id: &id,
+            sas: Some(&token),
+            certificates: None,
+            is_kept: true,
+        };
+        self.service.connect(request).await.unwrap()
     }
 
     /// A new device, connected.
