@@ -16,7 +16,7 @@ const STEPS: [&str; 8] = [
     include_str!("../migrations/0005_outbound.sql"),
     include_str!("../migrations/0006_geo.sql"),
     include_str!("../migrations/0007_modules.sql"),
-    include_str!("../migrations/0008_tag_leaf.sql"),
+    include_str!("../migrations/0009_tag_leaf.sql"),
 ];
 
 /// Applies what is missing.
