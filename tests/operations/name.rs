@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 57] = [
+pub(crate) const NAMES: [&str; 64] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -39,6 +39,13 @@ pub(crate) const NAMES: [&str; 57] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub get job",
+    "hub put job",
+    "hub cancel job",
+    "hub query jobs",
+    "hub list transfers",
+    "hub get transfer",
+    "hub create transfer",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -122,6 +129,13 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::GetJob(_) => "hub get job",
+        HubOperation::PutJob(_) => "hub put job",
+        HubOperation::CancelJob(_) => "hub cancel job",
+        HubOperation::QueryJobs(_) => "hub query jobs",
+        HubOperation::ListTransfers => "hub list transfers",
+        HubOperation::GetTransfer(_) => "hub get transfer",
+        HubOperation::CreateTransfer => "hub create transfer",
     }
 }
 

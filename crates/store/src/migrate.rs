@@ -8,7 +8,7 @@ use crate::sql::params;
 use crate::tag_leaf;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -16,6 +16,7 @@ const STEPS: [&str; 8] = [
     include_str!("../migrations/0005_outbound.sql"),
     include_str!("../migrations/0006_geo.sql"),
     include_str!("../migrations/0007_modules.sql"),
+    include_str!("../migrations/0008_jobs.sql"),
     include_str!("../migrations/0009_tag_leaf.sql"),
 ];
 

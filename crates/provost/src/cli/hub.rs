@@ -3,6 +3,7 @@
 mod device;
 mod device_body;
 mod instance;
+mod job;
 mod method;
 mod monitor;
 mod query;
@@ -42,6 +43,9 @@ pub(super) enum HubCommand {
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
+    /// Jobs: twin updates and methods of many devices
+    #[command(subcommand)]
+    Job(job::JobVerb),
     /// Follow telemetry live, one line a message
     #[command(after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
         provost hub monitor --from-start --count 15\n  provost hub monitor --device-id press-0001")]
@@ -96,6 +100,7 @@ impl HubCommand {
             Self::Twin(verb) => verb.run(context).await,
             Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
+            Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
             Self::Statistics(hub) => statistics::show(&hub, context).await,
         }

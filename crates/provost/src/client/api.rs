@@ -141,6 +141,17 @@ impl ApiClient {
         top: Option<usize>,
     ) -> Result<Vec<Value>, ClientError> {
         let body = serde_json::json!({ "query": text });
+        self.pages(Method::POST, path, Some(&body), top).await
+    }
+
+    /// All items of a listing in pages; at most `top` when given.
+    pub async fn pages(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        top: Option<usize>,
+    ) -> Result<Vec<Value>, ClientError> {
         let mut items = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -148,7 +159,7 @@ impl ApiClient {
             let mut headers: Vec<(&str, &str)> = Vec::new();
             headers.extend(rest.as_deref().map(|rest| ("x-ms-max-item-count", rest)));
             headers.extend(continuation.as_deref().map(|token| (CONTINUATION, token)));
-            let answer = self.send(Method::POST, path, &headers, Some(&body)).await?;
+            let answer = self.send(method.clone(), path, &headers, body).await?;
             let Value::Array(page) = answer.body else {
                 return Err(ClientError::Unexpected("a page that is no array"));
             };
