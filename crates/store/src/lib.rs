@@ -63,7 +63,7 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
-pub use telemetry::TelemetryCut;
+pub use telemetry::{TelemetryAppended, TelemetryCut};
 pub use twin::TwinParts;
 pub use twin_query::IdSpan;
 pub use tx::{AppendTx, Audited, ReadTx, WriteTx};
