@@ -21,6 +21,18 @@ pub enum HubError {
     /// There is no such device.
     #[error("there is no such device")]
     DeviceNotFound,
+    /// The device has no such module.
+    #[error("the device has no such module")]
+    ModuleNotFound,
+    /// The device has a module of this ID.
+    #[error("the device has a module of this ID")]
+    ModuleAlreadyExists,
+    /// The device has as many modules as it may.
+    #[error("a device may have {limit} modules")]
+    TooManyModules {
+        /// Modules allowed.
+        limit: usize,
+    },
     /// A device of this ID exists.
     #[error("a device of this ID exists")]
     DeviceAlreadyExists,
@@ -79,10 +91,14 @@ impl HubError {
             Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
                 ErrorKind::Invalid
             }
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
-            Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
+            Self::DeviceNotFound | Self::ModuleNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => {
+                ErrorKind::NotFound
+            }
+            Self::DeviceAlreadyExists | Self::ModuleAlreadyExists => ErrorKind::AlreadyExists,
             Self::PreconditionFailed => ErrorKind::PreconditionFailed,
-            Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
+            Self::TooManyDevices { .. } | Self::TooManyModules { .. } | Self::MessageTooLarge { .. } => {
+                ErrorKind::TooLarge
+            }
             Self::MethodTimeout => ErrorKind::Timeout,
             Self::TooManyMethods => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
@@ -99,12 +115,15 @@ impl HubError {
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
             Self::TooManyMethods => 403_800,
             Self::DeviceNotFound => 404_001,
+            Self::ModuleNotFound => 404_010,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
+            Self::ModuleAlreadyExists => 409_301,
             Self::PreconditionFailed => 412_001,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
+            Self::TooManyModules { .. } => 413_003,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => 429_001,
@@ -149,6 +168,17 @@ mod tests {
     fn numbers_have_the_names_of_the_reference() {
         for (error, code, name) in [
             (HubError::DeviceNotFound, 404_001, "DeviceNotFound"),
+            (HubError::ModuleNotFound, 404_010, "ModuleNotFound"),
+            (
+                HubError::ModuleAlreadyExists,
+                409_301,
+                "ModuleAlreadyExistsOnDevice",
+            ),
+            (
+                HubError::TooManyModules { limit: 50 },
+                413_003,
+                "TooManyModulesOnDevice",
+            ),
             (HubError::DeviceNotOnline, 404_103, "DeviceNotOnline"),
             (
                 HubError::ConnectionClosed,

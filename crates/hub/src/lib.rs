@@ -36,10 +36,10 @@ pub use identity::{
 };
 pub use methods::MethodAnswer;
 pub use query::MatchPage;
-pub use registry::{DeviceStatistics, DeviceView};
+pub use registry::{DeviceStatistics, DeviceView, ModuleView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
 pub use set_up::create_hub;
 pub use telemetry::MAX_WAIT;
-pub use twins::TwinView;
+pub use twins::{ModuleTwinView, TwinView};

@@ -3,13 +3,13 @@
 use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
 use provost_model::{
     AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
-    Timestamp,
+    ModuleId, ModuleIdentity, Timestamp,
 };
-use provost_store::WriteTx;
+use provost_store::{ReadTx, WriteTx};
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
-use crate::registry::DeviceView;
+use crate::registry::{DeviceView, ModuleView, missing};
 use crate::service::HubService;
 use crate::session::{DeviceSession, Feature, kept_subscriptions};
 use crate::{HubError, ServiceCaller};
@@ -19,6 +19,15 @@ use crate::{HubError, ServiceCaller};
 pub struct TwinView {
     /// The device.
     pub device: DeviceView,
+    /// Its twin.
+    pub twin: Twin,
+}
+
+/// A module's twin with the identity it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleTwinView {
+    /// The module.
+    pub module: ModuleView,
     /// Its twin.
     pub twin: Twin,
 }
@@ -33,8 +42,8 @@ pub(crate) enum TwinChange {
 }
 
 /// A written twin and what the device is told.
-struct Written {
-    identity: DeviceIdentity,
+struct Written<O> {
+    owner: O,
     twin: Twin,
     notification: Option<DesiredNotification>,
 }
@@ -90,6 +99,61 @@ impl HubService {
             .await
     }
 
+    /// A module's twin. Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// [`HubError::RightMissing`], [`HubError::DeviceNotFound`], [`HubError::ModuleNotFound`],
+    /// [`HubError::Store`].
+    pub async fn module_twin(
+        &self,
+        caller: &ServiceCaller,
+        device_id: &DeviceId,
+        module_id: &ModuleId,
+    ) -> Result<ModuleTwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        let hub = caller.hub().clone();
+        let id = IdentityId::module(device_id.clone(), module_id.clone());
+        let read = move |tx: &ReadTx<'_>| ModuleIdentity::find(tx, &hub, &id);
+        let (identity, twin) = self.store().read(read).await?;
+        let module = self.module_view(caller.hub(), identity);
+        Ok(ModuleTwinView { module, twin })
+    }
+
+    /// Merges tags and desired properties of a module and tells it of the latter. Needs
+    /// `ServiceConnect`.
+    ///
+    /// # Errors
+    /// As [`Self::patch_twin`], and [`HubError::ModuleNotFound`].
+    pub async fn patch_module_twin(
+        &self,
+        caller: &ServiceCaller,
+        (device_id, module_id): (&DeviceId, &ModuleId),
+        write: TwinWrite,
+        if_match: IfMatch,
+    ) -> Result<ModuleTwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        let change = TwinChange::Patch(write);
+        self.write_module_twin(caller, (device_id, module_id), change, if_match)
+            .await
+    }
+
+    /// Replaces tags and desired properties of a module as wholes. Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// As [`Self::patch_module_twin`].
+    pub async fn replace_module_twin(
+        &self,
+        caller: &ServiceCaller,
+        (device_id, module_id): (&DeviceId, &ModuleId),
+        write: TwinWrite,
+        if_match: IfMatch,
+    ) -> Result<ModuleTwinView, HubError> {
+        caller.require(AccessRight::ServiceConnect)?;
+        let change = TwinChange::Replace(write);
+        self.write_module_twin(caller, (device_id, module_id), change, if_match)
+            .await
+    }
+
     pub(crate) async fn write_twin(
         &self,
         caller: &ServiceCaller,
@@ -97,34 +161,55 @@ impl HubService {
         change: TwinChange,
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
+        let id = IdentityId::device(id.clone());
+        let (identity, twin) = self.write_twin_of(caller, id, change, if_match).await?;
+        let device = self.view(caller.hub(), identity);
+        Ok(TwinView { device, twin })
+    }
+
+    pub(crate) async fn write_module_twin(
+        &self,
+        caller: &ServiceCaller,
+        (device_id, module_id): (&DeviceId, &ModuleId),
+        change: TwinChange,
+        if_match: IfMatch,
+    ) -> Result<ModuleTwinView, HubError> {
+        let id = IdentityId::module(device_id.clone(), module_id.clone());
+        let (identity, twin) = self.write_twin_of(caller, id, change, if_match).await?;
+        let module = self.module_view(caller.hub(), identity);
+        Ok(ModuleTwinView { module, twin })
+    }
+
+    async fn write_twin_of<O: TwinOwner>(
+        &self,
+        caller: &ServiceCaller,
+        id: IdentityId,
+        change: TwinChange,
+        if_match: IfMatch,
+    ) -> Result<(O, Twin), HubError> {
         // Held until the notification is handed over: they leave in the order of versions.
-        let identity_id = IdentityId::device(id.clone());
-        let turn = self.twin_locks().lock(caller.hub(), &identity_id).await;
-        let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
-        let written_id = identity_id.clone();
-        let is_heard = self
-            .sessions()
-            .live(caller.hub(), &identity_id)
-            .is_some_and(|link| link.has_feature(Feature::Desired));
-        let written = self
+        let turn = self.twin_locks().lock(caller.hub(), &id).await;
+        let listener = self.sessions().live(caller.hub(), &id);
+        let is_heard = listener.is_some_and(|link| link.has_feature(Feature::Desired));
+        let (hub, actor, written_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let written: Written<O> = self
             .store()
             .write(move |tx| {
-                let found = tx.device_with_twin(&hub, &device_id)?;
-                let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
+                let (owner, mut twin) = O::find(&tx, &hub, &written_id)?;
                 if !if_match.admits(&twin.etag()) {
                     return Err(HubError::PreconditionFailed);
                 }
                 let before = (!is_heard).then(|| twin.desired.value.clone());
                 let notification = change.apply(&mut twin, tx.now())?;
                 if let (Some(before), Some(_)) = (before, &notification) {
-                    note_absence(&tx, &hub, &written_id, &identity.generation_id, &before)?;
+                    note_absence(&tx, &hub, &written_id, owner.generation_id(), &before)?;
                 }
                 tx.update_twin(&hub, &written_id, &twin)?;
                 if notification.is_some() {
                     tx.announce(&desired_changed(&hub, &written_id))?;
                 }
                 let written = Written {
-                    identity,
+                    owner,
                     twin,
                     notification,
                 };
@@ -132,16 +217,47 @@ impl HubService {
             })
             .await?;
         if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), &identity_id)
+            && let Some(link) = self.sessions().live(caller.hub(), &id)
         {
             link.notify_desired(notification);
         }
         drop(turn);
-        let device = self.view(caller.hub(), written.identity);
-        Ok(TwinView {
-            device,
-            twin: written.twin,
-        })
+        Ok((written.owner, written.twin))
+    }
+}
+
+/// Who a twin belongs to.
+trait TwinOwner: Sized + Send + 'static {
+    /// The identity with its twin, or what is missing.
+    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError>;
+    fn generation_id(&self) -> &str;
+}
+
+impl TwinOwner for DeviceIdentity {
+    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError> {
+        tx.device_with_twin(hub, &id.device_id)?
+            .ok_or(HubError::DeviceNotFound)
+    }
+
+    fn generation_id(&self) -> &str {
+        &self.generation_id
+    }
+}
+
+impl TwinOwner for ModuleIdentity {
+    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError> {
+        let found = match &id.module_id {
+            Some(module_id) => tx.module_with_twin(hub, &id.device_id, module_id)?,
+            None => None,
+        };
+        match found {
+            Some(found) => Ok(found),
+            None => Err(missing(tx.device(hub, &id.device_id)?.is_some())),
+        }
+    }
+
+    fn generation_id(&self) -> &str {
+        &self.generation_id
     }
 }
 

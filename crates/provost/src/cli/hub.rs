@@ -4,6 +4,8 @@ mod device;
 mod device_body;
 mod instance;
 mod method;
+mod module;
+mod module_twin;
 mod monitor;
 mod statistics;
 mod twin;
@@ -32,6 +34,12 @@ pub(super) enum HubCommand {
     /// Twins: tags, desired and reported properties
     #[command(subcommand)]
     Twin(twin::TwinVerb),
+    /// Modules of devices
+    #[command(subcommand)]
+    ModuleIdentity(module::ModuleVerb),
+    /// Twins of modules
+    #[command(subcommand)]
+    ModuleTwin(module_twin::ModuleTwinVerb),
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
@@ -80,6 +88,24 @@ impl DeviceName {
     }
 }
 
+/// Which module of which device.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModuleName {
+    #[command(flatten)]
+    device: DeviceName,
+    /// Module ID
+    #[arg(long, short, value_name = "ID")]
+    module_id: String,
+}
+
+impl ModuleName {
+    /// Where it is below a collection such as `devices` or `twins`.
+    fn path(&self, collection: &str) -> String {
+        let device = self.device.path(collection);
+        format!("{device}/modules/{}", super::input::segment(&self.module_id))
+    }
+}
+
 impl HubCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
@@ -87,6 +113,8 @@ impl HubCommand {
             Self::Create(arguments) => arguments.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
+            Self::ModuleIdentity(verb) => verb.run(context).await,
+            Self::ModuleTwin(verb) => verb.run(context).await,
             Self::Method(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
             Self::Statistics(hub) => statistics::show(&hub, context).await,
