@@ -1,17 +1,20 @@
 //! Twins from both sides (iot-hub-service-api.md 7, iot-hub-device-api.md 7).
+//!
+//! `write` changes the twin of a device or module and tells it, or notes what it is to be told.
 
-use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
-use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
-    ModuleId, ModuleIdentity, Timestamp,
-};
-use provost_store::{ReadTx, WriteTx};
+mod modules;
+mod write;
+
+use provost_model::twin::{Twin, TwinWrite};
+use provost_model::{AccessRight, Action, Actor, AuditEvent, DeviceId, HubName, IdentityId, IfMatch};
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
-use crate::registry::{DeviceView, ModuleView, missing};
+pub use self::modules::ModuleTwinView;
+pub(crate) use self::write::TwinChange;
+use crate::registry::DeviceView;
 use crate::service::HubService;
-use crate::session::{DeviceSession, Feature, kept_subscriptions};
+use crate::session::DeviceSession;
 use crate::{HubError, ServiceCaller};
 
 /// A twin with the identity it belongs to.
@@ -21,31 +24,6 @@ pub struct TwinView {
     pub device: DeviceView,
     /// Its twin.
     pub twin: Twin,
-}
-
-/// A module's twin with the identity it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleTwinView {
-    /// The module.
-    pub module: ModuleView,
-    /// Its twin.
-    pub twin: Twin,
-}
-
-/// What a service does to a twin.
-#[derive(Debug, Clone)]
-pub(crate) enum TwinChange {
-    /// Merges; null removes.
-    Patch(TwinWrite),
-    /// Replaces the parts that are there as wholes.
-    Replace(TwinWrite),
-}
-
-/// A written twin and what the device is told.
-struct Written<O> {
-    owner: O,
-    twin: Twin,
-    notification: Option<DesiredNotification>,
 }
 
 impl HubService {
@@ -99,61 +77,6 @@ impl HubService {
             .await
     }
 
-    /// A module's twin. Needs `ServiceConnect`.
-    ///
-    /// # Errors
-    /// [`HubError::RightMissing`], [`HubError::DeviceNotFound`], [`HubError::ModuleNotFound`],
-    /// [`HubError::Store`].
-    pub async fn module_twin(
-        &self,
-        caller: &ServiceCaller,
-        device_id: &DeviceId,
-        module_id: &ModuleId,
-    ) -> Result<ModuleTwinView, HubError> {
-        caller.require(AccessRight::ServiceConnect)?;
-        let hub = caller.hub().clone();
-        let id = IdentityId::module(device_id.clone(), module_id.clone());
-        let read = move |tx: &ReadTx<'_>| ModuleIdentity::find(tx, &hub, &id);
-        let (identity, twin) = self.store().read(read).await?;
-        let module = self.module_view(caller.hub(), identity);
-        Ok(ModuleTwinView { module, twin })
-    }
-
-    /// Merges tags and desired properties of a module and tells it of the latter. Needs
-    /// `ServiceConnect`.
-    ///
-    /// # Errors
-    /// As [`Self::patch_twin`], and [`HubError::ModuleNotFound`].
-    pub async fn patch_module_twin(
-        &self,
-        caller: &ServiceCaller,
-        (device_id, module_id): (&DeviceId, &ModuleId),
-        write: TwinWrite,
-        if_match: IfMatch,
-    ) -> Result<ModuleTwinView, HubError> {
-        caller.require(AccessRight::ServiceConnect)?;
-        let change = TwinChange::Patch(write);
-        self.write_module_twin(caller, (device_id, module_id), change, if_match)
-            .await
-    }
-
-    /// Replaces tags and desired properties of a module as wholes. Needs `ServiceConnect`.
-    ///
-    /// # Errors
-    /// As [`Self::patch_module_twin`].
-    pub async fn replace_module_twin(
-        &self,
-        caller: &ServiceCaller,
-        (device_id, module_id): (&DeviceId, &ModuleId),
-        write: TwinWrite,
-        if_match: IfMatch,
-    ) -> Result<ModuleTwinView, HubError> {
-        caller.require(AccessRight::ServiceConnect)?;
-        let change = TwinChange::Replace(write);
-        self.write_module_twin(caller, (device_id, module_id), change, if_match)
-            .await
-    }
-
     pub(crate) async fn write_twin(
         &self,
         caller: &ServiceCaller,
@@ -161,112 +84,13 @@ impl HubService {
         change: TwinChange,
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
-        let id = IdentityId::device(id.clone());
-        let (identity, twin) = self.write_twin_of(caller, id, change, if_match).await?;
+        let event = event(caller.actor(), caller.hub(), &IdentityId::device(id.clone()));
+        let written = self
+            .write_twin_noted(caller.hub(), id, change, if_match, event, |_| Ok(true))
+            .await?;
+        let (identity, twin) = written.ok_or(HubError::DeviceNotFound)?;
         let device = self.view(caller.hub(), identity);
         Ok(TwinView { device, twin })
-    }
-
-    pub(crate) async fn write_module_twin(
-        &self,
-        caller: &ServiceCaller,
-        (device_id, module_id): (&DeviceId, &ModuleId),
-        change: TwinChange,
-        if_match: IfMatch,
-    ) -> Result<ModuleTwinView, HubError> {
-        let id = IdentityId::module(device_id.clone(), module_id.clone());
-        let (identity, twin) = self.write_twin_of(caller, id, change, if_match).await?;
-        let module = self.module_view(caller.hub(), identity);
-        Ok(ModuleTwinView { module, twin })
-    }
-
-    async fn write_twin_of<O: TwinOwner>(
-        &self,
-        caller: &ServiceCaller,
-        id: IdentityId,
-        change: TwinChange,
-        if_match: IfMatch,
-    ) -> Result<(O, Twin), HubError> {
-        // Held until the notification is handed over: they leave in the order of versions.
-        let turn = self.twin_locks().lock(caller.hub(), &id).await;
-        let listener = self.sessions().live(caller.hub(), &id);
-        let is_heard = listener.is_some_and(|link| link.has_feature(Feature::Desired));
-        let (hub, actor, written_id) = (caller.hub().clone(), caller.actor(), id.clone());
-        let written: Written<O> = self
-            .store()
-            .write(move |tx| {
-                let (owner, mut twin) = O::find(&tx, &hub, &written_id)?;
-                if !if_match.admits(&twin.etag()) {
-                    return Err(HubError::PreconditionFailed);
-                }
-                let before = (!is_heard).then(|| twin.desired.value.clone());
-                let notification = change.apply(&mut twin, tx.now())?;
-                if let (Some(before), Some(_)) = (before, &notification) {
-                    note_absence(&tx, &hub, &written_id, owner.generation_id(), &before)?;
-                }
-                tx.update_twin(&hub, &written_id, &twin)?;
-                if notification.is_some() {
-                    tx.announce(&desired_changed(&hub, &written_id))?;
-                }
-                let written = Written {
-                    owner,
-                    twin,
-                    notification,
-                };
-                Ok(tx.record(&event(actor, &hub, &written_id), written)?)
-            })
-            .await?;
-        if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), &id)
-        {
-            link.notify_desired(notification);
-        }
-        drop(turn);
-        Ok((written.owner, written.twin))
-    }
-}
-
-/// Who a twin belongs to.
-trait TwinOwner: Sized + Send + 'static {
-    /// The identity with its twin, or what is missing.
-    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError>;
-    fn generation_id(&self) -> &str;
-}
-
-impl TwinOwner for DeviceIdentity {
-    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError> {
-        tx.device_with_twin(hub, &id.device_id)?
-            .ok_or(HubError::DeviceNotFound)
-    }
-
-    fn generation_id(&self) -> &str {
-        &self.generation_id
-    }
-}
-
-impl TwinOwner for ModuleIdentity {
-    fn find(tx: &ReadTx<'_>, hub: &HubName, id: &IdentityId) -> Result<(Self, Twin), HubError> {
-        let found = match &id.module_id {
-            Some(module_id) => tx.module_with_twin(hub, &id.device_id, module_id)?,
-            None => None,
-        };
-        match found {
-            Some(found) => Ok(found),
-            None => Err(missing(tx.device(hub, &id.device_id)?.is_some())),
-        }
-    }
-
-    fn generation_id(&self) -> &str {
-        &self.generation_id
-    }
-}
-
-impl TwinChange {
-    fn apply(self, twin: &mut Twin, now: Timestamp) -> Result<Option<DesiredNotification>, TwinError> {
-        match self {
-            Self::Patch(write) => twin.patch(&write, now, iso),
-            Self::Replace(write) => twin.replace(&write, now, iso),
-        }
     }
 }
 
@@ -311,30 +135,6 @@ impl DeviceSession {
                 Ok(tx.record(&event, version)?)
             })
             .await
-    }
-}
-
-/// Notes what an absent device knew, when it is subscribed to changes: it is told on its return.
-fn note_absence(
-    tx: &WriteTx<'_>,
-    hub: &HubName,
-    id: &IdentityId,
-    generation: &str,
-    before: &Map<String, Value>,
-) -> Result<(), HubError> {
-    if let Some(kept) = tx.kept_session(hub, id)?
-        && kept.generation_id == generation
-        && kept_subscriptions(&kept, id)?.get(Feature::Desired).is_some()
-    {
-        tx.note_desired_base(hub, id, before)?;
-    }
-    Ok(())
-}
-
-fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {
-    Change::Desired {
-        hub: hub.clone(),
-        id: id.clone(),
     }
 }
 

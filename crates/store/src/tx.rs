@@ -97,7 +97,7 @@ impl<'a> WriteTx<'a> {
         self.read.engine
     }
 
-    fn next_number(&self) -> i64 {
+    pub(crate) fn next_number(&self) -> i64 {
         take_number(self.numbers)
     }
 }

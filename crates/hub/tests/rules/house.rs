@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_hub::{
-    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, ServiceCaller,
-    SessionEvent, create_hub,
+    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, JobOptions,
+    ServiceCaller, SessionEvent, create_hub,
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -70,6 +70,8 @@ impl House {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention,
+            telemetry_partitions: 4,
+            jobs: JobOptions::default(),
         });
         let house = Self {
             service,
@@ -96,6 +98,8 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
+            telemetry_partitions: 4,
+            jobs: JobOptions::default(),
         })
     }
 

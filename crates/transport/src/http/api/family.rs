@@ -54,5 +54,12 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::ReplaceModuleTwin(..)
         | HubOperation::PatchModuleTwin(..) => "twins",
         HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => "methods",
+        HubOperation::GetJob(_)
+        | HubOperation::PutJob(_)
+        | HubOperation::CancelJob(_)
+        | HubOperation::QueryJobs(_)
+        | HubOperation::ListTransfers
+        | HubOperation::GetTransfer(_)
+        | HubOperation::CreateTransfer => "jobs",
     }
 }

@@ -1,5 +1,6 @@
 //! The hub's service side (iot-hub-service-api.md).
 
+mod jobs;
 mod modules;
 
 use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
@@ -131,6 +132,13 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             let answer = invoke.await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
         }
+        HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
+        HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
+        HubOperation::CancelJob(id) => jobs::cancel(parts, &caller, &id).await,
+        HubOperation::QueryJobs(query) => jobs::query(parts, call, &caller, query).await,
+        HubOperation::ListTransfers => jobs::list_transfers(parts, &caller),
+        HubOperation::GetTransfer(_) => jobs::get_transfer(parts, &caller),
+        HubOperation::CreateTransfer => jobs::create_transfer(parts, &caller),
     }
 }
 

@@ -1,5 +1,8 @@
-use provost_model::{DeviceId, ModuleId};
+mod jobs;
 
+use provost_model::{DeviceId, JobId, ModuleId};
+
+use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
 
 /// An operation of the hub's service API (iot-hub-service-api.md 2).
@@ -46,6 +49,20 @@ pub enum HubOperation {
     PatchModuleTwin(DeviceId, ModuleId),
     /// `POST /twins/{id}/modules/{mid}/methods`.
     InvokeModuleMethod(DeviceId, ModuleId),
+    /// `GET /jobs/v2/{jobId}`.
+    GetJob(JobId),
+    /// `PUT /jobs/v2/{jobId}`.
+    PutJob(JobId),
+    /// `POST /jobs/v2/{jobId}/cancel`.
+    CancelJob(JobId),
+    /// `GET /jobs/v2/query`.
+    QueryJobs(JobQuery),
+    /// `GET /jobs`: those of import and export, of which there are none.
+    ListTransfers,
+    /// `GET /jobs/{id}`, `DELETE /jobs/{id}`: one of them.
+    GetTransfer(JobId),
+    /// `POST /jobs/create`: another one.
+    CreateTransfer,
 }
 
 /// A request of the hub's service API.
@@ -57,7 +74,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, jobs, modules,
+/// Reads a request line. Paths of operations that do not exist here yet (query, modules,
 /// configurations) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
@@ -82,7 +99,7 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "twins", "statistics"];
+    let words = ["devices", "twins", "statistics", "jobs"];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -126,6 +143,7 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
         [first, device, modules, rest @ ..] if is(modules, "modules") => {
             of_modules(method, first, device, rest)
         }
+        [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
         _ => Routed::NotFound,
     }
 }
@@ -267,7 +285,6 @@ mod tests {
             assert_eq!(route("GET", path), Routed::NotFound, "{path}");
         }
         assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
-        assert_eq!(route("GET", "/jobs/v2/j1"), Routed::NotFound);
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,
