@@ -8,7 +8,7 @@ use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 78] = [
+pub(crate) const NAMES: [&str; 79] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -32,6 +32,7 @@ pub(crate) const NAMES: [&str; 78] = [
     "hub delete device",
     "hub list devices",
     "hub bulk devices",
+    "hub query",
     "hub device statistics",
     "hub service statistics",
     "hub get twin",
@@ -136,6 +137,7 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::DeleteDevice(_) => "hub delete device",
         HubOperation::ListDevices { .. } => "hub list devices",
         HubOperation::BulkDevices => "hub bulk devices",
+        HubOperation::Query => "hub query",
         HubOperation::DeviceStatistics => "hub device statistics",
         HubOperation::ServiceStatistics => "hub service statistics",
         HubOperation::GetTwin(_) => "hub get twin",

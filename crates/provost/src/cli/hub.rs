@@ -9,6 +9,7 @@ mod method;
 mod module;
 mod module_twin;
 mod monitor;
+mod query;
 mod statistics;
 mod telemetry;
 mod twin;
@@ -43,6 +44,12 @@ pub(super) enum HubCommand {
     /// Twins of modules
     #[command(subcommand)]
     ModuleTwin(module_twin::ModuleTwinVerb),
+    /// Find devices: a page of twins, or what the query selects
+    #[command(
+        after_help = "Examples:\n  provost hub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" --output table\n  \
+        provost hub query -q 'SELECT status, COUNT() AS devices FROM devices GROUP BY status'"
+    )]
+    Query(query::QueryArguments),
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
@@ -134,6 +141,7 @@ impl HubCommand {
             Self::Twin(verb) => verb.run(context).await,
             Self::ModuleIdentity(verb) => verb.run(context).await,
             Self::ModuleTwin(verb) => verb.run(context).await,
+            Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,

@@ -54,6 +54,7 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::ReplaceModuleTwin(..)
         | HubOperation::PatchModuleTwin(..) => "twins",
         HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => "methods",
+        HubOperation::Query => "queries",
         HubOperation::GetJob(_)
         | HubOperation::PutJob(_)
         | HubOperation::CancelJob(_)

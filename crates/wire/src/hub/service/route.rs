@@ -21,6 +21,8 @@ pub enum HubOperation {
     },
     /// `POST /devices`.
     BulkDevices,
+    /// `POST /devices/query`.
+    Query,
     /// `GET /statistics/devices`.
     DeviceStatistics,
     /// `GET /statistics/service`.
@@ -74,7 +76,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, modules,
+/// Reads a request line. Paths of operations that do not exist here yet (modules,
 /// configurations) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
@@ -112,9 +114,9 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => Routed::To(HubOperation::BulkDevices),
             _ => Routed::MethodNotAllowed,
         },
-        // Not 405: POST here is the query operation, which does not exist yet.
+        // With another method it is a device of that name.
         [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
-            Routed::NotFound
+            Routed::To(HubOperation::Query)
         }
         [devices, device] if is(devices, "devices") => match method {
             "GET" => with_id(device, HubOperation::GetDevice),
@@ -218,6 +220,7 @@ mod tests {
             ("DELETE", "/Devices/Dev%231", Op::DeleteDevice(dev())),
             ("GET", "/devices/", Op::ListDevices { top: None }),
             ("POST", "/devices", Op::BulkDevices),
+            ("POST", "/devices/query", Op::Query),
             ("GET", "/statistics/devices", Op::DeviceStatistics),
             ("GET", "/statistics/service", Op::ServiceStatistics),
             ("GET", "/twins/Dev%231", Op::GetTwin(dev())),
@@ -284,7 +287,6 @@ mod tests {
         ] {
             assert_eq!(route("GET", path), Routed::NotFound, "{path}");
         }
-        assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,
