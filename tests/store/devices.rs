@@ -26,6 +26,7 @@ fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     }
 }
 

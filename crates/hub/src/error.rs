@@ -58,6 +58,18 @@ pub enum HubError {
     /// The device has as many methods in flight as it may.
     #[error("the device has too many methods in flight")]
     TooManyMethods,
+    /// As many messages wait for the device as may.
+    #[error("{limit} messages wait for the device already")]
+    QueueFull {
+        /// How many may.
+        limit: usize,
+    },
+    /// The message is not, or no longer, held under this lock.
+    #[error("the lock of the message is lost")]
+    LockLost,
+    /// No storage for files is linked to the hub.
+    #[error("file upload is not configured")]
+    NoFileStorage,
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
@@ -76,15 +88,16 @@ impl HubError {
             Self::HubNotFound | Self::Unauthenticated(_) | Self::RightMissing | Self::SessionClosed => {
                 ErrorKind::Unauthenticated
             }
-            Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
-                ErrorKind::Invalid
-            }
+            Self::ArgumentInvalid(_)
+            | Self::DeviceDefinedMultipleTimes(_)
+            | Self::AnswerNotJson
+            | Self::NoFileStorage => ErrorKind::Invalid,
             Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
             Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
-            Self::PreconditionFailed => ErrorKind::PreconditionFailed,
+            Self::PreconditionFailed | Self::LockLost => ErrorKind::PreconditionFailed,
             Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods => ErrorKind::Forbidden,
+            Self::TooManyMethods | Self::QueueFull { .. } => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -97,12 +110,15 @@ impl HubError {
             Self::Unauthenticated(_) | Self::SessionClosed => 401_003,
             Self::ArgumentInvalid(_) | Self::AnswerNotJson => 400_004,
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
+            Self::NoFileStorage => 400_022,
+            Self::QueueFull { .. } => 403_004,
             Self::TooManyMethods => 403_800,
             Self::DeviceNotFound => 404_001,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
             Self::PreconditionFailed => 412_001,
+            Self::LockLost => 412_002,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
             Self::MethodTimeout => 504_101,

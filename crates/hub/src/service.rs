@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Assignment, Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
+use provost_model::{
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, QueueLimits, Random, Retention, Timestamp,
+};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
@@ -21,6 +23,8 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// How the queues of cloud-to-device messages work.
+    pub messages: QueueLimits,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -39,8 +43,8 @@ struct Inner {
 }
 
 impl HubService {
-    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`]
-    /// and [`Self::trim_telemetry`] are for the program to spawn.
+    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
+    /// [`Self::keep_messages`] and [`Self::trim_telemetry`] are for the program to spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
@@ -99,6 +103,10 @@ impl HubService {
 
     pub(crate) fn retention(&self) -> Retention {
         self.inner.options.retention
+    }
+
+    pub(crate) fn queue_limits(&self) -> QueueLimits {
+        self.inner.options.messages
     }
 
     pub(crate) fn sessions(&self) -> &Arc<SessionTable> {

@@ -78,6 +78,10 @@ impl DeviceSession {
             let version = self.twin().await?.desired.version;
             self.place.link().raise_desired_version(version);
         }
+        if feature == Feature::CloudToDevice {
+            // Something may have waited since before.
+            self.place.link().messages_may_wait();
+        }
         Ok(())
     }
 

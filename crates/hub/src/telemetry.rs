@@ -6,7 +6,7 @@ mod trim;
 
 use std::time::Duration;
 
-use provost_model::{AccessRight, PageSize, StoredTelemetry, Telemetry};
+use provost_model::{AccessRight, DeviceId, HubName, PageSize, StoredTelemetry, Telemetry};
 use provost_store::{ReadTx, StoreError};
 use provost_wire::hub::MAX_MESSAGE;
 use provost_wire::hub::device::PropertyBag;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use self::buffer::Buffers;
 use crate::service::HubService;
 use crate::session::DeviceSession;
-use crate::{HubError, ServiceCaller};
+use crate::{DeviceCaller, HubError, ServiceCaller};
 
 /// The longest wait of one read.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -35,33 +35,85 @@ impl DeviceSession {
     pub async fn send_telemetry(&self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
         let link = self.open_link()?;
         let admitted = link.admitted().ok_or(HubError::SessionClosed)?;
-        check_size(&bag, &body)?;
         self.touch();
-        let service = self.service();
-        let message = Telemetry {
-            device_id: link.device_id.clone(),
-            generation_id: admitted.generation_id.clone(),
-            auth_method: admitted.auth_method().to_owned(),
-            properties: bag.properties,
-            system_properties: bag.system_properties,
-            body,
-            enqueued_at: service.now(),
+        let sender = Sender {
+            hub: &link.hub,
+            device_id: &link.device_id,
+            generation_id: &admitted.generation_id,
+            auth_method: admitted.auth_method(),
         };
-        let buffer = service.telemetry().of(service.store(), &link.hub).await?;
-        let hub = link.hub.clone();
-        let (number, size) = service
-            .store()
-            .append(move |tx| tx.append_telemetry(&hub, &message))
-            .await?;
-        let held = buffer.added(number, size);
-        if held > service.retention().bytes {
-            service.telemetry().ask_for_trim();
-        }
-        Ok(())
+        self.service().keep_telemetry(sender, vec![(bag, body)]).await
     }
 }
 
+/// Who a message is from.
+#[derive(Debug, Clone, Copy)]
+struct Sender<'a> {
+    hub: &'a HubName,
+    device_id: &'a DeviceId,
+    generation_id: &'a str,
+    auth_method: &'static str,
+}
+
 impl HubService {
+    /// Takes messages of a device in, all of them or none; answers once they are on disk.
+    ///
+    /// # Errors
+    /// [`HubError::MessageTooLarge`], also when they are too large together, [`HubError::Store`].
+    pub async fn send_events(
+        &self,
+        caller: &DeviceCaller,
+        messages: Vec<(PropertyBag, Vec<u8>)>,
+    ) -> Result<(), HubError> {
+        let sender = Sender {
+            hub: caller.hub(),
+            device_id: caller.device_id(),
+            generation_id: caller.generation_id(),
+            auth_method: caller.auth_method(),
+        };
+        self.keep_telemetry(sender, messages).await
+    }
+
+    async fn keep_telemetry(
+        &self,
+        sender: Sender<'_>,
+        messages: Vec<(PropertyBag, Vec<u8>)>,
+    ) -> Result<(), HubError> {
+        check_size(&messages)?;
+        let now = self.now();
+        let messages: Vec<Telemetry> = messages
+            .into_iter()
+            .map(|(bag, body)| Telemetry {
+                device_id: sender.device_id.clone(),
+                generation_id: sender.generation_id.to_owned(),
+                auth_method: sender.auth_method.to_owned(),
+                properties: bag.properties,
+                system_properties: bag.system_properties,
+                body,
+                enqueued_at: now,
+            })
+            .collect();
+        let buffer = self.telemetry().of(self.store(), sender.hub).await?;
+        let hub = sender.hub.clone();
+        let kept = self
+            .store()
+            .append(move |tx| {
+                let (mut last, mut bytes) = (0, 0);
+                for message in &messages {
+                    let (number, size) = tx.append_telemetry(&hub, message)?;
+                    last = number;
+                    bytes += size;
+                }
+                Ok::<_, StoreError>((last, bytes))
+            })
+            .await?;
+        let held = buffer.added(kept.0, kept.1);
+        if held > self.retention().bytes {
+            self.telemetry().ask_for_trim();
+        }
+        Ok(())
+    }
+
     /// Messages after the one numbered `after`, oldest first. When there is none, waits up to
     /// `wait`, at most [`MAX_WAIT`], and may then come back empty. A page ends early once it holds
     /// 4 MiB. Needs `ServiceConnect`.
@@ -134,12 +186,15 @@ fn read_page(
     Ok(page)
 }
 
-fn check_size(bag: &PropertyBag, body: &[u8]) -> Result<(), HubError> {
-    let pairs = bag.properties.iter().chain(&bag.system_properties);
-    let properties: usize = pairs
-        .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len))
-        .sum();
-    let size = body.len() + properties;
+fn check_size(messages: &[(PropertyBag, Vec<u8>)]) -> Result<(), HubError> {
+    let size = |(bag, body): &(PropertyBag, Vec<u8>)| {
+        let pairs = bag.properties.iter().chain(&bag.system_properties);
+        let properties: usize = pairs
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len))
+            .sum();
+        body.len() + properties
+    };
+    let size: usize = messages.iter().map(size).sum();
     if size > MAX_MESSAGE {
         return Err(HubError::MessageTooLarge {
             size,

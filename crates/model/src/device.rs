@@ -74,6 +74,8 @@ pub struct DeviceIdentity {
     pub connection_updated_at: Option<Timestamp>,
     /// Last sign of life; kept coarsely.
     pub last_activity_at: Option<Timestamp>,
+    /// Messages that wait for it.
+    pub cloud_to_device_message_count: u32,
 }
 
 /// Limit of [`DeviceIdentity::status_reason`] in characters (iot-hub-service-api.md 4).

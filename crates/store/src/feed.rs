@@ -20,6 +20,7 @@ pub(crate) fn insert(
     let (topic, scope, item) = match change {
         Change::Device { hub, device_id } => ("device", hub.key(), device_id.as_str()),
         Change::Desired { hub, device_id } => ("desired", hub.key(), device_id.as_str()),
+        Change::CloudToDevice { hub, device_id } => ("cloudToDevice", hub.key(), device_id.as_str()),
         Change::Configuration => ("configuration", "", ""),
         Change::Outbound => ("outbound", "", ""),
     };
@@ -72,6 +73,7 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
     let change = match row.text(1)?.as_str() {
         "device" => device().map(|(hub, device_id)| Change::Device { hub, device_id })?,
         "desired" => device().map(|(hub, device_id)| Change::Desired { hub, device_id })?,
+        "cloudToDevice" => device().map(|(hub, device_id)| Change::CloudToDevice { hub, device_id })?,
         "configuration" => Change::Configuration,
         "outbound" => Change::Outbound,
         _ => return Err(inconsistent("topic")),

@@ -9,6 +9,8 @@ pub enum SessionEvent {
     Desired(Box<DesiredNotification>),
     /// A method is called.
     Method(Box<IncomingMethod>),
+    /// Messages may wait for the device: take them.
+    Messages,
 }
 
 /// A method on its way to a device (iot-hub-device-api.md 7.4).
@@ -62,6 +64,8 @@ pub enum Feature {
     Desired,
     /// Method calls.
     Methods,
+    /// Cloud-to-device messages.
+    CloudToDevice,
 }
 
 impl Feature {
@@ -70,6 +74,7 @@ impl Feature {
             Self::TwinResponses => 1,
             Self::Desired => 2,
             Self::Methods => 4,
+            Self::CloudToDevice => 8,
         }
     }
 }

@@ -5,6 +5,7 @@ mod bulk;
 mod device_input;
 mod device_output;
 mod device_write;
+mod message;
 mod method;
 mod route;
 mod statistics;
@@ -16,6 +17,7 @@ pub use bulk::{BulkItem, BulkResult, BulkWarning, ImportMode, ItemError, parse_b
 pub use device_input::DeviceInput;
 pub use device_output::{Presence, device};
 pub use device_write::{carried_twin, device_write, initial_twin_patch};
+pub use message::{FEEDBACK_BATCH, MessageInput, MessageSent, feedback_batch, purged};
 pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
 pub use route::{HubOperation, HubRoute, is_hub_path, parse_route};
 pub use statistics::{DeviceStatistics, ServiceStatistics};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use provost_model::{DpsName, HubName, PageSize, RegistrationId};
+use provost_model::{DeviceId, DpsName, HubName, PageSize, RegistrationId};
 
 use crate::address::{Query, RouteError, Routed, id, is, segments};
 
@@ -35,6 +35,8 @@ pub enum OwnOperation {
     AddHub,
     /// Read a hub's telemetry buffer.
     ReadTelemetry(HubName, TelemetryQuery),
+    /// Send a message to a device of a hub.
+    SendMessage(HubName, DeviceId),
     /// The latest call of a registration's webhook.
     ReadAllocation(DpsName, RegistrationId),
     /// The hubs an instance may assign to.
@@ -93,6 +95,14 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "GET" => telemetry(hub, query).into(),
             _ => Routed::MethodNotAllowed,
         },
+        [word, hub, what, device, last]
+            if is(word, "hubs") && is(what, "devices") && is(last, "messages") =>
+        {
+            match method {
+                "POST" => send_message(hub, device).into(),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
         {
@@ -144,6 +154,11 @@ fn linked(dps: &str, hub: &str, operation: fn(DpsName, HubName) -> OwnOperation)
 fn allocation(dps: &str, device: &str) -> Result<OwnOperation, RouteError> {
     let (dps, device) = (id(dps, DpsName::parse)?, id(device, RegistrationId::parse)?);
     Ok(OwnOperation::ReadAllocation(dps, device))
+}
+
+fn send_message(hub: &str, device: &str) -> Result<OwnOperation, RouteError> {
+    let (hub, device) = (id(hub, HubName::parse)?, id(device, DeviceId::parse)?);
+    Ok(OwnOperation::SendMessage(hub, device))
 }
 
 fn telemetry(hub: &str, query: Query<'_>) -> Result<OwnOperation, RouteError> {

@@ -1,6 +1,7 @@
-use provost_model::DeviceId;
+use provost_model::{DeviceId, LockToken};
 
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
+use crate::hub::device::route::lock_token;
 
 /// An operation of the hub's service API (iot-hub-service-api.md 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,14 @@ pub enum HubOperation {
     PatchTwin(DeviceId),
     /// `POST /twins/{id}/methods`.
     InvokeMethod(DeviceId),
+    /// `DELETE /devices/{id}/commands`.
+    PurgeMessages(DeviceId),
+    /// `GET /messages/serviceBound/feedback`.
+    ReceiveFeedback,
+    /// `DELETE /messages/serviceBound/feedback/{lockToken}`.
+    CompleteFeedback(LockToken),
+    /// `POST /messages/serviceBound/feedback/{lockToken}/abandon`.
+    AbandonFeedback(LockToken),
 }
 
 /// A request of the hub's service API.
@@ -66,7 +75,7 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "twins", "statistics"];
+    let words = ["devices", "messages", "twins", "statistics"];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -89,6 +98,15 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "DELETE" => with_id(device, HubOperation::DeleteDevice),
             _ => Routed::MethodNotAllowed,
         },
+        [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
+            "DELETE" => with_id(device, HubOperation::PurgeMessages),
+            _ => Routed::MethodNotAllowed,
+        },
+        [messages, bound, feedback, rest @ ..]
+            if is(messages, "messages") && is(bound, "servicebound") && is(feedback, "feedback") =>
+        {
+            of_feedback(method, rest)
+        }
         [statistics, what] if is(statistics, "statistics") => {
             match (is(what, "devices"), is(what, "service")) {
                 (false, false) => Routed::NotFound,
@@ -107,6 +125,19 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => with_id(device, HubOperation::InvokeMethod),
             _ => Routed::MethodNotAllowed,
         },
+        _ => Routed::NotFound,
+    }
+}
+
+fn of_feedback(method: &str, path: &[&str]) -> Routed<HubOperation> {
+    match (method, path) {
+        ("GET", []) => Routed::To(HubOperation::ReceiveFeedback),
+        ("DELETE", [token]) => lock_token(token).map(HubOperation::CompleteFeedback).into(),
+        ("POST", [token, abandon]) if is(abandon, "abandon") => {
+            lock_token(token).map(HubOperation::AbandonFeedback).into()
+        }
+        (_, [] | [_]) => Routed::MethodNotAllowed,
+        (_, [_, abandon]) if is(abandon, "abandon") => Routed::MethodNotAllowed,
         _ => Routed::NotFound,
     }
 }
@@ -148,6 +179,18 @@ mod tests {
             ("PUT", "/twins/Dev%231", Op::ReplaceTwin(dev())),
             ("PATCH", "/twins/Dev%231", Op::PatchTwin(dev())),
             ("POST", "/twins/Dev%231/methods", Op::InvokeMethod(dev())),
+            ("DELETE", "/devices/Dev%231/commands", Op::PurgeMessages(dev())),
+            ("GET", "/messages/serviceBound/feedback", Op::ReceiveFeedback),
+            (
+                "DELETE",
+                "/messages/serviceBound/feedback/t-1",
+                Op::CompleteFeedback(LockToken::new("t-1")),
+            ),
+            (
+                "POST",
+                "/messages/servicebound/feedback/t-1/abandon",
+                Op::AbandonFeedback(LockToken::new("t-1")),
+            ),
         ] {
             assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
         }
