@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::load::Sample;
-use crate::run::Amounts;
 use crate::run::blast_radius::BlastRadius;
 use crate::run::devices::{Registrations, Round};
 use crate::run::memory::SessionMemory;
 use crate::run::scale::{Scale, Visit};
 use crate::run::shutting_out::ShuttingOut;
 use crate::run::storm::StormRound;
+use crate::run::{Amounts, Living};
 use crate::spread::{Spread, quantile};
+
+mod living;
 
 const BEGIN: &str = "<!-- begin: written by `make bench` -->\n";
 const END: &str = "<!-- end: written by `make bench` -->\n";
@@ -37,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) shutting_out: Option<ShuttingOut>,
     /// Absent when left out.
     pub(crate) blast_radius: Option<BlastRadius>,
+    /// Absent while profiling.
+    pub(crate) living: Option<Living>,
 }
 
 /// Which side of its goal a figure should be on.
@@ -75,6 +79,9 @@ impl Report {
         }
         if !self.storms.is_empty() {
             storms(&mut text, &self.storms);
+        }
+        if let Some(living) = &self.living {
+            living::details(&mut text, living);
         }
         text
     }
@@ -166,6 +173,9 @@ impl Report {
             goals_of_storms(text, &self.storms);
         }
         self.goals_of_shutting_out(text);
+        if let Some(living) = &self.living {
+            living::goals(text, living);
+        }
     }
 
     fn goals_of_shutting_out(&self, text: &mut String) {

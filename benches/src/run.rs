@@ -3,7 +3,10 @@
 pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
+mod holding;
 pub(crate) mod memory;
+pub(crate) mod methods;
+pub(crate) mod reconnect;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
 pub(crate) mod storm;
@@ -71,6 +74,11 @@ pub(crate) struct Amounts {
     pub(crate) disables: u32,
     /// Sessions of those held that are ended.
     pub(crate) closed: u32,
+    /// Devices connected while methods are called, and how many calls.
+    pub(crate) callable: u32,
+    pub(crate) calls: u32,
+    /// How often all sessions are dropped at once.
+    pub(crate) drops: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -88,6 +96,9 @@ const FULL: Amounts = Amounts {
     hammering: 200,
     disables: 1_000,
     closed: 500,
+    callable: 1_000,
+    calls: 5_000,
+    drops: 3,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -104,6 +115,9 @@ const QUICK: Amounts = Amounts {
     hammering: 20,
     disables: 40,
     closed: 50,
+    callable: 50,
+    calls: 100,
+    drops: 2,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -157,6 +171,11 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         .is_none()
         .then(|| shutting_out::measure(amounts, binary, &work.join("devices-data"), &work.join("devices")))
         .transpose()?;
+    let living = arguments
+        .profile
+        .is_none()
+        .then(|| Living::measure(amounts, binary, &work.join("devices-data"), &work.join("devices")))
+        .transpose()?;
     let is_scaled = !arguments.without_scale && arguments.profile.is_none();
     let scale = is_scaled
         .then(|| scale::measure(amounts, binary, work))
@@ -180,7 +199,24 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         storms: storms.unwrap_or_default(),
         shutting_out,
         blast_radius,
+        living,
     })
+}
+
+/// A fleet that lives at its hub.
+#[derive(Clone, Debug)]
+pub(crate) struct Living {
+    pub(crate) methods: methods::MethodCalls,
+    pub(crate) reconnects: reconnect::Reconnects,
+}
+
+impl Living {
+    fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path) -> Result<Self> {
+        Ok(Self {
+            methods: methods::measure(amounts, binary, data, file)?,
+            reconnects: reconnect::measure(amounts, binary, data, file)?,
+        })
+    }
 }
 
 fn rlimit_of_files() -> Result<u64> {

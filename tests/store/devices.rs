@@ -1,7 +1,7 @@
 use provost_model::twin::{Twin, TwinWrite};
 use provost_model::{
-    DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, InitialTwin, KeyPair, PageSize, Slots,
-    SymmetricKey, Timestamp,
+    DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, IdentityId, InitialTwin, KeyPair, PageSize,
+    Slots, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreError};
 use provost_testkit::TestStore;
@@ -101,7 +101,7 @@ async fn identity_and_twin_are_written_apart() {
         .store
         .write(move |tx| {
             let identity = tx.update_device(&hub(), &identity_now)?;
-            let twin = tx.update_twin(&hub(), &identity_now.device_id, &twin_now)?;
+            let twin = tx.update_twin(&hub(), &identity_now.device_id.clone().into(), &twin_now)?;
             tx.record(&event("x"), (identity, twin))
         })
         .await;
@@ -149,8 +149,8 @@ async fn signs_of_life_need_no_audit_event() {
     let touched: Result<(), StoreError> = test
         .store
         .append(move |tx| {
-            tx.touch_device(&hub(), &id, Some(at), at)?;
-            tx.touch_device(&hub(), &DeviceId::parse("gone").unwrap(), None, at)
+            tx.touch_identity(&hub(), &id.into(), Some(at), at)?;
+            tx.touch_identity(&hub(), &IdentityId::parse("gone").unwrap(), None, at)
         })
         .await;
     touched.unwrap();

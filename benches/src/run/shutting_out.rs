@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use provost_device::http::Method;
-use provost_device::hub::HubSession;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Amounts, say};
+use super::{Amounts, holding, say};
 use crate::client::Crowd;
 use crate::operator::Operator;
 use crate::protocol::{Devices, Plan, Work};
@@ -177,7 +175,7 @@ async fn set_status(operator: &mut Operator, id: &str, status: &str) -> Result<(
 
 /// Disables devices one after the other while all are connected.
 async fn closings(server: &Server, crowd: &Arc<Crowd>, amounts: &Amounts) -> Result<Vec<f64>> {
-    let sessions = hold(crowd, amounts.at_once).await?;
+    let sessions = holding::connect_all(crowd, amounts.at_once).await?;
     let mut operator = Operator::connect(server).await?;
     let mut closing_ms = Vec::new();
     for (index, mut session) in sessions.into_iter().take(amounts.closed as usize) {
@@ -195,22 +193,4 @@ async fn closings(server: &Server, crowd: &Arc<Crowd>, amounts: &Amounts) -> Res
     }
     closing_ms.sort_by(f64::total_cmp);
     Ok(closing_ms)
-}
-
-/// Connects all of them, some at a time.
-async fn hold(crowd: &Arc<Crowd>, at_once: u32) -> Result<Vec<(usize, HubSession)>> {
-    let turns = Arc::new(Semaphore::new(at_once as usize));
-    let mut connecting = JoinSet::new();
-    for index in 0..crowd.len() {
-        let (crowd, turns) = (Arc::clone(crowd), Arc::clone(&turns));
-        connecting.spawn(async move {
-            let _turn = turns.acquire().await?;
-            anyhow::Ok((index, crowd.connect_one(index).await?))
-        });
-    }
-    let mut sessions = Vec::new();
-    while let Some(connected) = connecting.join_next().await {
-        sessions.push(connected??);
-    }
-    Ok(sessions)
 }

@@ -6,7 +6,7 @@ mod judge;
 mod refusal;
 
 use provost_attestation::sas::SasToken;
-use provost_model::{AuthorityOwner, DeviceAuthKind, DeviceId, Hub, PolicyName, PolicyOwner};
+use provost_model::{AuthorityOwner, DeviceAuthKind, Hub, IdentityId, PolicyName, PolicyOwner};
 use provost_pki::{Certificate, PresentedChain};
 use provost_store::{ReadTx, StoreError};
 
@@ -23,13 +23,13 @@ use crate::session::DeviceSession;
 /// How often a device may change while it is being judged before it is told to come back later.
 const MAX_JUDGEMENTS: usize = 4;
 
-/// What a device presents when it connects.
+/// What a device or module presents when it connects.
 #[derive(Debug, Clone)]
 pub struct ConnectRequest<'a> {
     /// The hub's host name as the device spells it, with or without a port.
     pub host: &'a str,
-    /// The device.
-    pub device_id: &'a DeviceId,
+    /// The device or module.
+    pub id: &'a IdentityId,
     /// The SAS token, when the device sent one.
     pub sas: Option<&'a str>,
     /// The certificates of the TLS handshake, when the device sent any.
@@ -49,7 +49,7 @@ impl HubService {
     pub async fn connect(&self, request: ConnectRequest<'_>) -> Result<DeviceSession, ConnectRefusal> {
         let presented = Presented::read(&request)?;
         let hub = self.addressed_hub(&request, &presented).await?;
-        let mut place = self.sessions().enter(&hub.name, request.device_id);
+        let mut place = self.sessions().enter(&hub.name, request.id);
         for _ in 0..MAX_JUDGEMENTS {
             place.link().begin_reading();
             let admitted = self.judge(&hub, &request, &presented).await?;
@@ -74,9 +74,8 @@ impl HubService {
         let presented = Presented::read(&request)?;
         let hub = self.addressed_hub(&request, &presented).await?;
         let admitted = self.judge(&hub, &request, &presented).await?;
-        let caller = DeviceCaller::new(hub.name, request.device_id.clone(), &admitted);
-        self.activity()
-            .note_asked(caller.hub(), caller.device_id(), self.now());
+        let caller = DeviceCaller::new(hub.name, request.id.clone(), &admitted);
+        self.activity().note_asked(caller.hub(), caller.id(), self.now());
         Ok(caller)
     }
 
@@ -104,7 +103,7 @@ impl HubService {
     ) -> Result<Admitted, ConnectRefusal> {
         let known = self.read_known(hub, request, presented).await?;
         let (memo, now) = (self.signatures(), self.now());
-        judge(hub, request.device_id, presented, known, memo, now)
+        judge(hub, request.id, presented, known, memo, now)
     }
 
     async fn read_known(
@@ -113,7 +112,7 @@ impl HubService {
         request: &ConnectRequest<'_>,
         presented: &Presented<'_>,
     ) -> Result<Known, StoreError> {
-        let (hub, device_id) = (hub.name.clone(), request.device_id.clone());
+        let (hub, id) = (hub.name.clone(), request.id.clone());
         let policy = presented
             .sas
             .as_ref()
@@ -125,15 +124,15 @@ impl HubService {
             .flat_map(|chain| chain.iter().map(Certificate::issuer_hash))
             .collect();
         let read = move |tx: &ReadTx<'_>| {
-            let device = tx.device(&hub, &device_id)?;
+            let credential = tx.credential(&hub, &id)?;
             let policy = match policy {
                 Some(Ok(name)) => tx.access_policy(&PolicyOwner::Hub(hub.clone()), &name)?,
                 _ => None,
             };
             // An unknown device costs what a known one does (D-22).
-            let by_authority = device
+            let by_authority = credential
                 .as_ref()
-                .is_none_or(|device| device.auth.kind() == DeviceAuthKind::CertificateAuthority);
+                .is_none_or(|known| known.auth.kind() == DeviceAuthKind::CertificateAuthority);
             let mut anchors = Vec::new();
             for issuer in issuers.iter().filter(|_| by_authority) {
                 let owner = AuthorityOwner::Hub(hub.clone());
@@ -146,7 +145,7 @@ impl HubService {
                 );
             }
             Ok(Known {
-                device,
+                credential,
                 policy,
                 anchors,
             })

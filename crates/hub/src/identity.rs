@@ -112,7 +112,7 @@ pub fn twin_to_carry(
     hub: &HubName,
     device_id: &DeviceId,
 ) -> Result<Option<InitialTwin>, HubError> {
-    let twin = tx.twin(hub, device_id)?;
+    let twin = tx.twin(hub, &device_id.clone().into())?;
     Ok(twin.map(|twin| InitialTwin {
         tags: twin.tags,
         desired: twin.desired.value,

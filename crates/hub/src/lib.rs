@@ -22,6 +22,7 @@ mod follow;
 mod identity;
 mod join;
 mod methods;
+mod query;
 mod registry;
 mod service;
 mod service_auth;
@@ -37,6 +38,7 @@ pub use identity::{
     NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
 };
 pub use methods::MethodAnswer;
+pub use query::MatchPage;
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;

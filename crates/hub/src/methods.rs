@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::{AccessRight, DeviceId};
+use provost_model::{AccessRight, DeviceId, IdentityId};
 use provost_wire::hub::MAX_METHOD_PAYLOAD;
 use provost_wire::hub::service::MethodRequest;
 use provost_wire::json;
@@ -47,7 +47,10 @@ impl HubService {
         let known = self.store().read(move |tx| tx.device(&hub, &device_id)).await?;
         known.ok_or(HubError::DeviceNotFound)?;
         let until = Instant::now() + a_little_less(request.connect_timeout);
-        let (pending, answered) = self.hand_over(caller, id, &request.name, &payload, until).await?;
+        let id = IdentityId::device(id.clone());
+        let (pending, answered) = self
+            .hand_over(caller, &id, &request.name, &payload, until)
+            .await?;
         let answer = timeout(a_little_less(request.response_timeout), answered).await;
         drop(pending);
         match answer {
@@ -60,7 +63,7 @@ impl HubService {
     async fn hand_over(
         &self,
         caller: &ServiceCaller,
-        id: &DeviceId,
+        id: &IdentityId,
         name: &str,
         payload: &[u8],
         until: Instant,

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use provost_model::{
-    Assignment, Clock, DeviceId, HostName, Hub, HubName, QueueLimits, Random, Retention, Timestamp,
+    Assignment, Clock, HostName, Hub, HubName, IdentityId, QueueLimits, Random, Retention, Timestamp,
 };
 use provost_pki::SignatureMemo;
 use provost_store::Store;
@@ -69,9 +69,9 @@ impl HubService {
         hub.filter(|hub| !hub.is_remote).ok_or(HubError::HubNotFound)
     }
 
-    /// Whether a device is connected to this node.
-    pub fn is_connected(&self, hub: &HubName, device_id: &DeviceId) -> bool {
-        self.sessions().live(hub, device_id).is_some()
+    /// Whether a device or module is connected to this node.
+    pub fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
+        self.sessions().live(hub, id).is_some()
     }
 
     /// How many devices of a hub are connected to this node.
@@ -79,12 +79,12 @@ impl HubService {
         self.sessions().connected(hub)
     }
 
-    /// Every device connected to this node, of every hub.
+    /// Every device connected to this node, itself or by a module, of every hub.
     pub fn live_devices(&self) -> Vec<Assignment> {
         let live = self.sessions().look_up_live();
         let place = |link: &Arc<Link>| Assignment {
             hub: link.hub.clone(),
-            device_id: link.device_id.clone(),
+            device_id: link.device_id().clone(),
         };
         live.iter().map(place).collect()
     }

@@ -7,7 +7,7 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{DeviceId, HubName, Timestamp};
+use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 
 pub use self::event::{CloseReason, Feature, IncomingMethod, SessionEvent};
 pub(crate) use self::link::{Link, MethodRefusal, RawAnswer};
@@ -16,7 +16,7 @@ use crate::HubError;
 use crate::auth::Admitted;
 use crate::service::HubService;
 
-/// A connected device. Everything it does goes through this; dropping it disconnects the device.
+/// A connected device or module. Everything it does goes through this; dropping it disconnects the device.
 ///
 /// The holder takes [`Self::next_event`] for as long as the connection lasts and closes the
 /// connection on [`SessionEvent::Close`].
@@ -47,9 +47,14 @@ impl DeviceSession {
         &self.place.link().hub
     }
 
-    /// The device.
+    /// Who is connected: a device or a module.
+    pub fn id(&self) -> &IdentityId {
+        &self.place.link().id
+    }
+
+    /// The device, or the module's device.
     pub fn device_id(&self) -> &DeviceId {
-        &self.place.link().device_id
+        self.place.link().device_id()
     }
 
     /// When the session must end by itself: the end of its SAS token with the grace that clients
@@ -144,6 +149,6 @@ impl Drop for DeviceSession {
 
 impl fmt::Debug for DeviceSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DeviceSession({}/{})", self.hub(), self.device_id())
+        write!(f, "DeviceSession({}/{})", self.hub(), self.id())
     }
 }

@@ -38,7 +38,7 @@ impl DeviceSession {
         self.touch();
         let sender = Sender {
             hub: &link.hub,
-            device_id: &link.device_id,
+            device_id: link.device_id(),
             generation_id: &admitted.generation_id,
             auth_method: admitted.auth_method(),
         };

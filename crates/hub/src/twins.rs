@@ -2,7 +2,8 @@
 
 use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
 use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IfMatch, Timestamp,
+    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
+    Timestamp,
 };
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
@@ -96,8 +97,10 @@ impl HubService {
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
         // Held until the notification is handed over: they leave in the order of versions.
-        let turn = self.twin_locks().lock(caller.hub(), id).await;
+        let identity_id = IdentityId::device(id.clone());
+        let turn = self.twin_locks().lock(caller.hub(), &identity_id).await;
         let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let written_id = identity_id.clone();
         let written = self
             .store()
             .write(move |tx| {
@@ -107,20 +110,20 @@ impl HubService {
                     return Err(HubError::PreconditionFailed);
                 }
                 let notification = change.apply(&mut twin, tx.now())?;
-                tx.update_twin(&hub, &device_id, &twin)?;
+                tx.update_twin(&hub, &written_id, &twin)?;
                 if notification.is_some() {
-                    tx.announce(&desired_changed(&hub, &device_id))?;
+                    tx.announce(&desired_changed(&hub, &written_id))?;
                 }
                 let written = Written {
                     identity,
                     twin,
                     notification,
                 };
-                Ok(tx.record(&event(actor, &hub, &device_id), written)?)
+                Ok(tx.record(&event(actor, &hub, &written_id), written)?)
             })
             .await?;
         if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), id)
+            && let Some(link) = self.sessions().live(caller.hub(), &identity_id)
         {
             link.notify_desired(notification);
         }
@@ -150,7 +153,7 @@ impl DeviceSession {
     pub async fn twin(&self) -> Result<Twin, HubError> {
         self.open_link()?;
         self.touch();
-        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        let (hub, id) = (self.hub().clone(), self.id().clone());
         let twin = self.service().store().read(move |tx| tx.twin(&hub, &id)).await?;
         twin.ok_or(HubError::DeviceNotFound)
     }
@@ -168,30 +171,31 @@ impl DeviceSession {
     ) -> Result<i64, HubError> {
         let generation = self.generation()?;
         self.touch();
-        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        let (hub, id) = (self.hub().clone(), self.id().clone());
         self.service()
             .store()
             .write(move |tx| {
-                let found = tx.device_with_twin(&hub, &id)?;
-                let (_, mut twin) = found
-                    .filter(|(identity, _)| identity.generation_id == generation)
+                let registered = tx.credential(&hub, &id)?;
+                registered
+                    .filter(|registered| registered.generation_id == generation)
                     .ok_or(HubError::DeviceNotFound)?;
+                let mut twin = tx.twin(&hub, &id)?.ok_or(HubError::DeviceNotFound)?;
                 let version = twin.patch_reported(&patch, expected, tx.now(), iso)?;
                 tx.update_twin(&hub, &id, &twin)?;
-                let event = event(Actor::Device(id.clone()), &hub, &id).with_detail("reported");
+                let event = event(Actor::identity(&id), &hub, &id).with_detail("reported");
                 Ok(tx.record(&event, version)?)
             })
             .await
     }
 }
 
-fn desired_changed(hub: &HubName, device_id: &DeviceId) -> Change {
+fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {
     Change::Desired {
         hub: hub.clone(),
-        device_id: device_id.clone(),
+        id: id.clone(),
     }
 }
 
-fn event(actor: Actor, hub: &HubName, id: &DeviceId) -> AuditEvent {
-    AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), id.as_str())
+fn event(actor: Actor, hub: &HubName, id: &IdentityId) -> AuditEvent {
+    AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), &id.to_string())
 }

@@ -25,6 +25,7 @@ mod instance;
 mod mechanism;
 mod outbound;
 mod page;
+pub mod query;
 mod random;
 mod registration;
 mod remote_hub;
@@ -42,7 +43,10 @@ pub use cloud_to_device::{
     Ack, CloudMessage, Delivery, Feedback, LockLost, LockToken, MessageOutcome, QueueEntry, QueueLimits,
     QueuedMessage, Settled,
 };
-pub use device::{DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_STATUS_REASON};
+pub use device::{
+    DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_MANAGED_BY, MAX_MODULES, MAX_STATUS_REASON,
+    ModuleIdentity,
+};
 pub use enrollment::{
     AllocationPolicy, CustomAllocation, EnrollmentGroup, EnrollmentKind, EnrollmentSettings,
     IndividualEnrollment, InitialTwin, ProvisioningStatus, ReprovisionPolicy,

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 pub use self::table::{Column, list_table, object_table, rows_table};
-pub use self::talk::{bar, confirmed, say, warn};
+pub use self::talk::{bar, confirmed, say, spinner, warn};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

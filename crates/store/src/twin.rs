@@ -1,12 +1,13 @@
 use provost_model::twin::{Twin, TwinSection};
-use provost_model::{DeviceId, DeviceIdentity, HubName};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, PageSize};
 
 use crate::convert::{Place, json};
 use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
+use crate::identity_row::{is_row, key, table};
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
+pub(crate) const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
     desired_metadata, reported, reported_metadata";
 
 /// The documents of a twin as stored text.
@@ -31,12 +32,10 @@ impl TwinColumns {
 }
 
 impl ReadTx<'_> {
-    /// A device's twin.
-    pub fn twin(&self, hub: &HubName, id: &DeviceId) -> Result<Option<Twin>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
-        self.find(&sql, params![hub.key(), id.as_str()], |row| {
-            twin(row, 0, id.as_str())
-        })
+    /// The twin of a device or module.
+    pub fn twin(&self, hub: &HubName, id: &IdentityId) -> Result<Option<Twin>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM {} WHERE {}", table(id), is_row(id, 1));
+        self.find(&sql, &key(hub, id), |row| twin(row, 0, id))
     }
 
     /// A device's identity together with its twin.
@@ -46,23 +45,38 @@ impl ReadTx<'_> {
         id: &DeviceId,
     ) -> Result<Option<(DeviceIdentity, Twin)>, StoreError> {
         let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
-        let first = DEVICE_COLUMNS.split(',').count();
-        self.find(&sql, params![hub.key(), id.as_str()], |row| {
-            Ok((identity(row)?, twin(row, first, id.as_str())?))
-        })
+        self.find(&sql, params![hub.key(), id.as_str()], with_twin)
+    }
+
+    /// Identities with their twins in order of their IDs, beginning after `after`.
+    pub fn devices_with_twins(
+        &self,
+        hub: &HubName,
+        after: Option<&DeviceId>,
+        page: PageSize,
+    ) -> Result<Vec<(DeviceIdentity, Twin)>, StoreError> {
+        let sql = format!(
+            "SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id > ?2 \
+             ORDER BY device_id LIMIT ?3"
+        );
+        let after = after.map(DeviceId::as_str).unwrap_or_default();
+        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
+        self.query(&sql, params![hub.key(), after, limit], with_twin)
     }
 }
 
 impl WriteTx<'_> {
-    /// Writes a device's twin; the identity stays. `false` when there is no such device.
-    pub fn update_twin(&self, hub: &HubName, id: &DeviceId, twin: &Twin) -> Result<bool, StoreError> {
-        let sql = "UPDATE device SET twin_version = ?3, twin_etag = ?4, model_id = ?5, desired_version = ?6, \
-                   reported_version = ?7, tags = ?8, desired = ?9, desired_metadata = ?10, reported = ?11, \
-                   reported_metadata = ?12 WHERE hub = ?1 AND device_id = ?2";
+    /// Writes the twin of a device or module; the identity stays. `false` when there is none.
+    pub fn update_twin(&self, hub: &HubName, id: &IdentityId, twin: &Twin) -> Result<bool, StoreError> {
+        let sql = format!(
+            "UPDATE {} SET twin_version = ?1, twin_etag = ?2, model_id = ?3, desired_version = ?4, \
+             reported_version = ?5, tags = ?6, desired = ?7, desired_metadata = ?8, reported = ?9, \
+             reported_metadata = ?10 WHERE {}",
+            table(id),
+            is_row(id, 11)
+        );
         let columns = TwinColumns::of(twin);
-        let params = params![
-            hub.key(),
-            id.as_str(),
+        let mut params = params![
             twin.version,
             twin.etag_counter,
             &twin.model_id,
@@ -73,13 +87,26 @@ impl WriteTx<'_> {
             &columns.desired_metadata,
             &columns.reported,
             &columns.reported_metadata,
-        ];
-        Ok(self.execute(sql, params)? > 0)
+        ]
+        .to_vec();
+        params.extend(key(hub, id));
+        Ok(self.execute(&sql, &params)? > 0)
     }
 }
 
-fn twin(row: &Row<'_>, first: usize, key: &str) -> Result<Twin, StoreError> {
-    let place = Place { table: "device", key };
+fn with_twin(row: &Row<'_>) -> Result<(DeviceIdentity, Twin), StoreError> {
+    let identity = identity(row)?;
+    let id = IdentityId::device(identity.device_id.clone());
+    let twin = twin(row, DEVICE_COLUMNS.split(',').count(), &id)?;
+    Ok((identity, twin))
+}
+
+pub(crate) fn twin(row: &Row<'_>, first: usize, id: &IdentityId) -> Result<Twin, StoreError> {
+    let text = id.to_string();
+    let place = Place {
+        table: table(id),
+        key: &text,
+    };
     let object = |column: usize, name| place.object(name, &row.text(first + column)?);
     Ok(Twin {
         version: row.int(first)?,

@@ -62,7 +62,7 @@ impl Stored {
     pub async fn twin(&self, id: &str) -> Option<Twin> {
         let (hub, id) = (self.hub.clone(), DeviceId::parse(id).expect("a device ID"));
         self.store
-            .read(move |tx| tx.twin(&hub, &id))
+            .read(move |tx| tx.twin(&hub, &id.into()))
             .await
             .expect("the store answers")
     }

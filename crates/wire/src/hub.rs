@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod error;
+pub mod query;
 pub mod service;
 
 /// Largest telemetry message in bytes, payload and properties (iot-hub-device-api.md 5).

@@ -1,23 +1,23 @@
-use provost_model::{DeviceId, HubName};
+use provost_model::{DeviceId, HubName, IdentityId};
 
 use super::Admitted;
 use crate::cloud_to_device::Mailbox;
 
-/// A device that proved itself for one request. Made by
+/// A device or module that proved itself for one request. Made by
 /// [`HubService::authenticate_device`](crate::HubService::authenticate_device) alone.
 #[derive(Debug, Clone)]
 pub struct DeviceCaller {
     hub: HubName,
-    device_id: DeviceId,
+    id: IdentityId,
     generation_id: String,
     auth_method: &'static str,
 }
 
 impl DeviceCaller {
-    pub(super) fn new(hub: HubName, device_id: DeviceId, admitted: &Admitted) -> Self {
+    pub(super) fn new(hub: HubName, id: IdentityId, admitted: &Admitted) -> Self {
         Self {
             hub,
-            device_id,
+            id,
             generation_id: admitted.generation_id.clone(),
             auth_method: admitted.auth_method(),
         }
@@ -28,9 +28,14 @@ impl DeviceCaller {
         &self.hub
     }
 
-    /// The device.
+    /// The device or module.
+    pub fn id(&self) -> &IdentityId {
+        &self.id
+    }
+
+    /// The device, or the module's device.
     pub fn device_id(&self) -> &DeviceId {
-        &self.device_id
+        &self.id.device_id
     }
 
     pub(crate) fn generation_id(&self) -> &str {
@@ -44,7 +49,7 @@ impl DeviceCaller {
     pub(crate) fn mailbox(&self) -> Mailbox {
         Mailbox {
             hub: self.hub.clone(),
-            device_id: self.device_id.clone(),
+            device_id: self.id.device_id.clone(),
             generation_id: self.generation_id.clone(),
         }
     }

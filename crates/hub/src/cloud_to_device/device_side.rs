@@ -21,7 +21,7 @@ pub enum Promise {
 }
 
 /// Messages given to a device.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Taken {
     /// Oldest first; each has its lock token, unless it is done with already.
     pub messages: Vec<QueuedMessage>,
@@ -135,6 +135,10 @@ impl DeviceSession {
     /// # Errors
     /// [`HubError::SessionClosed`], [`HubError::Store`].
     pub async fn take_messages(&self, promise: Promise, limit: usize) -> Result<Taken, HubError> {
+        if !self.id().is_device() {
+            // Modules have no queues.
+            return Ok(Taken::default());
+        }
         let mailbox = self.mailbox()?;
         let service = self.service();
         let how = match promise {

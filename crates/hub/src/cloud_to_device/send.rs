@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, CloudMessage, DeviceId, HubName, QueueLimits, Timestamp,
+    AccessRight, Action, Actor, AuditEvent, Change, CloudMessage, DeviceId, HubName, IdentityId, QueueLimits,
+    Timestamp,
 };
 use provost_wire::hub::MAX_CLOUD_MESSAGE;
 use provost_wire::hub::device::{MAX_TOPIC, devicebound_topic_length};
@@ -127,7 +128,8 @@ impl HubService {
 
     /// Wakes the session of a device for which messages may wait now.
     pub(crate) fn wake_receiver(&self, hub: &HubName, device_id: &DeviceId) {
-        if let Some(link) = self.sessions().live(hub, device_id) {
+        let id = IdentityId::device(device_id.clone());
+        if let Some(link) = self.sessions().live(hub, &id) {
             link.messages_may_wait();
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use provost_model::twin::DesiredNotification;
-use provost_model::{DeviceId, HubName, Timestamp};
+use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -28,7 +28,7 @@ pub(crate) struct RawAnswer {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) hub: HubName,
-    pub(crate) device_id: DeviceId,
+    pub(crate) id: IdentityId,
     admitted: OnceLock<Box<Admitted>>,
     touched_at: AtomicI64,
     state: Mutex<State>,
@@ -59,15 +59,20 @@ pub(crate) enum MethodRefusal {
 }
 
 impl Link {
-    pub(crate) fn new(hub: HubName, device_id: DeviceId) -> Self {
+    pub(crate) fn new(hub: HubName, id: IdentityId) -> Self {
         Self {
             hub,
-            device_id,
+            id,
             admitted: OnceLock::new(),
             touched_at: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
             wake: Notify::new(),
         }
+    }
+
+    /// The device, or the module's device.
+    pub(crate) fn device_id(&self) -> &DeviceId {
+        &self.id.device_id
     }
 
     /// What admitted the session; `None` while it is still being judged.

@@ -11,8 +11,8 @@ use provost_hub::{
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::{
-    Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IfMatch,
-    KeyPair, PolicyName, PolicyOwner, Retention, SymmetricKey, Timestamp,
+    Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IdentityId,
+    IfMatch, KeyPair, PolicyName, PolicyOwner, Retention, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_wire::hub::service::DeviceInput;
@@ -157,10 +157,10 @@ impl House {
         id: &str,
         token: &str,
     ) -> Result<DeviceSession, ConnectRefusal> {
-        let id = device(id);
+        let id = identity(id);
         let request = ConnectRequest {
             host: HOST,
-            device_id: &id,
+            id: &id,
             sas: Some(token),
             certificates: None,
         };
@@ -185,6 +185,11 @@ impl House {
 
 pub(crate) fn device(id: &str) -> DeviceId {
     DeviceId::parse(id).unwrap()
+}
+
+/// `device` or `device/module`.
+pub(crate) fn identity(id: &str) -> IdentityId {
+    IdentityId::parse(id).unwrap()
 }
 
 pub(crate) fn keys(view: &DeviceView) -> KeyPair {

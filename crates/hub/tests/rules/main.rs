@@ -16,6 +16,8 @@ mod methods;
 #[cfg(test)]
 mod provisioning;
 #[cfg(test)]
+mod query;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod service_auth;

@@ -11,6 +11,8 @@ mod topic;
 mod twin;
 mod username;
 
+use provost_model::IdentityId;
+
 pub use bag::{BagError, MAX_PROPERTIES, PropertyBag, format_bag, parse_bag};
 pub use devicebound::{MAX_TOPIC, devicebound_headers, devicebound_topic, devicebound_topic_length};
 pub use event::{EVENT_BATCH, event_properties, parse_events};
@@ -24,7 +26,12 @@ pub use topic::{
 pub use twin::{desired_patch, parse_reported, twin_document};
 pub use username::{Username, UsernameError};
 
-/// The SAS audience of a device: `{host}/devices/{deviceId}` (iot-hub-device-api.md 3.1).
-pub fn sas_audience(host: &str, device_id: &str) -> String {
-    format!("{host}/devices/{device_id}")
+/// The SAS audience of a device, `{host}/devices/{deviceId}`, or of a module of it,
+/// `{host}/devices/{deviceId}/modules/{moduleId}` (iot-hub-device-api.md 3.1).
+pub fn sas_audience(host: &str, id: &IdentityId) -> String {
+    let device = format!("{host}/devices/{}", id.device_id);
+    match &id.module_id {
+        Some(module_id) => format!("{device}/modules/{module_id}"),
+        None => device,
+    }
 }

@@ -11,6 +11,7 @@ mod route;
 mod statistics;
 mod twin_input;
 mod twin_output;
+mod twin_row;
 
 pub use auth::{AuthInput, auth_kind_word};
 pub use bulk::{BulkItem, BulkResult, BulkWarning, ImportMode, ItemError, parse_bulk};
@@ -23,6 +24,7 @@ pub use route::{HubOperation, HubRoute, is_hub_path, parse_route};
 pub use statistics::{DeviceStatistics, ServiceStatistics};
 pub use twin_input::{parse_twin_patch, parse_twin_replacement};
 pub use twin_output::twin;
+pub use twin_row::TwinRow;
 
 /// Page size asked for, in requests.
 pub const HEADER_MAX_ITEM_COUNT: &str = "x-ms-max-item-count";

@@ -5,7 +5,7 @@ use super::*;
 use crate::auth::AdmittedBy;
 
 fn link() -> Link {
-    Link::new(HubName::parse("hub").unwrap(), DeviceId::parse("d1").unwrap())
+    Link::new(HubName::parse("hub").unwrap(), IdentityId::parse("d1").unwrap())
 }
 
 fn admitted() -> Admitted {

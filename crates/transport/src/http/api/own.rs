@@ -20,12 +20,17 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, operation: OwnOperatio
         Ok(answer) => answer,
         Err(Failure::Dps(failure)) => failure.answer(parts, call),
         Err(Failure::Hub(error)) => parts.hub_failed(call, &error, HubShape::Classic),
+        Err(Failure::HubBody(error)) => {
+            parts.hub_refuse(call, error.hub_code(), &error.to_string(), HubShape::Classic)
+        }
     }
 }
 
 enum Failure {
     Dps(dps::Failure),
     Hub(HubError),
+    /// A body that is the hub's to read.
+    HubBody(BodyError),
 }
 
 impl From<dps::Failure> for Failure {
@@ -63,6 +68,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
         OwnOperation::ReadTelemetry(hub, query) => hubs::telemetry(parts, call, &hub, query).await,
+        OwnOperation::SendMessage(hub, device) => hubs::send_message(parts, call, &hub, &device).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,

@@ -33,15 +33,12 @@ pub(super) async fn connect(
     username: Username,
     password: Option<Secret<String>>,
 ) -> Result<DeviceSession, Option<ConnectReturnCode>> {
-    if username.module_id.is_some() {
-        debug!(device = %username.device_id, "modules do not connect yet");
-        return Err(Some(ConnectReturnCode::NotAuthorized));
-    }
     // A chain that cannot be read is no proof, and not a reason to refuse a token beside it.
     let certificates = peer.chain();
+    let id = username.identity_id();
     let request = ConnectRequest {
         host: username.host.as_str(),
-        device_id: &username.device_id,
+        id: &id,
         sas: password.as_ref().map(|token| token.expose().as_str()),
         certificates: certificates.as_ref(),
     };
@@ -49,7 +46,7 @@ pub(super) async fn connect(
         Ok(session) => Ok(session),
         Err(refusal) => {
             info!(
-                device = %username.device_id,
+                device = %id,
                 peer = %peer.address,
                 refusal = &refusal as &dyn std::error::Error,
                 "device refused"
@@ -127,7 +124,7 @@ pub(super) async fn run<S>(
             break end;
         }
     };
-    debug!(device = %session.device_id(), end = &ended as &dyn std::error::Error, "session ended");
+    debug!(device = %session.id(), end = &ended as &dyn std::error::Error, "session ended");
     // The hub learns first; closing the stream may take the peer a while.
     drop(session);
     Box::pin(connection.close()).await;

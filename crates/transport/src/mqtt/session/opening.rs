@@ -98,11 +98,7 @@ fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, Openin
             Service::Dps(username)
         }
         Username::Hub(username) => {
-            let expected = match &username.module_id {
-                Some(module) => format!("{}/{module}", username.device_id),
-                None => username.device_id.to_string(),
-            };
-            if connect.client_id != expected {
+            if connect.client_id != username.client_id() {
                 return Err(OpeningError::ClientId);
             }
             Service::Hub(username)

@@ -1,4 +1,4 @@
-use provost_model::{DeviceId, LockToken};
+use provost_model::{DeviceId, IdentityId, LockToken, ModuleId};
 
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
 use crate::percent;
@@ -6,7 +6,7 @@ use crate::percent;
 /// An operation of the hub's device API over HTTPS (iot-hub-device-api.md 9 and 10).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceOperation {
-    /// `POST /devices/{id}/messages/events`.
+    /// `POST /devices/{id}[/modules/{mid}]/messages/events`.
     SendEvents,
     /// `GET /devices/{id}/messages/devicebound`.
     Receive,
@@ -25,8 +25,8 @@ pub enum DeviceOperation {
 /// A request of the hub's device API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubDeviceRoute {
-    /// Who asks.
-    pub device_id: DeviceId,
+    /// Who asks: a device, or a module, which may only send.
+    pub id: IdentityId,
     /// What for.
     pub operation: DeviceOperation,
     /// Any date.
@@ -46,17 +46,33 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubDeviceRou
     if !is(devices, "devices") {
         return Routed::NotFound;
     }
-    match operation(method, rest, query) {
-        Routed::To(operation) => route(device, operation, query).into(),
+    let (module, operation) = match rest {
+        [modules, module, messages, events]
+            if is(modules, "modules") && is(messages, "messages") && is(events, "events") =>
+        {
+            (Some(*module), only("POST", method, DeviceOperation::SendEvents))
+        }
+        rest => (None, operation(method, rest, query)),
+    };
+    match operation {
+        Routed::To(operation) => route(device, module, operation, query).into(),
         Routed::MethodNotAllowed => Routed::MethodNotAllowed,
         Routed::NotFound => Routed::NotFound,
         Routed::Malformed(error) => Routed::Malformed(error),
     }
 }
 
-fn route(device: &str, operation: DeviceOperation, query: Query<'_>) -> Result<HubDeviceRoute, RouteError> {
+fn route(
+    device: &str,
+    module: Option<&str>,
+    operation: DeviceOperation,
+    query: Query<'_>,
+) -> Result<HubDeviceRoute, RouteError> {
     Ok(HubDeviceRoute {
-        device_id: id(device, DeviceId::parse)?,
+        id: IdentityId {
+            device_id: id(device, DeviceId::parse)?,
+            module_id: module.map(|module| id(module, ModuleId::parse)).transpose()?,
+        },
         operation,
         api_version: query.required_api_version(400_001)?,
     })
@@ -176,6 +192,19 @@ mod tests {
                 "{method} {path}{query}"
             );
         }
+    }
+
+    #[test]
+    fn a_module_sends_events() {
+        let path = "/devices/d/modules/m/messages/events";
+        match parse_route("POST", path, "api-version=1") {
+            Routed::To(route) => assert_eq!(route.id.to_string(), "d/m"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(
+            route("GET", "/devices/d/modules/m/messages/devicebound", ""),
+            Routed::NotFound
+        );
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn twin(identity: &DeviceIdentity, twin: &Twin, presence: Presence) -> Value
     serde_json::to_value(output).unwrap_or_default()
 }
 
-fn section(section: &TwinSection) -> Map<String, Value> {
+pub(super) fn section(section: &TwinSection) -> Map<String, Value> {
     let mut map = section.value.clone();
     map.insert("$metadata".to_owned(), Value::Object(section.metadata.clone()));
     map.insert("$version".to_owned(), Value::from(section.version));

@@ -1,0 +1,62 @@
+//! A fleet that lives at its hub: methods, and devices that come back.
+
+use crate::run::Living;
+use crate::spread::{Spread, quantile};
+
+use super::{Goal, cell, line, row};
+
+/// Most seconds until all devices are back.
+const BACK: f64 = 30.0;
+/// Most memory after, of memory before.
+const MEMORY: f64 = 1.1;
+
+/// Rows of the table of goals.
+pub(super) fn goals(text: &mut String, living: &Living) {
+    let back = Spread::of(living.reconnects.seconds.iter().copied());
+    let name = format!(
+        "seconds until {} devices dropped at once are all back",
+        living.reconnects.devices
+    );
+    row(text, "10", &name, back, 1, Goal::AtMost(BACK));
+    let memory = Spread::of([living.reconnects.memory_ratio()]);
+    let name = format!(
+        "memory after {} such drops ÷ before the first",
+        living.reconnects.seconds.len()
+    );
+    row(text, "10", &name, memory, 2, Goal::AtMost(MEMORY));
+}
+
+/// Tables and sentences.
+pub(super) fn details(text: &mut String, living: &Living) {
+    let calls = &living.methods;
+    line(
+        text,
+        &format!(
+            "\n| one after the other, {} devices connected | p50 ms | p99 ms |\n|---|---|---|",
+            calls.connected
+        ),
+    );
+    for (name, sorted) in [
+        (
+            "direct method, from the back end to the device and back",
+            &calls.call_ms,
+        ),
+        ("twin read over the same connection", &calls.look_up_ms),
+    ] {
+        let at = |percent| cell(Spread::of([quantile(sorted, percent)]), 2);
+        line(text, &format!("| {name} | {} | {} |", at(50), at(99)));
+    }
+    let found = &living.reconnects;
+    let failed: u32 = found.failed.iter().sum();
+    let resident = |kib: Option<&f64>| kib.copied().unwrap_or_default() / 1024.0;
+    line(
+        text,
+        &format!(
+            "\nThe drops: {} s of server CPU each, {failed} failed tries in all; memory {:.1} MiB before the first, {:.1} MiB \
+             after the last.",
+            cell(Spread::of(found.server_cpu.iter().copied()), 1),
+            resident(found.resident_kib.first()),
+            resident(found.resident_kib.last()),
+        ),
+    );
+}
