@@ -3,12 +3,13 @@ use provost_wire::arm::ArmOperation;
 use provost_wire::dps::device::DeviceOperation;
 use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
+use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
 use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 56] = [
+pub(crate) const NAMES: [&str; 68] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -38,6 +39,17 @@ pub(crate) const NAMES: [&str; 56] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub purge messages",
+    "hub receive feedback",
+    "hub complete feedback",
+    "hub abandon feedback",
+    "hub device send events",
+    "hub device receive",
+    "hub device complete",
+    "hub device reject",
+    "hub device abandon",
+    "hub device begin file upload",
+    "hub device end file upload",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -55,6 +67,7 @@ pub(crate) const NAMES: [&str; 56] = [
     "own list hubs",
     "own add hub",
     "own read telemetry",
+    "own send message",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -69,10 +82,12 @@ pub(crate) const NAMES: [&str; 56] = [
 
 /// Which operation a request line asks for.
 pub(crate) fn name(method: &str, path: &str) -> &'static str {
-    match parse_route(method, path, "api-version=2021-10-01") {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match parse_route(method, path, &format!("api-version=2021-10-01&{query}")) {
         Routed::To(Route::DpsService(route)) => dps(&route.operation),
         Routed::To(Route::DpsDevice(route)) => device(&route.operation),
         Routed::To(Route::Hub(route)) => hub(&route.operation),
+        Routed::To(Route::HubDevice(route)) => hub_device(&route.operation),
         Routed::To(Route::Arm(route)) => arm(&route.operation),
         Routed::To(Route::Own(operation)) => own(&operation),
         other => panic!("{method} {path} is no operation: {other:?}"),
@@ -120,6 +135,22 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::PurgeMessages(_) => "hub purge messages",
+        HubOperation::ReceiveFeedback => "hub receive feedback",
+        HubOperation::CompleteFeedback(_) => "hub complete feedback",
+        HubOperation::AbandonFeedback(_) => "hub abandon feedback",
+    }
+}
+
+fn hub_device(operation: &HubDeviceOperation) -> &'static str {
+    match operation {
+        HubDeviceOperation::SendEvents => "hub device send events",
+        HubDeviceOperation::Receive => "hub device receive",
+        HubDeviceOperation::Complete(_) => "hub device complete",
+        HubDeviceOperation::Reject(_) => "hub device reject",
+        HubDeviceOperation::Abandon(_) => "hub device abandon",
+        HubDeviceOperation::BeginFileUpload => "hub device begin file upload",
+        HubDeviceOperation::EndFileUpload => "hub device end file upload",
     }
 }
 
@@ -147,6 +178,7 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::SendMessage(..) => "own send message",
         OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",

@@ -49,6 +49,11 @@ async fn insert(store: &Store, device: DeviceIdentity) {
     written.unwrap();
 }
 
+/// Stores a device of no importance.
+pub(super) async fn store_device(store: &Store, id: &str) {
+    insert(store, identity(id, DeviceAuth::None)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_authentication_comes_back() {
     let test = TestStore::open().await;

@@ -3,6 +3,7 @@
 mod arguments;
 mod file;
 mod geo;
+mod messages;
 mod outbound;
 mod rates;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use provost_model::{GeoOrder, HostName, Retention};
+use provost_model::{GeoOrder, HostName, QueueLimits, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
@@ -55,6 +56,8 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// The queues of cloud-to-device messages.
+    pub messages: QueueLimits,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
     /// Which hubs are near which networks.
@@ -207,6 +210,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),
             dps: file.dps.options(),

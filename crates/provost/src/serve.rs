@@ -87,6 +87,7 @@ impl Server {
             clock: Arc::clone(&ambient.clock),
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
+            messages: config.messages,
         });
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use provost::config::{Config, DpsOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
-use provost_model::{Clock, GeoOrder, HostName, Retention};
+use provost_model::{Clock, GeoOrder, HostName, QueueLimits, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
@@ -155,6 +155,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         },
         metrics_open: false,
         telemetry: Retention::default(),
+        messages: QueueLimits::default(),
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),
         outbound: OutboundConfig::default(),

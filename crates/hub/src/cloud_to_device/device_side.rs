@@ -163,6 +163,11 @@ impl DeviceSession {
         })
     }
 
+    /// Asks for [`SessionEvent::Messages`](crate::SessionEvent::Messages) once more, for what was left.
+    pub fn look_for_messages(&self) {
+        self.link().messages_may_wait();
+    }
+
     /// The device has dealt with a message it took.
     ///
     /// # Errors

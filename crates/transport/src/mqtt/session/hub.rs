@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::Parts;
+use super::devicebound::Devicebound;
 use super::hub_publish::on_publish;
 use super::idle::Patience;
 use super::reply::connack_code;
 use crate::mqtt::codec::{
-    Connack, ConnectReturnCode, Delivery, Packet, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
+    Acknowledgement, Connack, ConnectReturnCode, Delivery, Packet, Publish, QoS, Subscribe,
+    SubscribeReturnCode, Unsubscribe,
 };
 use crate::mqtt::connection::{Connection, Incoming, Outbox, ReadError, WriteError};
 use crate::peer::Peer;
@@ -100,13 +102,20 @@ pub(super) async fn run<S>(
         .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
     let mut filters = BTreeSet::new();
+    let mut devicebound = Devicebound::default();
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
         }
         let step = tokio::select! {
             biased;
-            event = session.next_event() => say(connection.outbox(), event),
+            event = session.next_event() => match event {
+                // Boxed, as below.
+                SessionEvent::Messages => {
+                    Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
+                }
+                event => say(connection.outbox(), event),
+            },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
             incoming = connection.next() => match incoming {
@@ -114,7 +123,7 @@ pub(super) async fn run<S>(
                     patience.heard();
                     session.touch();
                     // Boxed: a rare large step does not make every idle session large.
-                    Box::pin(hear(parts, &session, &mut filters, incoming)).await
+                    Box::pin(hear(parts, &session, &mut filters, &mut devicebound, incoming)).await
                 }
                 Ok(None) => Err(End::Ended),
                 Err(error) => Err(End::Read(error)),
@@ -134,6 +143,8 @@ pub(super) async fn run<S>(
 fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
         SessionEvent::Close(reason) => return Err(End::Closed(reason.as_str())),
+        // Delivered where they are taken.
+        SessionEvent::Messages => return Ok(()),
         SessionEvent::Desired(notification) => {
             (desired_topic(notification.version), desired_patch(&notification))
         }
@@ -161,14 +172,15 @@ async fn hear(
     parts: &Parts,
     session: &DeviceSession,
     filters: &mut BTreeSet<String>,
+    devicebound: &mut Devicebound,
     incoming: Incoming<'_>,
 ) -> Result<(), End> {
     let Incoming { packet, outbox } = incoming;
     match packet {
         Packet::Publish(message) => on_publish(parts, session, message, outbox).await,
-        Packet::Subscribe(subscribe) => on_subscribe(session, filters, &subscribe, outbox).await,
+        Packet::Subscribe(subscribe) => on_subscribe(session, filters, devicebound, &subscribe, outbox).await,
         Packet::Unsubscribe(unsubscribe) => {
-            on_unsubscribe(session, filters, &unsubscribe, outbox);
+            on_unsubscribe(session, filters, devicebound, &unsubscribe, outbox);
             Ok(())
         }
         Packet::Pingreq => {
@@ -176,7 +188,10 @@ async fn hear(
             Ok(())
         }
         Packet::Disconnect => Err(End::Disconnect),
-        // We send nothing that is acknowledged; an acknowledgement of nothing does no harm.
+        Packet::Acknowledgement(Acknowledgement::Puback, packet_id) => {
+            devicebound.acknowledged(packet_id, session).await
+        }
+        // An acknowledgement of nothing does no harm.
         Packet::Acknowledgement(..) => Ok(()),
         _ => Err(End::Violation("the packet has no place in a session")),
     }
@@ -187,6 +202,7 @@ async fn hear(
 async fn on_subscribe(
     session: &DeviceSession,
     filters: &mut BTreeSet<String>,
+    devicebound: &mut Devicebound,
     subscribe: &Subscribe<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), End> {
@@ -206,14 +222,17 @@ async fn on_subscribe(
         if filters.len() > MAX_SUBSCRIPTIONS {
             return Err(End::Violation("too many subscriptions"));
         }
-        if let Some(feature) = feature(&subscription) {
-            session.subscribe(feature).await?;
-        }
         let granted = if qos == QoS::AtMostOnce {
             QoS::AtMostOnce
         } else {
             QoS::AtLeastOnce
         };
+        if let Subscription::CloudToDevice { .. } = subscription {
+            devicebound.listen(granted);
+        }
+        if let Some(feature) = feature(&subscription) {
+            session.subscribe(feature).await?;
+        }
         codes.push(SubscribeReturnCode::Granted(granted));
     }
     outbox
@@ -224,27 +243,30 @@ async fn on_subscribe(
 fn on_unsubscribe(
     session: &DeviceSession,
     filters: &mut BTreeSet<String>,
+    devicebound: &mut Devicebound,
     unsubscribe: &Unsubscribe<'_>,
     outbox: &mut Outbox,
 ) {
     for filter in unsubscribe.filters() {
         filters.remove(filter);
         if let Some(feature) = parse_filter(filter).as_ref().and_then(feature) {
+            if feature == Feature::CloudToDevice {
+                devicebound.ignore();
+            }
             session.unsubscribe(feature);
         }
     }
     outbox.unsuback(unsubscribe.packet_id);
 }
 
-/// Subscriptions without a feature are granted and stay silent: cloud-to-device messages and
-/// certificate renewal are not served yet.
+/// Subscriptions without a feature are granted and stay silent: certificate renewal and inputs of modules
+/// are not served yet.
 fn feature(subscription: &Subscription) -> Option<Feature> {
     match subscription {
         Subscription::TwinResponses => Some(Feature::TwinResponses),
         Subscription::DesiredChanges => Some(Feature::Desired),
         Subscription::Methods => Some(Feature::Methods),
-        Subscription::CredentialResponses
-        | Subscription::CloudToDevice { .. }
-        | Subscription::ModuleInputs { .. } => None,
+        Subscription::CloudToDevice { .. } => Some(Feature::CloudToDevice),
+        Subscription::CredentialResponses | Subscription::ModuleInputs { .. } => None,
     }
 }
