@@ -14,8 +14,10 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(registrations());
     all.extend(shutting_out(world));
     all.extend(hub(world));
+    all.extend(jobs());
     all.extend(management(world));
     all.extend(own(world));
+    all.extend(telemetry(world));
     all
 }
 
@@ -207,6 +209,33 @@ fn messages(world: &World) -> Vec<Operation> {
     ]
 }
 
+/// The job begins in the far future: it changes nothing meanwhile.
+fn jobs() -> Vec<Operation> {
+    let (write, service) = (Door::Hub(RegistryWrite), Door::Hub(ServiceConnect));
+    let body = json!({
+        "jobId": "job-1",
+        "type": "scheduleDeviceMethod",
+        "cloudToDeviceMethod": { "methodName": "m" },
+        "queryCondition": "*",
+        "startTime": "2100-01-01T00:00:00Z",
+    });
+    vec![
+        Operation::new(service, "PUT", "/jobs/v2/job-1")
+            .body(body)
+            .leaves("create", "job", "job-1"),
+        Operation::new(service, "GET", "/jobs/v2/job-1"),
+        Operation::new(service, "GET", "/jobs/v2/query?jobType=&jobStatus="),
+        Operation::new(service, "POST", "/jobs/v2/job-1/cancel").leaves("update", "job", "job-1"),
+        Operation::new(write, "GET", "/jobs"),
+        // There is none: past the door it is 404002.
+        Operation::new(write, "GET", "/jobs/job-1").status(404),
+        // Not offered: past the door it is 403010.
+        Operation::new(write, "POST", "/jobs/create")
+            .body(json!({ "type": "export" }))
+            .status(403),
+    ]
+}
+
 fn management(world: &World) -> Vec<Operation> {
     let kind = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.Devices";
     let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
@@ -235,16 +264,11 @@ fn management(world: &World) -> Vec<Operation> {
 }
 
 fn own(world: &World) -> Vec<Operation> {
-    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let dps = &world.server.dps().name;
     let links = format!("/provost/dps/{dps}/linkedHubs");
     let ask = |method, path: String| Operation::new(Door::Own, method, path);
     vec![
         Operation::new(Door::Open, "GET", "/provost/health"),
-        Operation::new(
-            Door::Hub(ServiceConnect),
-            "GET",
-            format!("/provost/hubs/{hub}/telemetry?after=0"),
-        ),
         ask("GET", "/provost/metrics".to_owned()),
         ask("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
@@ -268,5 +292,24 @@ fn own(world: &World) -> Vec<Operation> {
         ask("DELETE", format!("{links}/hub2"))
             .status(204)
             .leaves("delete", "linkedHub", "hub2"),
+    ]
+}
+
+fn telemetry(world: &World) -> Vec<Operation> {
+    let base = format!("/provost/hubs/{}", world.server.hub().name);
+    let group = format!("{base}/consumerGroups/dashboard");
+    let ask = |method, path: String| Operation::new(Door::Hub(ServiceConnect), method, path);
+    vec![
+        ask("GET", format!("{base}/telemetry?after=0")),
+        ask("GET", format!("{base}/telemetry/events?wait=0")),
+        ask("GET", format!("{base}/telemetry/partitions")),
+        ask("PUT", group.clone()).leaves("create", "consumerGroup", "dashboard"),
+        ask("GET", format!("{base}/consumerGroups")),
+        ask("GET", group.clone()),
+        // How far a reader came is no change of anything.
+        ask("PUT", format!("{group}/partitions/0/checkpoint")).body(json!({ "sequenceNumber": 0 })),
+        ask("DELETE", group)
+            .status(204)
+            .leaves("delete", "consumerGroup", "dashboard"),
     ]
 }

@@ -5,11 +5,11 @@ use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::OwnOperation;
+use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 68] = [
+pub(crate) const NAMES: [&str; 82] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -50,6 +50,13 @@ pub(crate) const NAMES: [&str; 68] = [
     "hub device abandon",
     "hub device begin file upload",
     "hub device end file upload",
+    "hub get job",
+    "hub put job",
+    "hub cancel job",
+    "hub query jobs",
+    "hub list transfers",
+    "hub get transfer",
+    "hub create transfer",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -68,6 +75,13 @@ pub(crate) const NAMES: [&str; 68] = [
     "own add hub",
     "own read telemetry",
     "own send message",
+    "own follow telemetry",
+    "own telemetry partitions",
+    "own list consumer groups",
+    "own get consumer group",
+    "own put consumer group",
+    "own delete consumer group",
+    "own put checkpoint",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -135,6 +149,13 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::GetJob(_) => "hub get job",
+        HubOperation::PutJob(_) => "hub put job",
+        HubOperation::CancelJob(_) => "hub cancel job",
+        HubOperation::QueryJobs(_) => "hub query jobs",
+        HubOperation::ListTransfers => "hub list transfers",
+        HubOperation::GetTransfer(_) => "hub get transfer",
+        HubOperation::CreateTransfer => "hub create transfer",
         HubOperation::PurgeMessages(_) => "hub purge messages",
         HubOperation::ReceiveFeedback => "hub receive feedback",
         HubOperation::CompleteFeedback(_) => "hub complete feedback",
@@ -177,8 +198,17 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
-        OwnOperation::ReadTelemetry(..) => "own read telemetry",
         OwnOperation::SendMessage(..) => "own send message",
+        OwnOperation::Telemetry(_, operation) => match operation {
+            TelemetryOperation::Read(_) => "own read telemetry",
+            TelemetryOperation::Follow(_) => "own follow telemetry",
+            TelemetryOperation::Partitions => "own telemetry partitions",
+            TelemetryOperation::ListGroups => "own list consumer groups",
+            TelemetryOperation::GetGroup(_) => "own get consumer group",
+            TelemetryOperation::PutGroup(_) => "own put consumer group",
+            TelemetryOperation::DeleteGroup(_) => "own delete consumer group",
+            TelemetryOperation::PutCheckpoint(..) => "own put checkpoint",
+        },
         OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",

@@ -11,7 +11,7 @@ mod mailbox;
 mod send;
 mod sweep;
 
-pub use self::device_side::{Promise, Taken};
+pub use self::device_side::Taken;
 pub use self::feedback::FeedbackBatch;
 pub(crate) use self::mailbox::Mailbox;
 pub use self::send::SentMessage;

@@ -70,9 +70,36 @@ pub enum HubError {
     /// No storage for files is linked to the hub.
     #[error("file upload is not configured")]
     NoFileStorage,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobNotFound,
+    /// A job of this ID exists.
+    #[error("a job of this ID exists")]
+    JobAlreadyExists,
+    /// A job that has ended cannot be called off.
+    #[error("the job has ended")]
+    JobEnded,
+    /// As many jobs as may be are waiting or running.
+    #[error("{limit} jobs are waiting or running already")]
+    TooManyJobs {
+        /// How many may be.
+        limit: usize,
+    },
+    /// A part of Azure's contract that is not offered.
+    #[error("{0} is not offered here")]
+    NotOffered(&'static str),
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
+    /// There is no such consumer group.
+    #[error("there is no such consumer group")]
+    ConsumerGroupNotFound,
+    /// The hub has as many consumer groups as it may.
+    #[error("a hub has at most {limit} consumer groups")]
+    TooManyConsumerGroups {
+        /// How many it may have.
+        limit: usize,
+    },
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -92,12 +119,21 @@ impl HubError {
             | Self::DeviceDefinedMultipleTimes(_)
             | Self::AnswerNotJson
             | Self::NoFileStorage => ErrorKind::Invalid,
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
-            Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
-            Self::PreconditionFailed | Self::LockLost => ErrorKind::PreconditionFailed,
+            Self::DeviceNotFound
+            | Self::DeviceNotOnline
+            | Self::ConnectionClosed
+            | Self::ConsumerGroupNotFound
+            | Self::JobNotFound => ErrorKind::NotFound,
+            Self::DeviceAlreadyExists | Self::JobAlreadyExists => ErrorKind::AlreadyExists,
+            Self::PreconditionFailed | Self::LockLost | Self::JobEnded => ErrorKind::PreconditionFailed,
+            // No time to wait is told: how long a job takes, nobody knows.
+            Self::TooManyJobs { .. } => ErrorKind::Conflict,
             Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods | Self::QueueFull { .. } => ErrorKind::Forbidden,
+            Self::TooManyMethods
+            | Self::QueueFull { .. }
+            | Self::TooManyConsumerGroups { .. }
+            | Self::NotOffered(_) => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -112,15 +148,22 @@ impl HubError {
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
             Self::NoFileStorage => 400_022,
             Self::QueueFull { .. } => 403_004,
+            Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
+            Self::TooManyConsumerGroups { .. } => 403_002,
+            Self::ConsumerGroupNotFound => 404_050,
             Self::DeviceNotFound => 404_001,
+            Self::JobNotFound => 404_002,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
+            Self::JobAlreadyExists => 409_104,
             Self::PreconditionFailed => 412_001,
             Self::LockLost => 412_002,
+            Self::JobEnded => 412_003,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
+            Self::TooManyJobs { .. } => 429_004,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => 429_001,

@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use provost_model::{
-    Assignment, Clock, HostName, Hub, HubName, IdentityId, QueueLimits, Random, Retention, Timestamp,
+    Assignment, Clock, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, QueueLimits, Random, Retention,
+    Timestamp,
 };
 use provost_pki::SignatureMemo;
 use provost_store::Store;
@@ -10,8 +11,9 @@ use provost_store::Store;
 use crate::HubError;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
+use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
-use crate::telemetry::Buffers;
+use crate::telemetry::Intakes;
 
 /// What a hub service works with.
 pub struct HubOptions {
@@ -25,6 +27,10 @@ pub struct HubOptions {
     pub retention: Retention,
     /// How the queues of cloud-to-device messages work.
     pub messages: QueueLimits,
+    /// Partitions of a hub that has none yet; 1 to [`provost_model::MAX_PARTITIONS`].
+    pub telemetry_partitions: u16,
+    /// How jobs are run.
+    pub jobs: JobOptions,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -37,22 +43,25 @@ struct Inner {
     options: HubOptions,
     sessions: Arc<SessionTable>,
     activity: Activity,
-    telemetry: Buffers,
+    telemetry: Intakes,
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
+    jobs: JobSignals,
 }
 
 impl HubService {
     /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
-    /// [`Self::keep_messages`] and [`Self::trim_telemetry`] are for the program to spawn.
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
+    /// spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
             sessions: Arc::new(SessionTable::new()),
             activity: Activity::default(),
-            telemetry: Buffers::default(),
+            telemetry: Intakes::default(),
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
+            jobs: JobSignals::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -109,6 +118,10 @@ impl HubService {
         self.inner.options.messages
     }
 
+    pub(crate) fn telemetry_partitions(&self) -> u16 {
+        self.inner.options.telemetry_partitions.clamp(1, MAX_PARTITIONS)
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<SessionTable> {
         &self.inner.sessions
     }
@@ -117,12 +130,20 @@ impl HubService {
         &self.inner.activity
     }
 
-    pub(crate) fn telemetry(&self) -> &Buffers {
+    pub(crate) fn telemetry(&self) -> &Intakes {
         &self.inner.telemetry
     }
 
     pub(crate) fn twin_locks(&self) -> &DeviceLocks {
         &self.inner.twin_locks
+    }
+
+    pub(crate) fn job_options(&self) -> &JobOptions {
+        &self.inner.options.jobs
+    }
+
+    pub(crate) fn job_signals(&self) -> &JobSignals {
+        &self.inner.jobs
     }
 
     pub(crate) fn signatures(&self) -> &SignatureMemo {

@@ -3,6 +3,7 @@
 mod arguments;
 mod file;
 mod geo;
+mod hub;
 mod messages;
 mod outbound;
 mod rates;
@@ -19,6 +20,8 @@ use provost_transport::device_api::RateLimits;
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
+pub use provost_hub::JobOptions;
+
 pub use self::outbound::{OutboundConfig, WebhookConfig};
 
 /// The data folder of server and command line when none is named.
@@ -56,6 +59,10 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// Partitions of a hub that has none yet.
+    pub telemetry_partitions: u16,
+    /// How jobs of the hubs are run.
+    pub jobs: JobOptions,
     /// The queues of cloud-to-device messages.
     pub messages: QueueLimits,
     /// Switches of the provisioning service.
@@ -210,6 +217,8 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            telemetry_partitions: file.hub.telemetry_partitions()?,
+            jobs: file.hub.jobs.options()?,
             messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),

@@ -8,17 +8,8 @@ use tokio::time::Instant;
 use super::Mailbox;
 use super::mailbox::{Given, Giving, Queue, Verdict};
 use crate::service::HubService;
-use crate::session::DeviceSession;
+use crate::session::{DeviceSession, Granted};
 use crate::{DeviceCaller, HubError};
-
-/// What is promised of messages that a connected device is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Promise {
-    /// Each is sent once and done with.
-    AtMostOnce,
-    /// Each is sent again until the device has completed it.
-    AtLeastOnce,
-}
 
 /// Messages given to a device.
 #[derive(Debug, Default)]
@@ -127,32 +118,33 @@ impl HubService {
 }
 
 impl DeviceSession {
-    /// Takes the oldest messages that wait for the device, at most `limit`. The session is told by
+    /// Takes the oldest messages that wait for the device, at most `limit`: to be completed, or done with
+    /// when the subscription has no acknowledgements. The session is told by
     /// [`SessionEvent::Messages`](crate::SessionEvent::Messages) when there may be others: when one is
     /// sent, and when one comes back that was not completed. What is left by `limit` is the holder's to
     /// ask for.
     ///
     /// # Errors
     /// [`HubError::SessionClosed`], [`HubError::Store`].
-    pub async fn take_messages(&self, promise: Promise, limit: usize) -> Result<Taken, HubError> {
+    pub async fn take_messages(&self, granted: Granted, limit: usize) -> Result<Taken, HubError> {
         if !self.id().is_device() {
             // Modules have no queues.
             return Ok(Taken::default());
         }
         let mailbox = self.mailbox()?;
         let service = self.service();
-        let how = match promise {
-            Promise::AtMostOnce => Giving::Done,
-            Promise::AtLeastOnce => Giving::Locked(service.queue_limits().lock),
+        let how = match granted {
+            Granted::AtMostOnce => Giving::Done,
+            Granted::AtLeastOnce => Giving::Locked(service.queue_limits().lock),
         };
         let given = service.give(mailbox, how, limit).await?;
         let held = given
             .messages
             .iter()
             .filter_map(|message| message.delivery.lock());
-        let own_return = match promise {
-            Promise::AtMostOnce => None,
-            Promise::AtLeastOnce => held.map(|(_, until)| until).min(),
+        let own_return = match granted {
+            Granted::AtMostOnce => None,
+            Granted::AtLeastOnce => held.map(|(_, until)| until).min(),
         };
         let next_return = given.next_return.into_iter().chain(own_return).min();
         let at = next_return.map(|at| Instant::now() + wait_until(at, service.now()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_hub::{ConnectRequest, DeviceCaller, Feature, HubError, Promise, SentMessage, SessionEvent};
+use provost_hub::{ConnectRequest, DeviceCaller, Feature, Granted, HubError, SentMessage, SessionEvent};
 use provost_model::{Ack, IdentityId, LockToken, MessageOutcome, QueuedMessage};
 use provost_wire::hub::service::MessageInput;
 
@@ -32,6 +32,7 @@ async fn caller(house: &House) -> DeviceCaller {
         id: &id,
         sas: Some(&token),
         certificates: None,
+        is_kept: false,
     };
     house.service.authenticate_device(request).await.unwrap()
 }
@@ -352,11 +353,11 @@ async fn a_live_session_is_told_at_once_and_by_other_nodes() {
     let session = house.connected("d1").await;
     session.subscribe(Feature::CloudToDevice).await.unwrap();
     assert_eq!(event(&session).await, SessionEvent::Messages);
-    let taken = session.take_messages(Promise::AtLeastOnce, 8).await.unwrap();
+    let taken = session.take_messages(Granted::AtLeastOnce, 8).await.unwrap();
     assert!(taken.messages.is_empty());
     send(&house, input("a", Ack::Full)).await.unwrap();
     assert_eq!(event(&session).await, SessionEvent::Messages);
-    let taken = session.take_messages(Promise::AtLeastOnce, 8).await.unwrap();
+    let taken = session.take_messages(Granted::AtLeastOnce, 8).await.unwrap();
     session
         .complete_message(&token(&taken.messages[0]))
         .await
@@ -381,7 +382,7 @@ async fn a_session_without_acknowledgements_is_done_by_sending() {
     for name in ["a", "b", "c"] {
         send(&house, input(name, Ack::Positive)).await.unwrap();
     }
-    let taken = session.take_messages(Promise::AtMostOnce, 2).await.unwrap();
+    let taken = session.take_messages(Granted::AtMostOnce, 2).await.unwrap();
     assert_eq!((taken.messages.len(), taken.has_more), (2, true));
     assert_eq!(count(&house).await, 1);
     assert_eq!(
@@ -403,14 +404,14 @@ async fn a_session_looks_again_when_a_lock_is_over() {
     assert_eq!(event(&session).await, SessionEvent::Messages);
     // Somebody took it over HTTPS.
     let held = receive(&house).await.unwrap();
-    let taken = session.take_messages(Promise::AtLeastOnce, 8).await.unwrap();
+    let taken = session.take_messages(Granted::AtLeastOnce, 8).await.unwrap();
     assert!(taken.messages.is_empty());
     let begin = tokio::time::Instant::now();
     let waiting = tokio::time::timeout(Duration::from_secs(100), session.next_event()).await;
     assert_eq!(waiting.unwrap(), SessionEvent::Messages);
     assert!(begin.elapsed() >= Duration::from_secs(60));
     house.clock.advance(Duration::from_secs(60));
-    let taken = session.take_messages(Promise::AtLeastOnce, 8).await.unwrap();
+    let taken = session.take_messages(Granted::AtLeastOnce, 8).await.unwrap();
     assert_eq!(taken.messages[0].sequence_number, held.sequence_number);
     assert_eq!(taken.messages[0].delivery.count(), 2);
 }

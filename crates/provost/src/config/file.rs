@@ -8,7 +8,7 @@ use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
 use super::geo::GeoSection;
-use super::messages::HubSection;
+use super::hub::HubSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -43,7 +43,7 @@ pub struct ConfigFile {
     pub metrics: MetricsSection,
     /// Retention of telemetry.
     pub telemetry: TelemetrySection,
-    /// The hubs.
+    /// The hubs of this program.
     pub hub: HubSection,
     /// The provisioning service.
     pub dps: DpsSection,

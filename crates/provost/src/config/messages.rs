@@ -7,14 +7,6 @@ use anyhow::{Result, bail};
 use provost_model::QueueLimits;
 use serde::Deserialize;
 
-/// `[hub]`
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HubSection {
-    /// Messages to devices.
-    pub c2d: MessagesSection,
-}
-
 /// `[hub.c2d]`, see [`QueueLimits`].
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

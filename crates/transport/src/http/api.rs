@@ -7,7 +7,7 @@
 //! | `/subscriptions/…`, `/providers/…` | `arm`: management |
 //! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | `dps`: service side of provisioning |
 //! | `/devices/{id}/messages/…`, `/devices/{id}/files…` | `hub_device`: device side of the hub |
-//! | `/devices…`, `/twins…`, `/messages…`, `/statistics…` | `hub`: service side of the hub |
+//! | `/devices…`, `/twins…`, `/messages…`, `/statistics…`, `/jobs…` | `hub`: service side of the hub |
 //! | `/{idScope}/registrations/…` | `device`: device side of provisioning |
 //!
 //! `reply` is the one place where an error becomes a status code.
@@ -40,6 +40,7 @@ use super::ResponseBody;
 use crate::device_api::{DeviceApi, Known, ServiceRate};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::shutdown::Shutdown;
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,8 @@ pub struct ApiParts {
     pub metrics: Arc<Metrics>,
     /// Whether metrics are shown to anybody.
     pub metrics_open: bool,
+    /// When answers that go on have to end.
+    pub shutdown: Shutdown,
 }
 
 /// The API of every service. Cheap to clone.
@@ -136,7 +139,7 @@ impl HttpApi {
             Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,
             Routed::To(Route::HubDevice(route)) => hub_device::answer(parts, call, connection, route).await,
             Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
-            Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
+            Routed::To(Route::Own(operation)) => own::answer(&self.parts, call, operation).await,
             Routed::Malformed(error) if is_hub_path(&call.path) => hub::malformed(parts, call, &error),
             Routed::Malformed(error) => {
                 parts.refuse(&call.tracking_id, error.code(), &error.public_message())

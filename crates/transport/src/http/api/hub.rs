@@ -1,11 +1,13 @@
 //! The hub's service side (iot-hub-service-api.md).
 
-use provost_hub::{DeviceView, FeedbackBatch, HubError, ServiceCaller, TwinView};
+mod jobs;
+mod messages;
+
+use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
 use provost_model::{DeviceId, PageSize};
 use provost_wire::hub::service::{
-    BulkResult, DeviceInput, DeviceStatistics, FEEDBACK_BATCH, HubOperation, HubRoute, ItemError,
-    MethodRequest, Presence, ServiceStatistics, device, feedback_batch, method_answer, parse_bulk,
-    parse_twin_patch, parse_twin_replacement, purged, twin,
+    BulkResult, DeviceInput, DeviceStatistics, HubOperation, HubRoute, ItemError, MethodRequest, Presence,
+    ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch, parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
@@ -102,22 +104,17 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             let answer = hub.invoke_method(&caller, &id, &request).await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
         }
-        HubOperation::PurgeMessages(id) => {
-            let count = hub.purge_messages(&caller, &id).await?;
-            Ok(Answer::ok(purged(id.as_str(), count)))
-        }
-        HubOperation::ReceiveFeedback => {
-            let batch = hub.receive_feedback(&caller).await?;
-            Ok(batch.map_or_else(Answer::no_content, |batch| feedback_answer(&batch)))
-        }
-        HubOperation::CompleteFeedback(token) => {
-            hub.complete_feedback(&caller, &token).await?;
-            Ok(Answer::no_content())
-        }
-        HubOperation::AbandonFeedback(token) => {
-            hub.abandon_feedback(&caller, &token).await?;
-            Ok(Answer::no_content())
-        }
+        HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
+        HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
+        HubOperation::CompleteFeedback(token) => messages::complete_feedback(parts, &caller, &token).await,
+        HubOperation::AbandonFeedback(token) => messages::abandon_feedback(parts, &caller, &token).await,
+        HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
+        HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
+        HubOperation::CancelJob(id) => jobs::cancel(parts, &caller, &id).await,
+        HubOperation::QueryJobs(query) => jobs::query(parts, call, &caller, query).await,
+        HubOperation::ListTransfers => jobs::list_transfers(parts, &caller),
+        HubOperation::GetTransfer(_) => jobs::get_transfer(parts, &caller),
+        HubOperation::CreateTransfer => jobs::create_transfer(parts, &caller),
     }
 }
 
@@ -151,12 +148,6 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
-}
-
-fn feedback_answer(batch: &FeedbackBatch) -> Answer {
-    Answer::ok(feedback_batch(&batch.records))
-        .with_header("content-type", FEEDBACK_BATCH)
-        .with_header("etag", format!("\"{}\"", batch.token))
 }
 
 fn presence(view: &DeviceView) -> Presence {

@@ -72,7 +72,7 @@ async fn perform(
     let caller = caller(parts, call, connection, &route.id).await?;
     let hub = &parts.hub;
     match route.operation {
-        DeviceOperation::SendEvents => hub.send_events(&caller, events(call)?).await?,
+        DeviceOperation::SendEvents => hub.send_events(&caller, &events(call)?).await?,
         DeviceOperation::Receive => {
             let message = hub.receive_message(&caller, lock_asked_for(call)?).await?;
             return Ok(message.map_or_else(Answer::no_content, |message| shown(&caller, message)));
@@ -99,6 +99,7 @@ async fn caller(
         id,
         sas: call.authorization(),
         certificates: certificates.as_ref(),
+        is_kept: false,
     };
     parts.hub.authenticate_device(request).await
 }

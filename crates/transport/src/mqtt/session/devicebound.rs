@@ -2,14 +2,14 @@
 //! queue when there is room in the window, and done with when the device acknowledges it. One that is
 //! not acknowledged comes back when its lock is over and is sent again.
 
-use provost_hub::{DeviceSession, HubError, Promise};
+use provost_hub::{DeviceSession, Feature, Granted, HubError};
 use provost_model::{LockToken, QueuedMessage, Timestamp};
 use provost_wire::hub::device::devicebound_topic;
 use tracing::{debug, warn};
 
 use super::Parts;
 use super::hub::End;
-use crate::mqtt::codec::{Delivery, PacketId, Publish, QoS};
+use crate::mqtt::codec::{Delivery, PacketId, Publish};
 use crate::mqtt::connection::Outbox;
 
 /// Messages a device may have and not have acknowledged.
@@ -20,7 +20,6 @@ const WINDOW: usize = 8;
 pub(super) struct Devicebound {
     window: Vec<OnItsWay>,
     last_packet_id: u16,
-    promise: Option<Promise>,
     /// More waited than had room.
     has_more: bool,
 }
@@ -34,19 +33,6 @@ struct OnItsWay {
 }
 
 impl Devicebound {
-    /// The device wants messages from now on, with this level of service.
-    pub(super) fn listen(&mut self, granted: QoS) {
-        self.promise = Some(match granted {
-            QoS::AtMostOnce => Promise::AtMostOnce,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => Promise::AtLeastOnce,
-        });
-    }
-
-    /// The device wants none any more; those on their way may still be acknowledged.
-    pub(super) fn ignore(&mut self) {
-        self.promise = None;
-    }
-
     /// Sends what waits and has room.
     pub(super) async fn deliver(
         &mut self,
@@ -54,7 +40,7 @@ impl Devicebound {
         session: &DeviceSession,
         outbox: &mut Outbox,
     ) -> Result<(), End> {
-        let Some(promise) = self.promise else {
+        let Some(granted) = session.granted(Feature::CloudToDevice) else {
             return Ok(());
         };
         let held = self.held_at(parts.clock.now());
@@ -63,12 +49,12 @@ impl Devicebound {
             self.has_more = true;
             return Ok(());
         }
-        let taken = session.take_messages(promise, room).await?;
+        let taken = session.take_messages(granted, room).await?;
         self.has_more = taken.has_more;
         for message in &taken.messages {
-            let (delivery, duplicate) = match promise {
-                Promise::AtMostOnce => (Delivery::AtMostOnce, false),
-                Promise::AtLeastOnce => {
+            let (delivery, duplicate) = match granted {
+                Granted::AtMostOnce => (Delivery::AtMostOnce, false),
+                Granted::AtLeastOnce => {
                     let (packet_id, duplicate) = self.send_out(message);
                     (Delivery::AtLeastOnce(packet_id), duplicate)
                 }
@@ -85,7 +71,7 @@ impl Devicebound {
                 .map_err(|_| End::Violation("a message does not fit into a packet"))?;
         }
         self.forget_lost(parts.clock.now());
-        if self.has_more && promise == Promise::AtMostOnce {
+        if self.has_more && granted == Granted::AtMostOnce {
             // Nothing will be acknowledged: go on once these are written.
             session.look_for_messages();
         }

@@ -1,5 +1,8 @@
-use provost_model::{DeviceId, LockToken};
+mod jobs;
 
+use provost_model::{DeviceId, JobId, LockToken};
+
+use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
 use crate::hub::device::route::lock_token;
 
@@ -39,6 +42,20 @@ pub enum HubOperation {
     CompleteFeedback(LockToken),
     /// `POST /messages/serviceBound/feedback/{lockToken}/abandon`.
     AbandonFeedback(LockToken),
+    /// `GET /jobs/v2/{jobId}`.
+    GetJob(JobId),
+    /// `PUT /jobs/v2/{jobId}`.
+    PutJob(JobId),
+    /// `POST /jobs/v2/{jobId}/cancel`.
+    CancelJob(JobId),
+    /// `GET /jobs/v2/query`.
+    QueryJobs(JobQuery),
+    /// `GET /jobs`: those of import and export, of which there are none.
+    ListTransfers,
+    /// `GET /jobs/{id}`, `DELETE /jobs/{id}`: one of them.
+    GetTransfer(JobId),
+    /// `POST /jobs/create`: another one.
+    CreateTransfer,
 }
 
 /// A request of the hub's service API.
@@ -50,7 +67,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, jobs, modules,
+/// Reads a request line. Paths of operations that do not exist here yet (query, modules,
 /// configurations) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
@@ -75,7 +92,7 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "messages", "twins", "statistics"];
+    let words = ["devices", "messages", "twins", "statistics", "jobs"];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -125,6 +142,7 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => with_id(device, HubOperation::InvokeMethod),
             _ => Routed::MethodNotAllowed,
         },
+        [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
         _ => Routed::NotFound,
     }
 }
@@ -201,7 +219,6 @@ mod tests {
         assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
         assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
         assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
-        assert_eq!(route("GET", "/jobs/v2/j1"), Routed::NotFound);
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,

@@ -1,18 +1,14 @@
-//! Hubs, their links to instances, and what a hub heard.
+//! Hubs and their links to instances.
 
-use provost_hub::{HubError, ServiceCaller};
-use provost_model::{DeviceId, DpsName, HostName, HubName, RemoteHub};
+use provost_hub::HubError;
+use provost_model::{DpsName, HostName, HubName, RemoteHub};
 use provost_provisioning::{AdminCaller, ProvisioningService};
-use provost_wire::hub::service::{MessageInput, MessageSent};
 use provost_wire::own::{
-    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView, TelemetryPage,
-    TelemetryQuery,
+    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView,
 };
-use provost_wire::time;
 
 use super::super::ApiParts;
 use super::super::call::Call;
-use super::super::hub::caller;
 use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
@@ -112,51 +108,6 @@ pub(super) async fn delete_link(
     let admin = admin(parts, call).await?;
     parts.dps.delete_linked_hub(&admin, dps, hub).await?;
     Ok(Answer::no_content())
-}
-
-pub(super) async fn telemetry(
-    parts: &ApiParts,
-    call: &Call,
-    hub: &HubName,
-    query: TelemetryQuery,
-) -> Result<Answer, Failure> {
-    let caller = caller_of(parts, call, hub).await?;
-    let after = match query.after {
-        Some(after) => after,
-        None => parts.hub.last_telemetry(&caller).await?,
-    };
-    let messages = parts
-        .hub
-        .read_telemetry(&caller, after, query.limit, query.wait)
-        .await?;
-    Ok(Answer::ok(TelemetryPage::new(&messages, after).to_json()))
-}
-
-pub(super) async fn send_message(
-    parts: &ApiParts,
-    call: &Call,
-    hub: &HubName,
-    device: &DeviceId,
-) -> Result<Answer, Failure> {
-    let caller = caller_of(parts, call, hub).await?;
-    let input = MessageInput::parse(&call.body).map_err(Failure::HubBody)?;
-    let sent = parts.hub.send_message(&caller, device, input).await?;
-    Ok(shown(&MessageSent {
-        message_id: sent.message_id,
-        sequence_number: sent.sequence_number,
-        enqueued_time_utc: time::iso(sent.enqueued_at),
-        expiry_time_utc: time::iso(sent.expires_at),
-    }))
-}
-
-/// A back end of this hub. The token is the hub's of the host; another hub is not its to use. Back
-/// ends know their hub by its host name, administrators by its name.
-async fn caller_of(parts: &ApiParts, call: &Call, hub: &HubName) -> Result<ServiceCaller, HubError> {
-    let caller = caller(parts, call).await?;
-    if caller.hub() != hub && parts.hub.hub_by_host(hub.as_str()).await?.name != *caller.hub() {
-        return Err(HubError::HubNotFound);
-    }
-    Ok(caller)
 }
 
 /// The host of a hub that was not given one: its name below the server's, which the server
