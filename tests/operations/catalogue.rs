@@ -147,6 +147,7 @@ fn hub(world: &World) -> Vec<Operation> {
         Operation::new(write, "POST", "/devices")
             .body(json!([{ "id": "dev-2", "importMode": "create" }]))
             .leaves("create", "device", "dev-2"),
+        Operation::new(service, "POST", "/devices/query").body(json!({ "query": "SELECT * FROM devices" })),
         Operation::new(read, "GET", "/statistics/devices"),
         Operation::new(service, "GET", "/statistics/service"),
         Operation::new(service, "GET", "/twins/dev-1"),

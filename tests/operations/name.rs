@@ -9,7 +9,7 @@ use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 82] = [
+pub(crate) const NAMES: [&str; 83] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -33,6 +33,7 @@ pub(crate) const NAMES: [&str; 82] = [
     "hub delete device",
     "hub list devices",
     "hub bulk devices",
+    "hub query",
     "hub device statistics",
     "hub service statistics",
     "hub get twin",
@@ -143,6 +144,7 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::DeleteDevice(_) => "hub delete device",
         HubOperation::ListDevices { .. } => "hub list devices",
         HubOperation::BulkDevices => "hub bulk devices",
+        HubOperation::Query => "hub query",
         HubOperation::DeviceStatistics => "hub device statistics",
         HubOperation::ServiceStatistics => "hub service statistics",
         HubOperation::GetTwin(_) => "hub get twin",

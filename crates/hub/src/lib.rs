@@ -40,7 +40,7 @@ pub use identity::{
 };
 pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;
-pub use query::MatchPage;
+pub use query::{MatchPage, QueryItems, QueryPage};
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;

@@ -44,8 +44,10 @@ mod remote_hub;
 mod removal;
 mod sql;
 mod store;
+mod tag_leaf;
 mod telemetry;
 mod twin;
+mod twin_query;
 mod tx;
 mod writer;
 
@@ -65,4 +67,6 @@ pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
 pub use telemetry::{TelemetryAppended, TelemetryCut};
+pub use twin::TwinParts;
+pub use twin_query::IdSpan;
 pub use tx::{AppendTx, Audited, ReadTx, WriteTx};

@@ -7,6 +7,7 @@ mod instance;
 mod job;
 mod method;
 mod monitor;
+mod query;
 mod statistics;
 mod telemetry;
 mod twin;
@@ -35,6 +36,12 @@ pub(super) enum HubCommand {
     /// Twins: tags, desired and reported properties
     #[command(subcommand)]
     Twin(twin::TwinVerb),
+    /// Find devices: a page of twins, or what the query selects
+    #[command(
+        after_help = "Examples:\n  provost hub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" --output table\n  \
+        provost hub query -q 'SELECT status, COUNT() AS devices FROM devices GROUP BY status'"
+    )]
+    Query(query::QueryArguments),
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
@@ -106,6 +113,7 @@ impl HubCommand {
             Self::Create(arguments) => arguments.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
+            Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,

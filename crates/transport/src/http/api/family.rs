@@ -46,6 +46,7 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         HubOperation::DeviceStatistics | HubOperation::ServiceStatistics => "statistics",
         HubOperation::GetTwin(_) | HubOperation::ReplaceTwin(_) | HubOperation::PatchTwin(_) => "twins",
         HubOperation::InvokeMethod(_) => "methods",
+        HubOperation::Query => "queries",
         HubOperation::GetJob(_)
         | HubOperation::PutJob(_)
         | HubOperation::CancelJob(_)

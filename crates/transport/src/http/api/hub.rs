@@ -3,11 +3,13 @@
 mod jobs;
 mod messages;
 
-use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
+use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
 use provost_model::{DeviceId, PageSize};
+use provost_wire::hub::query::{Position, parse_query};
 use provost_wire::hub::service::{
-    BulkResult, DeviceInput, DeviceStatistics, HubOperation, HubRoute, ItemError, MethodRequest, Presence,
-    ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch, parse_twin_replacement, twin,
+    BulkResult, DeviceInput, DeviceStatistics, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
+    HubOperation, HubRoute, ItemError, MethodRequest, Presence, ServiceStatistics, device, method_answer,
+    parse_bulk, parse_query_request, parse_twin_patch, parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
@@ -18,6 +20,8 @@ use super::reply::{Answer, HubShape};
 
 /// Devices a listing gives when the caller names no number.
 const DEFAULT_TOP: usize = 1000;
+/// Most items of a page of a query (iot-hub-service-api.md 8.1).
+const MAX_QUERY_PAGE: usize = 100;
 
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: HubRoute) -> Answer {
@@ -72,6 +76,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
         }
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
+        HubOperation::Query => query(parts, call, &caller).await,
         HubOperation::DeviceStatistics => {
             let counts = hub.device_statistics(&caller).await?;
             Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
@@ -148,6 +153,31 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+async fn query(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let text = parse_query_request(&call.body)?;
+    let invalid = |message: String| Failure::Hub(HubError::ArgumentInvalid(message));
+    let query = parse_query(&text).map_err(|error| invalid(error.to_string()))?;
+    let position = match call.header(HEADER_CONTINUATION) {
+        None | Some("") => None,
+        Some(position) => Some(
+            Position::parse(position, &text)
+                .ok_or_else(|| invalid("the continuation is not one of this query".to_owned()))?,
+        ),
+    };
+    let size = PageSize::clamp(call.number(HEADER_MAX_ITEM_COUNT), MAX_QUERY_PAGE, MAX_QUERY_PAGE);
+    let page = parts.hub.query(caller, query, size, position).await?;
+    let (kind, items) = match page.items {
+        QueryItems::Twins(items) => ("Twin", items),
+        QueryItems::DeviceJobs(items) => ("DeviceJob", items),
+        QueryItems::Rows(items) => ("Raw", items),
+    };
+    let answer = value(&Value::Array(items)).with_header(HEADER_ITEM_TYPE, kind);
+    Ok(match page.next {
+        Some(next) => answer.with_header(HEADER_CONTINUATION, next.to_text(&text)),
+        None => answer,
+    })
 }
 
 fn presence(view: &DeviceView) -> Presence {

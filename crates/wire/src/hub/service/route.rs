@@ -22,6 +22,8 @@ pub enum HubOperation {
     },
     /// `POST /devices`.
     BulkDevices,
+    /// `POST /devices/query`.
+    Query,
     /// `GET /statistics/devices`.
     DeviceStatistics,
     /// `GET /statistics/service`.
@@ -67,7 +69,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, modules,
+/// Reads a request line. Paths of operations that do not exist here yet (modules,
 /// configurations) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
@@ -105,9 +107,9 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => Routed::To(HubOperation::BulkDevices),
             _ => Routed::MethodNotAllowed,
         },
-        // Not 405: POST here is the query operation, which does not exist yet.
+        // With another method it is a device of that name.
         [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
-            Routed::NotFound
+            Routed::To(HubOperation::Query)
         }
         [devices, device] if is(devices, "devices") => match method {
             "GET" => with_id(device, HubOperation::GetDevice),
@@ -191,6 +193,7 @@ mod tests {
             ("DELETE", "/Devices/Dev%231", Op::DeleteDevice(dev())),
             ("GET", "/devices/", Op::ListDevices { top: None }),
             ("POST", "/devices", Op::BulkDevices),
+            ("POST", "/devices/query", Op::Query),
             ("GET", "/statistics/devices", Op::DeviceStatistics),
             ("GET", "/statistics/service", Op::ServiceStatistics),
             ("GET", "/twins/Dev%231", Op::GetTwin(dev())),
@@ -218,7 +221,6 @@ mod tests {
     fn methods_paths_and_versions() {
         assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
         assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
-        assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,
