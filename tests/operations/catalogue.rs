@@ -155,12 +155,31 @@ fn hub(world: &World) -> Vec<Operation> {
             .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         Operation::new(service, "PUT", "/twins/dev-1")
-            .body(tags)
+            .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         // Nobody is connected: past the door it is 404103.
         Operation::new(service, "POST", "/twins/dev-1/methods")
             .body(json!({ "methodName": "m" }))
             .status(404),
+        Operation::new(write, "PUT", "/devices/dev-1/modules/m1")
+            .body(json!({ "deviceId": "dev-1", "moduleId": "m1" }))
+            .status(201)
+            .leaves("create", "module", "dev-1/m1"),
+        Operation::new(read, "GET", "/devices/dev-1/modules"),
+        Operation::new(read, "GET", "/devices/dev-1/modules/m1"),
+        Operation::new(service, "GET", "/twins/dev-1/modules/m1"),
+        Operation::new(service, "PATCH", "/twins/dev-1/modules/m1")
+            .body(tags.clone())
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "PUT", "/twins/dev-1/modules/m1")
+            .body(tags)
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "POST", "/twins/dev-1/modules/m1/methods")
+            .body(json!({ "methodName": "m" }))
+            .status(404),
+        Operation::new(write, "DELETE", "/devices/dev-1/modules/m1")
+            .status(204)
+            .leaves("delete", "module", "dev-1/m1"),
     ]
     .into_iter()
     .chain(messages(world))

@@ -9,7 +9,7 @@ use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 83] = [
+pub(crate) const NAMES: [&str; 91] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -51,6 +51,14 @@ pub(crate) const NAMES: [&str; 83] = [
     "hub device abandon",
     "hub device begin file upload",
     "hub device end file upload",
+    "hub list modules",
+    "hub get module",
+    "hub put module",
+    "hub delete module",
+    "hub get module twin",
+    "hub replace module twin",
+    "hub patch module twin",
+    "hub invoke module method",
     "hub get job",
     "hub put job",
     "hub cancel job",
@@ -151,6 +159,14 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::ListModules(_) => "hub list modules",
+        HubOperation::GetModule(..) => "hub get module",
+        HubOperation::PutModule(..) => "hub put module",
+        HubOperation::DeleteModule(..) => "hub delete module",
+        HubOperation::GetModuleTwin(..) => "hub get module twin",
+        HubOperation::ReplaceModuleTwin(..) => "hub replace module twin",
+        HubOperation::PatchModuleTwin(..) => "hub patch module twin",
+        HubOperation::InvokeModuleMethod(..) => "hub invoke module method",
         HubOperation::GetJob(_) => "hub get job",
         HubOperation::PutJob(_) => "hub put job",
         HubOperation::CancelJob(_) => "hub cancel job",

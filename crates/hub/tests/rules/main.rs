@@ -18,6 +18,8 @@ mod messages;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod provisioning;
 #[cfg(test)]
 mod query;

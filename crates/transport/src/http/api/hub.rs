@@ -2,6 +2,7 @@
 
 mod jobs;
 mod messages;
+mod modules;
 
 use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
 use provost_model::{DeviceId, PageSize};
@@ -26,7 +27,7 @@ const MAX_QUERY_PAGE: usize = 100;
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: HubRoute) -> Answer {
     let shape = match route.operation {
-        HubOperation::InvokeMethod(_) => HubShape::Nested,
+        HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => HubShape::Nested,
         _ => HubShape::Classic,
     };
     match perform(parts, call, route.operation).await {
@@ -113,6 +114,34 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
         HubOperation::CompleteFeedback(token) => messages::complete_feedback(parts, &caller, &token).await,
         HubOperation::AbandonFeedback(token) => messages::abandon_feedback(parts, &caller, &token).await,
+        HubOperation::ListModules(device) => modules::list(parts, &caller, &device).await,
+        HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
+        HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,
+        HubOperation::DeleteModule(device, module) => {
+            hub.delete_module(&caller, &device, &module, call.if_match())
+                .await?;
+            Ok(Answer::no_content())
+        }
+        HubOperation::GetModuleTwin(device, module) => {
+            let view = hub.module_twin(&caller, &device, &module).await?;
+            Ok(modules::twin_answer(&view))
+        }
+        HubOperation::PatchModuleTwin(device, module) => {
+            let write = parse_twin_patch(&call.body)?;
+            let patch = hub.patch_module_twin(&caller, (&device, &module), write, call.if_match());
+            Ok(modules::twin_answer(&patch.await?))
+        }
+        HubOperation::ReplaceModuleTwin(device, module) => {
+            let write = parse_twin_replacement(&call.body)?;
+            let replace = hub.replace_module_twin(&caller, (&device, &module), write, call.if_match());
+            Ok(modules::twin_answer(&replace.await?))
+        }
+        HubOperation::InvokeModuleMethod(device, module) => {
+            let request = MethodRequest::parse(&call.body)?;
+            let invoke = hub.invoke_module_method(&caller, &device, &module, &request);
+            let answer = invoke.await?;
+            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+        }
         HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
         HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
         HubOperation::CancelJob(id) => jobs::cancel(parts, &caller, &id).await,
@@ -149,7 +178,7 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
     let refused = parts.hub.bulk(caller, items).await?;
     let errors = refused
         .iter()
-        .map(|(id, error)| ItemError::new(id.as_str(), error.code(), error.public_message()))
+        .map(|(id, error)| ItemError::new(id, error.code(), error.public_message()))
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))

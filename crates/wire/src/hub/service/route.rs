@@ -1,6 +1,6 @@
 mod jobs;
 
-use provost_model::{DeviceId, JobId, LockToken};
+use provost_model::{DeviceId, JobId, LockToken, ModuleId};
 
 use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
@@ -44,6 +44,22 @@ pub enum HubOperation {
     CompleteFeedback(LockToken),
     /// `POST /messages/serviceBound/feedback/{lockToken}/abandon`.
     AbandonFeedback(LockToken),
+    /// `GET /devices/{id}/modules`.
+    ListModules(DeviceId),
+    /// `GET /devices/{id}/modules/{mid}`.
+    GetModule(DeviceId, ModuleId),
+    /// `PUT /devices/{id}/modules/{mid}`.
+    PutModule(DeviceId, ModuleId),
+    /// `DELETE /devices/{id}/modules/{mid}`.
+    DeleteModule(DeviceId, ModuleId),
+    /// `GET /twins/{id}/modules/{mid}`.
+    GetModuleTwin(DeviceId, ModuleId),
+    /// `PUT /twins/{id}/modules/{mid}`.
+    ReplaceModuleTwin(DeviceId, ModuleId),
+    /// `PATCH /twins/{id}/modules/{mid}`.
+    PatchModuleTwin(DeviceId, ModuleId),
+    /// `POST /twins/{id}/modules/{mid}/methods`.
+    InvokeModuleMethod(DeviceId, ModuleId),
     /// `GET /jobs/v2/{jobId}`.
     GetJob(JobId),
     /// `PUT /jobs/v2/{jobId}`.
@@ -144,6 +160,9 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => with_id(device, HubOperation::InvokeMethod),
             _ => Routed::MethodNotAllowed,
         },
+        [first, device, modules, rest @ ..] if is(modules, "modules") => {
+            of_modules(method, first, device, rest)
+        }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
         _ => Routed::NotFound,
     }
@@ -160,6 +179,44 @@ fn of_feedback(method: &str, path: &[&str]) -> Routed<HubOperation> {
         (_, [_, abandon]) if is(abandon, "abandon") => Routed::MethodNotAllowed,
         _ => Routed::NotFound,
     }
+}
+
+/// What stands below `/devices/{id}/modules` and `/twins/{id}/modules`.
+fn of_modules(method: &str, first: &str, device: &str, rest: &[&str]) -> Routed<HubOperation> {
+    let is_device = is(first, "devices");
+    if !is_device && !is(first, "twins") {
+        return Routed::NotFound;
+    }
+    match rest {
+        [] if is_device => match method {
+            "GET" => with_id(device, HubOperation::ListModules),
+            _ => Routed::MethodNotAllowed,
+        },
+        [module] => match (is_device, method) {
+            (true, "GET") => with_ids(device, module, HubOperation::GetModule),
+            (true, "PUT") => with_ids(device, module, HubOperation::PutModule),
+            (true, "DELETE") => with_ids(device, module, HubOperation::DeleteModule),
+            (false, "GET") => with_ids(device, module, HubOperation::GetModuleTwin),
+            (false, "PUT") => with_ids(device, module, HubOperation::ReplaceModuleTwin),
+            (false, "PATCH") => with_ids(device, module, HubOperation::PatchModuleTwin),
+            _ => Routed::MethodNotAllowed,
+        },
+        [module, methods] if !is_device && is(methods, "methods") => match method {
+            "POST" => with_ids(device, module, HubOperation::InvokeModuleMethod),
+            _ => Routed::MethodNotAllowed,
+        },
+        _ => Routed::NotFound,
+    }
+}
+
+fn with_ids(
+    device: &str,
+    module: &str,
+    operation: fn(DeviceId, ModuleId) -> HubOperation,
+) -> Routed<HubOperation> {
+    id(device, DeviceId::parse)
+        .and_then(|device| Ok(operation(device, id(module, ModuleId::parse)?)))
+        .into()
 }
 
 fn with_id(segment: &str, operation: fn(DeviceId) -> HubOperation) -> Routed<HubOperation> {
@@ -187,6 +244,7 @@ mod tests {
     fn every_operation() {
         use HubOperation as Op;
         let dev = || DeviceId::parse("Dev#1").unwrap();
+        let module = || ModuleId::parse("$m").unwrap();
         for (method, path, expected) in [
             ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
             ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
@@ -212,6 +270,42 @@ mod tests {
                 "/messages/servicebound/feedback/t-1/abandon",
                 Op::AbandonFeedback(LockToken::new("t-1")),
             ),
+            ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
+            (
+                "GET",
+                "/devices/Dev%231/modules/%24m",
+                Op::GetModule(dev(), module()),
+            ),
+            (
+                "PUT",
+                "/devices/Dev%231/modules/%24m",
+                Op::PutModule(dev(), module()),
+            ),
+            (
+                "DELETE",
+                "/devices/Dev%231/modules/%24m",
+                Op::DeleteModule(dev(), module()),
+            ),
+            (
+                "GET",
+                "/twins/Dev%231/modules/%24m",
+                Op::GetModuleTwin(dev(), module()),
+            ),
+            (
+                "PUT",
+                "/twins/Dev%231/modules/%24m",
+                Op::ReplaceModuleTwin(dev(), module()),
+            ),
+            (
+                "PATCH",
+                "/twins/Dev%231/modules/%24m",
+                Op::PatchModuleTwin(dev(), module()),
+            ),
+            (
+                "POST",
+                "/twins/Dev%231/modules/%24m/methods",
+                Op::InvokeModuleMethod(dev(), module()),
+            ),
         ] {
             assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
         }
@@ -221,6 +315,21 @@ mod tests {
     fn methods_paths_and_versions() {
         assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
         assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
+        for (method, path) in [
+            ("POST", "/devices/a/modules"),
+            ("PATCH", "/devices/a/modules/m"),
+            ("DELETE", "/twins/a/modules/m"),
+            ("GET", "/twins/a/modules/m/methods"),
+        ] {
+            assert_eq!(route(method, path), Routed::MethodNotAllowed, "{method} {path}");
+        }
+        for path in [
+            "/twins/a/modules",
+            "/statistics/a/modules/m",
+            "/devices/a/modules/m/methods",
+        ] {
+            assert_eq!(route("GET", path), Routed::NotFound, "{path}");
+        }
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,
