@@ -72,6 +72,7 @@ pub(super) fn identity(index: u32) -> Result<DeviceIdentity> {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     })
 }
 
