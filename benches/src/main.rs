@@ -78,6 +78,9 @@ enum Role {
         /// As many records and identities of a group as well
         #[arg(long)]
         line: bool,
+        /// Nothing but devices, with tags
+        #[arg(long, conflicts_with = "line")]
+        tagged: bool,
     },
 }
 
@@ -91,8 +94,17 @@ fn main() -> Result<()> {
             acknowledges,
         }) => baseline_server::run(&certificate, &key, acknowledges),
         Some(Role::Client) => client::run(),
-        Some(Role::Seed { data, count, line }) => {
-            let seeding = if line { Seeding::Line } else { Seeding::Enrollments };
+        Some(Role::Seed {
+            data,
+            count,
+            line,
+            tagged,
+        }) => {
+            let seeding = match (line, tagged) {
+                (true, _) => Seeding::Line,
+                (_, true) => Seeding::Tagged,
+                _ => Seeding::Enrollments,
+            };
             seed::run(&data, count, seeding)
         }
     }
