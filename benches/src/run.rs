@@ -4,6 +4,7 @@ pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
 mod holding;
+pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod reconnect;
@@ -77,6 +78,8 @@ pub(crate) struct Amounts {
     /// Devices connected while methods are called, and how many calls.
     pub(crate) callable: u32,
     pub(crate) calls: u32,
+    /// Twins a job updates.
+    pub(crate) twins: u32,
     /// How often all sessions are dropped at once.
     pub(crate) drops: u32,
 }
@@ -98,6 +101,7 @@ const FULL: Amounts = Amounts {
     closed: 500,
     callable: 1_000,
     calls: 5_000,
+    twins: 10_000,
     drops: 3,
 };
 const QUICK: Amounts = Amounts {
@@ -117,6 +121,7 @@ const QUICK: Amounts = Amounts {
     closed: 50,
     callable: 50,
     calls: 100,
+    twins: 300,
     drops: 2,
 };
 
@@ -208,6 +213,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
 pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
+    pub(crate) jobs: jobs::TwinJobs,
 }
 
 impl Living {
@@ -215,6 +221,7 @@ impl Living {
         Ok(Self {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
+            jobs: jobs::measure(amounts, binary, &data.with_file_name("jobs-data"))?,
         })
     }
 }

@@ -10,6 +10,9 @@ const BACK: f64 = 30.0;
 /// Most memory after, of memory before.
 const MEMORY: f64 = 1.1;
 
+/// Most seconds of a job.
+const JOB: f64 = 10.0;
+
 /// Rows of the table of goals.
 pub(super) fn goals(text: &mut String, living: &Living) {
     let back = Spread::of(living.reconnects.seconds.iter().copied());
@@ -24,6 +27,14 @@ pub(super) fn goals(text: &mut String, living: &Living) {
         living.reconnects.seconds.len()
     );
     row(text, "10", &name, memory, 2, Goal::AtMost(MEMORY));
+    goal_of_jobs(text, living);
+}
+
+/// The row of jobs.
+fn goal_of_jobs(text: &mut String, living: &Living) {
+    let name = format!("seconds a job of {} twin updates takes", living.jobs.devices);
+    let seconds = Spread::of(living.jobs.seconds.iter().copied());
+    row(text, "11", &name, seconds, 2, Goal::AtMost(JOB));
 }
 
 /// Tables and sentences.
