@@ -16,6 +16,7 @@ mod audience;
 mod auth;
 mod device_locks;
 mod error;
+mod fleet;
 mod follow;
 mod identity;
 mod jobs;
@@ -32,6 +33,7 @@ mod twins;
 
 pub use auth::{ConnectRefusal, ConnectRequest, RefusalReason};
 pub use error::HubError;
+pub use fleet::{ReprovisionForecast, ReprovisionPage};
 pub use identity::{
     NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
 };
