@@ -17,6 +17,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(jobs());
     all.extend(management(world));
     all.extend(own(world));
+    all.extend(telemetry(world));
     all
 }
 
@@ -220,16 +221,11 @@ fn management(world: &World) -> Vec<Operation> {
 }
 
 fn own(world: &World) -> Vec<Operation> {
-    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let dps = &world.server.dps().name;
     let links = format!("/provost/dps/{dps}/linkedHubs");
     let ask = |method, path: String| Operation::new(Door::Own, method, path);
     vec![
         Operation::new(Door::Open, "GET", "/provost/health"),
-        Operation::new(
-            Door::Hub(ServiceConnect),
-            "GET",
-            format!("/provost/hubs/{hub}/telemetry?after=0"),
-        ),
         ask("GET", "/provost/metrics".to_owned()),
         ask("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
@@ -253,5 +249,24 @@ fn own(world: &World) -> Vec<Operation> {
         ask("DELETE", format!("{links}/hub2"))
             .status(204)
             .leaves("delete", "linkedHub", "hub2"),
+    ]
+}
+
+fn telemetry(world: &World) -> Vec<Operation> {
+    let base = format!("/provost/hubs/{}", world.server.hub().name);
+    let group = format!("{base}/consumerGroups/dashboard");
+    let ask = |method, path: String| Operation::new(Door::Hub(ServiceConnect), method, path);
+    vec![
+        ask("GET", format!("{base}/telemetry?after=0")),
+        ask("GET", format!("{base}/telemetry/events?wait=0")),
+        ask("GET", format!("{base}/telemetry/partitions")),
+        ask("PUT", group.clone()).leaves("create", "consumerGroup", "dashboard"),
+        ask("GET", format!("{base}/consumerGroups")),
+        ask("GET", group.clone()),
+        // How far a reader came is no change of anything.
+        ask("PUT", format!("{group}/partitions/0/checkpoint")).body(json!({ "sequenceNumber": 0 })),
+        ask("DELETE", group)
+            .status(204)
+            .leaves("delete", "consumerGroup", "dashboard"),
     ]
 }

@@ -4,11 +4,11 @@ use provost_wire::dps::device::DeviceOperation;
 use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::OwnOperation;
+use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 63] = [
+pub(crate) const NAMES: [&str; 70] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -62,6 +62,13 @@ pub(crate) const NAMES: [&str; 63] = [
     "own list hubs",
     "own add hub",
     "own read telemetry",
+    "own follow telemetry",
+    "own telemetry partitions",
+    "own list consumer groups",
+    "own get consumer group",
+    "own put consumer group",
+    "own delete consumer group",
+    "own put checkpoint",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -160,7 +167,16 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
-        OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::Telemetry(_, operation) => match operation {
+            TelemetryOperation::Read(_) => "own read telemetry",
+            TelemetryOperation::Follow(_) => "own follow telemetry",
+            TelemetryOperation::Partitions => "own telemetry partitions",
+            TelemetryOperation::ListGroups => "own list consumer groups",
+            TelemetryOperation::GetGroup(_) => "own get consumer group",
+            TelemetryOperation::PutGroup(_) => "own put consumer group",
+            TelemetryOperation::DeleteGroup(_) => "own delete consumer group",
+            TelemetryOperation::PutCheckpoint(..) => "own put checkpoint",
+        },
         OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",

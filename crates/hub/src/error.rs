@@ -79,6 +79,15 @@ pub enum HubError {
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
+    /// There is no such consumer group.
+    #[error("there is no such consumer group")]
+    ConsumerGroupNotFound,
+    /// The hub has as many consumer groups as it may.
+    #[error("a hub has at most {limit} consumer groups")]
+    TooManyConsumerGroups {
+        /// How many it may have.
+        limit: usize,
+    },
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -97,16 +106,20 @@ impl HubError {
             Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
                 ErrorKind::Invalid
             }
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed | Self::JobNotFound => {
-                ErrorKind::NotFound
-            }
+            Self::DeviceNotFound
+            | Self::DeviceNotOnline
+            | Self::ConnectionClosed
+            | Self::ConsumerGroupNotFound
+            | Self::JobNotFound => ErrorKind::NotFound,
             Self::DeviceAlreadyExists | Self::JobAlreadyExists => ErrorKind::AlreadyExists,
             Self::PreconditionFailed | Self::JobEnded => ErrorKind::PreconditionFailed,
             // No time to wait is told: how long a job takes, nobody knows.
             Self::TooManyJobs { .. } => ErrorKind::Conflict,
             Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods | Self::NotOffered(_) => ErrorKind::Forbidden,
+            Self::TooManyMethods | Self::TooManyConsumerGroups { .. } | Self::NotOffered(_) => {
+                ErrorKind::Forbidden
+            }
             Self::Store(error) => error.kind(),
         }
     }
@@ -121,6 +134,8 @@ impl HubError {
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
             Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
+            Self::TooManyConsumerGroups { .. } => 403_002,
+            Self::ConsumerGroupNotFound => 404_050,
             Self::DeviceNotFound => 404_001,
             Self::JobNotFound => 404_002,
             Self::DeviceNotOnline => 404_103,

@@ -45,5 +45,8 @@ pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
 pub use set_up::create_hub;
-pub use telemetry::MAX_WAIT;
+pub use telemetry::{
+    ConsumerGroupView, MAX_CONSUMER_GROUPS, MAX_WAIT, TelemetryCounts, TelemetryPage, TelemetryRead,
+    TelemetryTicket,
+};
 pub use twins::TwinView;

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Assignment, Clock, HostName, Hub, HubName, IdentityId, Random, Retention, Timestamp};
+use provost_model::{
+    Assignment, Clock, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, Random, Retention, Timestamp,
+};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
@@ -10,7 +12,7 @@ use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
 use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
-use crate::telemetry::Buffers;
+use crate::telemetry::Intakes;
 
 /// What a hub service works with.
 pub struct HubOptions {
@@ -22,6 +24,8 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// Partitions of a hub that has none yet; 1 to [`provost_model::MAX_PARTITIONS`].
+    pub telemetry_partitions: u16,
     /// How jobs are run.
     pub jobs: JobOptions,
 }
@@ -36,7 +40,7 @@ struct Inner {
     options: HubOptions,
     sessions: Arc<SessionTable>,
     activity: Activity,
-    telemetry: Buffers,
+    telemetry: Intakes,
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
     jobs: JobSignals,
@@ -52,7 +56,7 @@ impl HubService {
             options,
             sessions: Arc::new(SessionTable::new()),
             activity: Activity::default(),
-            telemetry: Buffers::default(),
+            telemetry: Intakes::default(),
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
             jobs: JobSignals::default(),
@@ -109,6 +113,10 @@ impl HubService {
         self.inner.options.retention
     }
 
+    pub(crate) fn telemetry_partitions(&self) -> u16 {
+        self.inner.options.telemetry_partitions.clamp(1, MAX_PARTITIONS)
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<SessionTable> {
         &self.inner.sessions
     }
@@ -117,7 +125,7 @@ impl HubService {
         &self.inner.activity
     }
 
-    pub(crate) fn telemetry(&self) -> &Buffers {
+    pub(crate) fn telemetry(&self) -> &Intakes {
         &self.inner.telemetry
     }
 

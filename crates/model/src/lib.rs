@@ -54,8 +54,8 @@ pub use etag::{Etag, IfMatch};
 pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
-    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, JobId,
-    ModuleId, OperationId, PolicyName, RegistrationId,
+    CertificateName, ConsumerGroupName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError,
+    IdScope, JobId, ModuleId, OperationId, PolicyName, RegistrationId,
 };
 pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
@@ -81,5 +81,9 @@ pub use reprovision::{
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use shut_out::ShutOut;
-pub use telemetry::{Retention, StoredTelemetry, Telemetry};
+pub use telemetry::{
+    AcceptedTelemetry, Checkpoint, ConsumerGroup, MAX_PARTITIONS, MAX_SEGMENT, PartitionId, Retention,
+    SegmentBuilder, SegmentError, StoredSegment, StoredTelemetry, Telemetry, TelemetryCursor,
+    TelemetryPartition, TelemetrySegment, TelemetryStart,
+};
 pub use time::{Clock, Timestamp};

@@ -58,6 +58,8 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// Partitions of a hub that has none yet.
+    pub telemetry_partitions: u16,
     /// How jobs of the hubs are run.
     pub jobs: JobOptions,
     /// Switches of the provisioning service.
@@ -212,6 +214,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            telemetry_partitions: file.hub.telemetry_partitions()?,
             jobs: file.hub.jobs.options()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),

@@ -63,5 +63,5 @@ pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
-pub use telemetry::TelemetryCut;
+pub use telemetry::{TelemetryAppended, TelemetryCut};
 pub use tx::{AppendTx, Audited, ReadTx, WriteTx};

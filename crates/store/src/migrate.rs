@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::sql::params;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -16,7 +16,8 @@ const STEPS: [&str; 9] = [
     include_str!("../migrations/0006_geo.sql"),
     include_str!("../migrations/0007_modules.sql"),
     include_str!("../migrations/0008_jobs.sql"),
-    include_str!("../migrations/0009_fleet.sql"),
+    include_str!("../migrations/0009_telemetry_partitions.sql"),
+    include_str!("../migrations/0010_fleet.sql"),
 ];
 
 /// Applies what is missing.

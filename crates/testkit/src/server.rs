@@ -155,6 +155,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         },
         metrics_open: false,
         telemetry: Retention::default(),
+        telemetry_partitions: 4,
         jobs: JobOptions::default(),
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),

@@ -70,6 +70,7 @@ impl House {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention,
+            telemetry_partitions: 4,
             jobs: JobOptions::default(),
         });
         let house = Self {
@@ -97,6 +98,7 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
+            telemetry_partitions: 4,
             jobs: JobOptions::default(),
         })
     }

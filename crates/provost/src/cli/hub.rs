@@ -1,5 +1,6 @@
 //! `provost hub`.
 
+mod consumer_group;
 mod device;
 mod device_body;
 mod instance;
@@ -7,6 +8,7 @@ mod job;
 mod method;
 mod monitor;
 mod statistics;
+mod telemetry;
 mod twin;
 
 use clap::{Args, Subcommand};
@@ -40,9 +42,22 @@ pub(super) enum HubCommand {
     #[command(subcommand)]
     Job(job::JobVerb),
     /// Follow telemetry live, one line a message
-    #[command(after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
-        provost hub monitor --from-start --count 15\n  provost hub monitor --device-id press-0001")]
+    #[command(
+        visible_alias = "monitor-events",
+        after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
+            provost hub monitor --from earliest --messages 15\n  \
+            provost hub consumer-group create --name dashboard\n  \
+            provost hub monitor --consumer-group dashboard --from earliest --messages 10\n  \
+            provost hub monitor --consumer-group dashboard --messages 5 --properties all\n  \
+            provost hub monitor --device-id press-0001"
+    )]
     Monitor(monitor::MonitorArguments),
+    /// What the telemetry buffer holds
+    #[command(subcommand)]
+    Telemetry(telemetry::TelemetryVerb),
+    /// Consumer groups: readers of telemetry that remember how far they came
+    #[command(subcommand)]
+    ConsumerGroup(consumer_group::ConsumerGroupVerb),
     /// Count devices
     #[command(after_help = "Example:\n  provost hub statistics")]
     Statistics(HubName),
@@ -94,6 +109,8 @@ impl HubCommand {
             Self::Method(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
+            Self::Telemetry(verb) => verb.run(context).await,
+            Self::ConsumerGroup(verb) => verb.run(context).await,
             Self::Statistics(hub) => statistics::show(&hub, context).await,
         }
     }

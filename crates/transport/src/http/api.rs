@@ -38,6 +38,7 @@ use super::ResponseBody;
 use crate::device_api::{DeviceApi, Known, ServiceRate};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::shutdown::Shutdown;
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,8 @@ pub struct ApiParts {
     pub metrics: Arc<Metrics>,
     /// Whether metrics are shown to anybody.
     pub metrics_open: bool,
+    /// When answers that go on have to end.
+    pub shutdown: Shutdown,
 }
 
 /// The API of every service. Cheap to clone.
@@ -129,7 +132,7 @@ impl HttpApi {
             Routed::To(Route::DpsService(route)) => dps::answer(parts, call, route).await,
             Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,
             Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
-            Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
+            Routed::To(Route::Own(operation)) => own::answer(&self.parts, call, operation).await,
             Routed::Malformed(error) if is_hub_path(&call.path) => hub::malformed(parts, call, &error),
             Routed::Malformed(error) => {
                 parts.refuse(&call.tracking_id, error.code(), &error.public_message())

@@ -6,6 +6,7 @@
 //! 3. `hub`: telemetry, twin, methods, for as long as the hub lets the session live.
 //! 4. `reply`: the one place where a refusal becomes a CONNACK code.
 
+mod acknowledging;
 mod dps;
 mod hub;
 mod hub_publish;

@@ -80,6 +80,23 @@ impl Call {
         })
     }
 
+    /// The call without its body, for an answer that goes on.
+    pub(super) fn for_later(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            host: self.host.clone(),
+            authorization: self
+                .authorization
+                .as_ref()
+                .map(|secret| Secret::new(secret.expose().clone())),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            tracking_id: self.tracking_id.clone(),
+        }
+    }
+
     /// A header's text.
     pub(super) fn header(&self, name: &'static str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

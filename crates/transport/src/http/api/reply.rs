@@ -27,7 +27,12 @@ const TRANSPORT_SECURITY: HeaderName = HeaderName::from_static("strict-transport
 pub(super) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    body: Body,
+}
+
+enum Body {
+    Whole(Vec<u8>),
+    Streamed(ResponseBody),
 }
 
 impl Answer {
@@ -40,8 +45,18 @@ impl Answer {
         Self {
             status,
             headers: Vec::new(),
-            body,
+            body: Body::Whole(body),
         }
+    }
+
+    /// A body that goes on for as long as it likes, of the given media type, with status 200.
+    pub(super) fn streamed(media_type: &str, body: ResponseBody) -> Self {
+        let answer = Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Body::Streamed(body),
+        };
+        answer.with_header("content-type", media_type)
     }
 
     /// The status on its way out.
@@ -53,7 +68,7 @@ impl Answer {
         Self {
             status: 204,
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Body::Whole(Vec::new()),
         }
     }
 
@@ -68,8 +83,11 @@ impl Answer {
     }
 
     pub(super) fn into_response(self, tracking_id: &str) -> Response<ResponseBody> {
-        let has_body = !self.body.is_empty();
-        let mut response = Response::new(full_body(self.body));
+        let (has_body, body) = match self.body {
+            Body::Whole(bytes) => (!bytes.is_empty(), full_body(bytes)),
+            Body::Streamed(body) => (true, body),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
