@@ -24,7 +24,7 @@ pub struct ReprovisionPlan {
     pub response_timeout: Duration,
     /// How often a device is called.
     pub pace: Pace,
-    /// How long a device may take from its call until it is back.
+    /// How long a device may take from its answer until it is back.
     pub return_within: Duration,
     /// How long a device that is not there is waited for.
     pub connect_within: Duration,

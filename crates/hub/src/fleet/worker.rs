@@ -57,11 +57,8 @@ impl HubService {
         }
     }
 
-    /// Gives back the runs this node works on, when it stops.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn release_reprovisions(&self) -> Result<(), StoreError> {
+    /// Gives back the runs this node works on.
+    pub(crate) async fn release_reprovisions(&self) -> Result<(), StoreError> {
         let holder = self.job_signals().holder(self.random().as_ref()).to_owned();
         self.store()
             .append(move |tx| tx.release_reprovisions(&holder))

@@ -19,6 +19,7 @@ pub use device_input::DeviceInput;
 pub use device_output::{Presence, device};
 pub use device_write::{carried_twin, device_write, initial_twin_patch};
 pub use job::{JobQuery, JobToken, Sought, device_job, job, parse_job, taken_in};
+pub(crate) use method::method_name;
 pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
 pub use route::{HubOperation, HubRoute, is_hub_path, parse_route};
 pub use statistics::{DeviceStatistics, ServiceStatistics};

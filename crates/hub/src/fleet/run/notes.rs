@@ -71,7 +71,13 @@ impl Run {
                 continue;
             };
             match end {
-                CallEnd::Agreed | CallEnd::Cut => {}
+                CallEnd::Agreed | CallEnd::Cut => {
+                    // Its time runs from its answer on; until now it had that for the answer as well.
+                    let until = self.service.now().after(self.run.plan.return_within);
+                    if let Some(away) = self.away.get_mut(&device) {
+                        away.until = away.until.min(until);
+                    }
+                }
                 CallEnd::Failed(reason) => {
                     notes.push(ReprovisionNote::new(device, ReprovisionState::Failed).because(reason));
                 }
