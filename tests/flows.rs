@@ -22,6 +22,7 @@ mod individual_enrollments;
 mod issuers;
 mod jobs;
 mod live_sessions;
+mod queries;
 mod registration_records;
 mod registry;
 mod remote_hubs;

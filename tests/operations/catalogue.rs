@@ -148,6 +148,7 @@ fn hub() -> Vec<Operation> {
         Operation::new(write, "POST", "/devices")
             .body(json!([{ "id": "dev-2", "importMode": "create" }]))
             .leaves("create", "device", "dev-2"),
+        Operation::new(service, "POST", "/devices/query").body(json!({ "query": "SELECT * FROM devices" })),
         Operation::new(read, "GET", "/statistics/devices"),
         Operation::new(service, "GET", "/statistics/service"),
         Operation::new(service, "GET", "/twins/dev-1"),
@@ -155,12 +156,31 @@ fn hub() -> Vec<Operation> {
             .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         Operation::new(service, "PUT", "/twins/dev-1")
-            .body(tags)
+            .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         // Nobody is connected: past the door it is 404103.
         Operation::new(service, "POST", "/twins/dev-1/methods")
             .body(json!({ "methodName": "m" }))
             .status(404),
+        Operation::new(write, "PUT", "/devices/dev-1/modules/m1")
+            .body(json!({ "deviceId": "dev-1", "moduleId": "m1" }))
+            .status(201)
+            .leaves("create", "module", "dev-1/m1"),
+        Operation::new(read, "GET", "/devices/dev-1/modules"),
+        Operation::new(read, "GET", "/devices/dev-1/modules/m1"),
+        Operation::new(service, "GET", "/twins/dev-1/modules/m1"),
+        Operation::new(service, "PATCH", "/twins/dev-1/modules/m1")
+            .body(tags.clone())
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "PUT", "/twins/dev-1/modules/m1")
+            .body(tags)
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "POST", "/twins/dev-1/modules/m1/methods")
+            .body(json!({ "methodName": "m" }))
+            .status(404),
+        Operation::new(write, "DELETE", "/devices/dev-1/modules/m1")
+            .status(204)
+            .leaves("delete", "module", "dev-1/m1"),
         Operation::new(write, "DELETE", "/devices/dev-1")
             .status(204)
             .leaves("delete", "device", "dev-1"),

@@ -13,7 +13,7 @@ fn stamp(at: Timestamp) -> String {
     at.unix_seconds().to_string()
 }
 
-fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
+pub(super) fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
     DeviceIdentity {
         device_id: DeviceId::parse(id).unwrap(),
         generation_id: "638".into(),

@@ -7,6 +7,7 @@ mod entry_counts;
 mod jobs;
 mod outbound;
 mod registrations;
+mod tag_leaves;
 mod telemetry;
 mod transactions;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, Timestamp};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, ModuleIdentity, Timestamp};
 use provost_store::StoreError;
 use tracing::warn;
 
@@ -52,6 +52,19 @@ impl Activity {
             device.last_activity_at = Some(touch.last_activity_at);
             device.connection_updated_at = touch.connection_updated_at.or(device.connection_updated_at);
         }
+    }
+
+    /// The same for a module.
+    pub(crate) fn overlay_module(&self, hub: &HubName, module: &mut ModuleIdentity) {
+        if let Some(touch) = self.lock().get(&(hub.clone(), module.id())).copied() {
+            module.last_activity_at = Some(touch.last_activity_at);
+            module.connection_updated_at = touch.connection_updated_at.or(module.connection_updated_at);
+        }
+    }
+
+    /// Forgets a module that is gone.
+    pub(crate) fn forget_module(&self, hub: &HubName, id: &IdentityId) {
+        self.lock().remove(&(hub.clone(), id.clone()));
     }
 
     /// Forgets a device that is gone with its modules, so that one made anew begins without a past.

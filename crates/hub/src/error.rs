@@ -21,6 +21,18 @@ pub enum HubError {
     /// There is no such device.
     #[error("there is no such device")]
     DeviceNotFound,
+    /// The device has no such module.
+    #[error("the device has no such module")]
+    ModuleNotFound,
+    /// The device has a module of this ID.
+    #[error("the device has a module of this ID")]
+    ModuleAlreadyExists,
+    /// The device has as many modules as it may.
+    #[error("a device may have {limit} modules")]
+    TooManyModules {
+        /// Modules allowed.
+        limit: usize,
+    },
     /// A device of this ID exists.
     #[error("a device of this ID exists")]
     DeviceAlreadyExists,
@@ -107,15 +119,20 @@ impl HubError {
                 ErrorKind::Invalid
             }
             Self::DeviceNotFound
+            | Self::ModuleNotFound
             | Self::DeviceNotOnline
             | Self::ConnectionClosed
             | Self::ConsumerGroupNotFound
             | Self::JobNotFound => ErrorKind::NotFound,
-            Self::DeviceAlreadyExists | Self::JobAlreadyExists => ErrorKind::AlreadyExists,
+            Self::DeviceAlreadyExists | Self::ModuleAlreadyExists | Self::JobAlreadyExists => {
+                ErrorKind::AlreadyExists
+            }
             Self::PreconditionFailed | Self::JobEnded => ErrorKind::PreconditionFailed,
             // No time to wait is told: how long a job takes, nobody knows.
             Self::TooManyJobs { .. } => ErrorKind::Conflict,
-            Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
+            Self::TooManyDevices { .. } | Self::TooManyModules { .. } | Self::MessageTooLarge { .. } => {
+                ErrorKind::TooLarge
+            }
             Self::MethodTimeout => ErrorKind::Timeout,
             Self::TooManyMethods | Self::TooManyConsumerGroups { .. } | Self::NotOffered(_) => {
                 ErrorKind::Forbidden
@@ -138,14 +155,17 @@ impl HubError {
             Self::ConsumerGroupNotFound => 404_050,
             Self::DeviceNotFound => 404_001,
             Self::JobNotFound => 404_002,
+            Self::ModuleNotFound => 404_010,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
             Self::JobAlreadyExists => 409_104,
+            Self::ModuleAlreadyExists => 409_301,
             Self::PreconditionFailed => 412_001,
             Self::JobEnded => 412_003,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
+            Self::TooManyModules { .. } => 413_003,
             Self::TooManyJobs { .. } => 429_004,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
@@ -191,6 +211,17 @@ mod tests {
     fn numbers_have_the_names_of_the_reference() {
         for (error, code, name) in [
             (HubError::DeviceNotFound, 404_001, "DeviceNotFound"),
+            (HubError::ModuleNotFound, 404_010, "ModuleNotFound"),
+            (
+                HubError::ModuleAlreadyExists,
+                409_301,
+                "ModuleAlreadyExistsOnDevice",
+            ),
+            (
+                HubError::TooManyModules { limit: 50 },
+                413_003,
+                "TooManyModulesOnDevice",
+            ),
             (HubError::DeviceNotOnline, 404_103, "DeviceNotOnline"),
             (
                 HubError::ConnectionClosed,

@@ -39,8 +39,8 @@ pub use identity::{
 };
 pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;
-pub use query::MatchPage;
-pub use registry::{DeviceStatistics, DeviceView};
+pub use query::{MatchPage, QueryItems, QueryPage};
+pub use registry::{DeviceStatistics, DeviceView, ModuleView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
@@ -49,4 +49,4 @@ pub use telemetry::{
     ConsumerGroupView, MAX_CONSUMER_GROUPS, MAX_WAIT, TelemetryCounts, TelemetryPage, TelemetryRead,
     TelemetryTicket,
 };
-pub use twins::TwinView;
+pub use twins::{ModuleTwinView, TwinView};

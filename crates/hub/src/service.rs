@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use provost_model::{
-    Assignment, Clock, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, Random, Retention, Timestamp,
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, Random, Retention,
+    Timestamp,
 };
 use provost_pki::SignatureMemo;
 use provost_store::Store;
@@ -85,6 +86,16 @@ impl HubService {
     /// How many devices of a hub are connected to this node.
     pub fn connected_devices(&self, hub: &HubName) -> usize {
         self.sessions().connected(hub)
+    }
+
+    /// The devices of a hub connected to this node, in any order.
+    pub(crate) fn connected_ids(&self, hub: &HubName) -> Vec<DeviceId> {
+        let live = self.sessions().look_up_live();
+        let of_hub = |link: &&Arc<Link>| link.hub == *hub && link.id.is_device();
+        live.iter()
+            .filter(of_hub)
+            .map(|link| link.device_id().clone())
+            .collect()
     }
 
     /// Every device connected to this node, itself or by a module, of every hub.

@@ -85,7 +85,8 @@ impl WriteTx<'_> {
             &columns.reported,
             &columns.reported_metadata,
         ];
-        self.execute(sql, params).map(|_| ())
+        self.execute(sql, params)?;
+        self.index_new(hub, &device.device_id, &twin.tags)
     }
 
     /// Writes the identity of an existing device; the twin stays. `false` when there is none.
@@ -117,6 +118,7 @@ impl WriteTx<'_> {
     /// Removes a device with its twin, its modules and their kept sessions; `false` when there was
     /// none.
     pub fn delete_device(&self, hub: &HubName, id: &DeviceId) -> Result<bool, StoreError> {
+        self.index_gone(hub, id)?;
         for table in ["kept_session", "module"] {
             let sql = format!("DELETE FROM {table} WHERE hub = ?1 AND device_id = ?2");
             self.execute(&sql, params![hub.key(), id.as_str()])?;

@@ -43,8 +43,10 @@ mod removal;
 mod reprovision;
 mod sql;
 mod store;
+mod tag_leaf;
 mod telemetry;
 mod twin;
+mod twin_query;
 mod tx;
 mod writer;
 
@@ -64,4 +66,6 @@ pub use registration_list::{Looked, RegistrationFilter};
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
 pub use telemetry::{TelemetryAppended, TelemetryCut};
+pub use twin::TwinParts;
+pub use twin_query::IdSpan;
 pub use tx::{AppendTx, Audited, ReadTx, WriteTx};

@@ -93,7 +93,7 @@ impl<'a> WriteTx<'a> {
         self.engine().execute(sql, params)
     }
 
-    fn engine(&self) -> Engine<'a> {
+    pub(crate) fn engine(&self) -> Engine<'a> {
         self.read.engine
     }
 

@@ -74,7 +74,7 @@ fn check_id(input: &DeviceInput, device_id: &DeviceId) -> Result<(), HubError> {
 
 /// The credential to store, given the one that is stored. An absent `authentication` means new keys
 /// on create and no change on update.
-fn credential(
+pub(super) fn credential(
     input: Option<AuthInput>,
     stored: Option<&DeviceAuth>,
     random: &dyn Random,

@@ -16,6 +16,8 @@ mod keeping;
 #[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod provisioning;
 #[cfg(test)]
 mod query;

@@ -6,7 +6,10 @@ mod device_body;
 mod instance;
 mod job;
 mod method;
+mod module;
+mod module_twin;
 mod monitor;
+mod query;
 mod statistics;
 mod telemetry;
 mod twin;
@@ -35,6 +38,18 @@ pub(super) enum HubCommand {
     /// Twins: tags, desired and reported properties
     #[command(subcommand)]
     Twin(twin::TwinVerb),
+    /// Modules of devices
+    #[command(subcommand)]
+    ModuleIdentity(module::ModuleVerb),
+    /// Twins of modules
+    #[command(subcommand)]
+    ModuleTwin(module_twin::ModuleTwinVerb),
+    /// Find devices: a page of twins, or what the query selects
+    #[command(
+        after_help = "Examples:\n  provost hub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" --output table\n  \
+        provost hub query -q 'SELECT status, COUNT() AS devices FROM devices GROUP BY status'"
+    )]
+    Query(query::QueryArguments),
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
@@ -104,6 +119,24 @@ impl DeviceName {
     }
 }
 
+/// Which module of which device.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModuleName {
+    #[command(flatten)]
+    device: DeviceName,
+    /// Module ID
+    #[arg(long, short, value_name = "ID")]
+    module_id: String,
+}
+
+impl ModuleName {
+    /// Where it is below a collection such as `devices` or `twins`.
+    fn path(&self, collection: &str) -> String {
+        let device = self.device.path(collection);
+        format!("{device}/modules/{}", super::input::segment(&self.module_id))
+    }
+}
+
 impl HubCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
@@ -111,6 +144,9 @@ impl HubCommand {
             Self::Create(arguments) => arguments.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
+            Self::ModuleIdentity(verb) => verb.run(context).await,
+            Self::ModuleTwin(verb) => verb.run(context).await,
+            Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,

@@ -42,9 +42,19 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::DeleteDevice(_)
         | HubOperation::ListDevices { .. }
         | HubOperation::BulkDevices => "devices",
+        HubOperation::ListModules(_)
+        | HubOperation::GetModule(..)
+        | HubOperation::PutModule(..)
+        | HubOperation::DeleteModule(..) => "modules",
         HubOperation::DeviceStatistics | HubOperation::ServiceStatistics => "statistics",
-        HubOperation::GetTwin(_) | HubOperation::ReplaceTwin(_) | HubOperation::PatchTwin(_) => "twins",
-        HubOperation::InvokeMethod(_) => "methods",
+        HubOperation::GetTwin(_)
+        | HubOperation::ReplaceTwin(_)
+        | HubOperation::PatchTwin(_)
+        | HubOperation::GetModuleTwin(..)
+        | HubOperation::ReplaceModuleTwin(..)
+        | HubOperation::PatchModuleTwin(..) => "twins",
+        HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => "methods",
+        HubOperation::Query => "queries",
         HubOperation::GetJob(_)
         | HubOperation::PutJob(_)
         | HubOperation::CancelJob(_)
