@@ -259,7 +259,7 @@ impl Metrics {
                 ("notReturned", sum(|counts| counts.not_returned)),
                 ("skipped", sum(|counts| counts.skipped)),
             ] {
-                let hub = numbers.hub.as_str().to_owned();
+                let hub = numbers.hub.key().to_owned();
                 let labels = ReprovisionLabels { hub, state };
                 self.reprovision_devices.get_or_create(&labels).set(count);
             }
@@ -316,6 +316,10 @@ mod tests {
             hub,
             sessions: 3,
             telemetry,
+            reprovisions: vec![ReprovisionCounts {
+                left: 4,
+                ..ReprovisionCounts::default()
+            }],
         }]);
         for line in [
             "# TYPE provost_registration_attempts counter",
@@ -330,6 +334,7 @@ mod tests {
             "provost_telemetry_bytes_total{hub=\"hub1\"} 900",
             "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
+            "provost_fleet_reprovision_devices{hub=\"hub1\",state=\"left\"} 4",
         ] {
             assert!(
                 text.lines().any(|present| present == line),
