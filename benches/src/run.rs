@@ -7,6 +7,7 @@ mod holding;
 pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod methods;
+pub(crate) mod queries;
 pub(crate) mod reconnect;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
@@ -80,6 +81,9 @@ pub(crate) struct Amounts {
     pub(crate) calls: u32,
     /// Twins a job updates.
     pub(crate) twins: u32,
+    /// Devices with tags, and how many queries.
+    pub(crate) tagged: u32,
+    pub(crate) queries: u32,
     /// How often all sessions are dropped at once.
     pub(crate) drops: u32,
 }
@@ -102,6 +106,8 @@ const FULL: Amounts = Amounts {
     callable: 1_000,
     calls: 5_000,
     twins: 10_000,
+    tagged: 100_000,
+    queries: 1_000,
     drops: 3,
 };
 const QUICK: Amounts = Amounts {
@@ -122,6 +128,8 @@ const QUICK: Amounts = Amounts {
     callable: 50,
     calls: 100,
     twins: 300,
+    tagged: 2_000,
+    queries: 50,
     drops: 2,
 };
 
@@ -214,6 +222,7 @@ pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
     pub(crate) jobs: jobs::TwinJobs,
+    pub(crate) queries: queries::Queries,
 }
 
 impl Living {
@@ -222,6 +231,7 @@ impl Living {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
             jobs: jobs::measure(amounts, binary, &data.with_file_name("jobs-data"))?,
+            queries: queries::measure(amounts, binary, &data.with_file_name("query-data"))?,
         })
     }
 }

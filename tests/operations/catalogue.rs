@@ -13,7 +13,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(device(world));
     all.extend(registrations());
     all.extend(shutting_out(world));
-    all.extend(hub());
+    all.extend(hub(world));
     all.extend(jobs());
     all.extend(fleet(world));
     all.extend(management(world));
@@ -132,7 +132,7 @@ fn shutting_out(world: &World) -> Vec<Operation> {
     ]
 }
 
-fn hub() -> Vec<Operation> {
+fn hub(world: &World) -> Vec<Operation> {
     let (read, write, service) = (
         Door::Hub(RegistryRead),
         Door::Hub(RegistryWrite),
@@ -141,7 +141,7 @@ fn hub() -> Vec<Operation> {
     let tags = json!({ "tags": { "hall": 7 } });
     vec![
         Operation::new(write, "PUT", "/devices/dev-1")
-            .body(json!({ "deviceId": "dev-1" }))
+            .body(device_with_key(world))
             .leaves("create", "device", "dev-1"),
         Operation::new(read, "GET", "/devices/dev-1"),
         Operation::new(read, "GET", "/devices?top=10"),
@@ -181,9 +181,52 @@ fn hub() -> Vec<Operation> {
         Operation::new(write, "DELETE", "/devices/dev-1/modules/m1")
             .status(204)
             .leaves("delete", "module", "dev-1/m1"),
-        Operation::new(write, "DELETE", "/devices/dev-1")
-            .status(204)
-            .leaves("delete", "device", "dev-1"),
+    ]
+    .into_iter()
+    .chain(messages(world))
+    .chain([Operation::new(write, "DELETE", "/devices/dev-1")
+        .status(204)
+        .leaves("delete", "device", "dev-1")])
+    .collect()
+}
+
+fn device_with_key(world: &World) -> Value {
+    let key = world.key.to_base64();
+    let keys = json!({ "primaryKey": key, "secondaryKey": key });
+    json!({ "deviceId": "dev-1", "authentication": { "type": "sas", "symmetricKey": keys } })
+}
+
+/// Nobody holds the lock of the token `lost`: past the door it is 412002.
+fn messages(world: &World) -> Vec<Operation> {
+    let (service, hub) = (Door::Hub(ServiceConnect), &world.server.hub().name);
+    let device =
+        |method, path: &str| Operation::new(Door::HubDevice, method, format!("/devices/dev-1/{path}"));
+    let feedback = "/messages/serviceBound/feedback";
+    vec![
+        Operation::new(
+            service,
+            "POST",
+            format!("/provost/hubs/{hub}/devices/dev-1/messages"),
+        )
+        .body(json!({ "body": "aGk=", "ack": "full" }))
+        .leaves("create", "message", "dev-1"),
+        device("POST", "messages/events")
+            .body(json!({ "t": 20 }))
+            .status(204),
+        device("GET", "messages/devicebound"),
+        device("DELETE", "messages/devicebound/lost").status(412),
+        device("DELETE", "messages/devicebound/lost?reject").status(412),
+        device("POST", "messages/devicebound/lost/abandon").status(412),
+        device("POST", "files")
+            .body(json!({ "blobName": "b" }))
+            .status(400),
+        device("POST", "files/notifications")
+            .body(json!({ "isSuccess": true }))
+            .status(400),
+        Operation::new(service, "DELETE", "/devices/dev-1/commands").leaves("delete", "message", "dev-1"),
+        Operation::new(service, "GET", feedback),
+        Operation::new(service, "DELETE", format!("{feedback}/lost")).status(412),
+        Operation::new(service, "POST", format!("{feedback}/lost/abandon")).status(412),
     ]
 }
 

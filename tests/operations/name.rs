@@ -3,12 +3,13 @@ use provost_wire::arm::ArmOperation;
 use provost_wire::dps::device::DeviceOperation;
 use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
+use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
 use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 86] = [
+pub(crate) const NAMES: [&str; 98] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -39,6 +40,17 @@ pub(crate) const NAMES: [&str; 86] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub purge messages",
+    "hub receive feedback",
+    "hub complete feedback",
+    "hub abandon feedback",
+    "hub device send events",
+    "hub device receive",
+    "hub device complete",
+    "hub device reject",
+    "hub device abandon",
+    "hub device begin file upload",
+    "hub device end file upload",
     "hub list modules",
     "hub get module",
     "hub put module",
@@ -71,6 +83,7 @@ pub(crate) const NAMES: [&str; 86] = [
     "own list hubs",
     "own add hub",
     "own read telemetry",
+    "own send message",
     "own follow telemetry",
     "own telemetry partitions",
     "own list consumer groups",
@@ -99,10 +112,12 @@ pub(crate) const NAMES: [&str; 86] = [
 
 /// Which operation a request line asks for.
 pub(crate) fn name(method: &str, path: &str) -> &'static str {
-    match parse_route(method, path, "api-version=2021-10-01") {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match parse_route(method, path, &format!("api-version=2021-10-01&{query}")) {
         Routed::To(Route::DpsService(route)) => dps(&route.operation),
         Routed::To(Route::DpsDevice(route)) => device(&route.operation),
         Routed::To(Route::Hub(route)) => hub(&route.operation),
+        Routed::To(Route::HubDevice(route)) => hub_device(&route.operation),
         Routed::To(Route::Arm(route)) => arm(&route.operation),
         Routed::To(Route::Own(operation)) => own(&operation),
         other => panic!("{method} {path} is no operation: {other:?}"),
@@ -166,6 +181,22 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ListTransfers => "hub list transfers",
         HubOperation::GetTransfer(_) => "hub get transfer",
         HubOperation::CreateTransfer => "hub create transfer",
+        HubOperation::PurgeMessages(_) => "hub purge messages",
+        HubOperation::ReceiveFeedback => "hub receive feedback",
+        HubOperation::CompleteFeedback(_) => "hub complete feedback",
+        HubOperation::AbandonFeedback(_) => "hub abandon feedback",
+    }
+}
+
+fn hub_device(operation: &HubDeviceOperation) -> &'static str {
+    match operation {
+        HubDeviceOperation::SendEvents => "hub device send events",
+        HubDeviceOperation::Receive => "hub device receive",
+        HubDeviceOperation::Complete(_) => "hub device complete",
+        HubDeviceOperation::Reject(_) => "hub device reject",
+        HubDeviceOperation::Abandon(_) => "hub device abandon",
+        HubDeviceOperation::BeginFileUpload => "hub device begin file upload",
+        HubDeviceOperation::EndFileUpload => "hub device end file upload",
     }
 }
 
@@ -201,6 +232,7 @@ fn own(operation: &OwnOperation) -> &'static str {
             FleetOperation::Cancel(_) => "own cancel reprovision",
             FleetOperation::Devices(..) => "own reprovision devices",
         },
+        OwnOperation::SendMessage(..) => "own send message",
         OwnOperation::Telemetry(_, operation) => match operation {
             TelemetryOperation::Read(_) => "own read telemetry",
             TelemetryOperation::Follow(_) => "own follow telemetry",

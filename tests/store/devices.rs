@@ -26,6 +26,7 @@ pub(super) fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     }
 }
 
@@ -46,6 +47,11 @@ async fn insert(store: &Store, device: DeviceIdentity) {
         })
         .await;
     written.unwrap();
+}
+
+/// Stores a device of no importance.
+pub(super) async fn store_device(store: &Store, id: &str) {
+    insert(store, identity(id, DeviceAuth::None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod devices;
 mod enrollments;
 mod entry_counts;
 mod jobs;
+mod messages;
 mod outbound;
 mod registrations;
 mod tag_leaves;

@@ -70,6 +70,18 @@ pub enum HubError {
     /// The device has as many methods in flight as it may.
     #[error("the device has too many methods in flight")]
     TooManyMethods,
+    /// As many messages wait for the device as may.
+    #[error("{limit} messages wait for the device already")]
+    QueueFull {
+        /// How many may.
+        limit: usize,
+    },
+    /// The message is not, or no longer, held under this lock.
+    #[error("the lock of the message is lost")]
+    LockLost,
+    /// No storage for files is linked to the hub.
+    #[error("file upload is not configured")]
+    NoFileStorage,
     /// There is no such job.
     #[error("there is no such job")]
     JobNotFound,
@@ -115,9 +127,10 @@ impl HubError {
             Self::HubNotFound | Self::Unauthenticated(_) | Self::RightMissing | Self::SessionClosed => {
                 ErrorKind::Unauthenticated
             }
-            Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
-                ErrorKind::Invalid
-            }
+            Self::ArgumentInvalid(_)
+            | Self::DeviceDefinedMultipleTimes(_)
+            | Self::AnswerNotJson
+            | Self::NoFileStorage => ErrorKind::Invalid,
             Self::DeviceNotFound
             | Self::ModuleNotFound
             | Self::DeviceNotOnline
@@ -127,16 +140,17 @@ impl HubError {
             Self::DeviceAlreadyExists | Self::ModuleAlreadyExists | Self::JobAlreadyExists => {
                 ErrorKind::AlreadyExists
             }
-            Self::PreconditionFailed | Self::JobEnded => ErrorKind::PreconditionFailed,
+            Self::PreconditionFailed | Self::LockLost | Self::JobEnded => ErrorKind::PreconditionFailed,
             // No time to wait is told: how long a job takes, nobody knows.
             Self::TooManyJobs { .. } => ErrorKind::Conflict,
             Self::TooManyDevices { .. } | Self::TooManyModules { .. } | Self::MessageTooLarge { .. } => {
                 ErrorKind::TooLarge
             }
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods | Self::TooManyConsumerGroups { .. } | Self::NotOffered(_) => {
-                ErrorKind::Forbidden
-            }
+            Self::TooManyMethods
+            | Self::QueueFull { .. }
+            | Self::TooManyConsumerGroups { .. }
+            | Self::NotOffered(_) => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -149,6 +163,8 @@ impl HubError {
             Self::Unauthenticated(_) | Self::SessionClosed => 401_003,
             Self::ArgumentInvalid(_) | Self::AnswerNotJson => 400_004,
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
+            Self::NoFileStorage => 400_022,
+            Self::QueueFull { .. } => 403_004,
             Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
             Self::TooManyConsumerGroups { .. } => 403_002,
@@ -162,6 +178,7 @@ impl HubError {
             Self::JobAlreadyExists => 409_104,
             Self::ModuleAlreadyExists => 409_301,
             Self::PreconditionFailed => 412_001,
+            Self::LockLost => 412_002,
             Self::JobEnded => 412_003,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,

@@ -3,7 +3,8 @@
 //! One [`HubService`] serves every hub of the program. It knows neither sockets nor JSON names nor
 //! SQL: the transport hands it what was read off the wire, the store keeps what it decides.
 //!
-//! - A device connects ([`HubService::connect`]) and acts through its [`DeviceSession`].
+//! - A device connects ([`HubService::connect`]) and acts through its [`DeviceSession`]; one that only
+//!   asks now and then proves itself each time ([`HubService::authenticate_device`]).
 //! - A back end proves itself ([`HubService::authenticate_service`]) and acts as a [`ServiceCaller`]:
 //!   registry, twins, methods, jobs, telemetry, statistics. Each method checks the right it needs.
 //! - Provisioning writes identities inside its own transaction ([`provision_identity`]).
@@ -14,6 +15,7 @@
 mod activity;
 mod audience;
 mod auth;
+mod cloud_to_device;
 mod device_locks;
 mod error;
 mod fleet;
@@ -31,7 +33,8 @@ mod set_up;
 mod telemetry;
 mod twins;
 
-pub use auth::{ConnectRefusal, ConnectRequest, RefusalReason};
+pub use auth::{ConnectRefusal, ConnectRequest, DeviceCaller, RefusalReason};
+pub use cloud_to_device::{FeedbackBatch, SentMessage, Taken};
 pub use error::HubError;
 pub use fleet::{ReprovisionForecast, ReprovisionPage};
 pub use identity::{

@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use provost_model::{
-    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, Random, Retention,
-    Timestamp,
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, QueueLimits, Random,
+    Retention, Timestamp,
 };
 use provost_pki::SignatureMemo;
 use provost_store::Store;
@@ -25,6 +25,8 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// How the queues of cloud-to-device messages work.
+    pub messages: QueueLimits,
     /// Partitions of a hub that has none yet; 1 to [`provost_model::MAX_PARTITIONS`].
     pub telemetry_partitions: u16,
     /// How jobs are run.
@@ -50,8 +52,8 @@ struct Inner {
 
 impl HubService {
     /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
-    /// [`Self::trim_telemetry`], [`Self::run_jobs`], [`Self::forget_jobs`] and [`Self::run_reprovisions`] are for the program to
-    /// spawn.
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`], [`Self::forget_jobs`]
+    /// and [`Self::run_reprovisions`] are for the program to spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
@@ -122,6 +124,10 @@ impl HubService {
 
     pub(crate) fn retention(&self) -> Retention {
         self.inner.options.retention
+    }
+
+    pub(crate) fn queue_limits(&self) -> QueueLimits {
+        self.inner.options.messages
     }
 
     pub(crate) fn telemetry_partitions(&self) -> u16 {

@@ -28,8 +28,9 @@ pub(crate) use self::intake::Intake;
 pub(crate) use self::intakes::Intakes;
 pub use self::page::TelemetryPage;
 pub use self::read::TelemetryRead;
-use crate::HubError;
+use crate::service::HubService;
 use crate::session::DeviceSession;
+use crate::{DeviceCaller, HubError};
 
 /// The longest wait of one read.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -86,12 +87,60 @@ impl DeviceSession {
     }
 }
 
+impl HubService {
+    /// Takes messages of a device or module in, in their order; answers once all of them are on disk.
+    ///
+    /// # Errors
+    /// [`HubError::MessageTooLarge`], also when they are too large together, [`HubError::Store`].
+    pub async fn send_events(
+        &self,
+        caller: &DeviceCaller,
+        messages: &[(PropertyBag, Vec<u8>)],
+    ) -> Result<(), HubError> {
+        let sizes = messages.iter().map(|(bag, body)| size(bag, body));
+        check(sizes.sum())?;
+        let intake = self.telemetry().of(self, caller.hub()).await?;
+        let mut ticket: Option<TelemetryTicket> = None;
+        for (bag, body) in messages {
+            let message = AcceptedTelemetry {
+                device_id: caller.device_id(),
+                module_id: caller.id().module_id.as_ref(),
+                generation_id: caller.generation_id(),
+                auth_method: caller.auth_method(),
+                properties: &bag.properties,
+                system_properties: &bag.system_properties,
+                body,
+                // Stamped when it gets its place.
+                enqueued_at: provost_model::Timestamp::default(),
+            };
+            let next = Arc::clone(&intake).accept(self, message).await;
+            if let Some(before) = &mut ticket
+                && !before.is_of_same_commit(&next)
+            {
+                before.stored().await?;
+            }
+            ticket = Some(next);
+        }
+        match &mut ticket {
+            Some(last) => last.stored().await,
+            None => Ok(()),
+        }
+    }
+}
+
 fn check_size(bag: &PropertyBag, body: &[u8]) -> Result<(), HubError> {
+    check(size(bag, body))
+}
+
+fn size(bag: &PropertyBag, body: &[u8]) -> usize {
     let pairs = bag.properties.iter().chain(&bag.system_properties);
     let properties: usize = pairs
         .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len))
         .sum();
-    let size = body.len() + properties;
+    body.len() + properties
+}
+
+fn check(size: usize) -> Result<(), HubError> {
     if size > MAX_MESSAGE {
         return Err(HubError::MessageTooLarge {
             size,

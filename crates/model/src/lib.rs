@@ -12,6 +12,7 @@ pub mod ambient;
 mod audit;
 mod authority;
 mod change;
+mod cloud_to_device;
 mod device;
 mod enrollment;
 mod error_kind;
@@ -41,6 +42,10 @@ pub mod twin;
 pub use audit::{Action, Actor, AuditEvent, Subject};
 pub use authority::{AuthorityOwner, CertificateAuthority};
 pub use change::{Change, NumberedChange};
+pub use cloud_to_device::{
+    Ack, CloudMessage, Delivery, Feedback, LockLost, LockToken, MessageOutcome, QueueEntry, QueueLimits,
+    QueuedMessage, Settled,
+};
 pub use device::{
     DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_MANAGED_BY, MAX_MODULES, MAX_STATUS_REASON,
     ModuleIdentity,

@@ -89,6 +89,7 @@ impl Server {
             retention: config.telemetry,
             telemetry_partitions: config.telemetry_partitions,
             jobs: config.jobs.clone(),
+            messages: config.messages,
         });
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;

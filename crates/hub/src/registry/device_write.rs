@@ -29,6 +29,7 @@ pub(super) fn create(
         device_scope: own_scope.or(input.device_scope),
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
         device_id,
         generation_id,
     })

@@ -12,7 +12,7 @@ use provost_hub::{
 use provost_model::ambient::SystemRandom;
 use provost_model::{
     Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IdentityId,
-    IfMatch, KeyPair, PolicyName, PolicyOwner, Retention, SymmetricKey, Timestamp,
+    IfMatch, KeyPair, PolicyName, PolicyOwner, QueueLimits, Retention, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_wire::hub::service::DeviceInput;
@@ -72,6 +72,7 @@ impl House {
             retention,
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         });
         let house = Self {
             service,
@@ -100,6 +101,7 @@ impl House {
             retention: Retention::default(),
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         })
     }
 

@@ -14,6 +14,8 @@ mod house;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod modules;

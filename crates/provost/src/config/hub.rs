@@ -7,6 +7,8 @@ use provost_hub::JobOptions;
 use provost_model::{MAX_PARTITIONS, Pace};
 use serde::Deserialize;
 
+use super::messages::MessagesSection;
+
 /// `[hub]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub struct HubSection {
     pub telemetry_partitions: Option<u16>,
     /// How jobs are run.
     pub jobs: JobsSection,
+    /// Messages to devices.
+    pub c2d: MessagesSection,
 }
 
 impl HubSection {

@@ -1,4 +1,4 @@
-use provost_model::{DpsName, HubName, RegistrationId};
+use provost_model::{DeviceId, DpsName, HubName, RegistrationId};
 
 use super::fleet::{FleetOperation, of_fleet};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
@@ -23,6 +23,8 @@ pub enum OwnOperation {
     Telemetry(HubName, TelemetryOperation),
     /// Runs that tell a hub's fleet to register anew.
     Fleet(HubName, FleetOperation),
+    /// Send a message to a device of a hub.
+    SendMessage(HubName, DeviceId),
     /// The latest call of a registration's webhook.
     ReadAllocation(DpsName, RegistrationId),
     /// The hubs an instance may assign to.
@@ -77,6 +79,14 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::AddHub),
             _ => Routed::MethodNotAllowed,
         },
+        [word, hub, what, device, last]
+            if is(word, "hubs") && is(what, "devices") && is(last, "messages") =>
+        {
+            match method {
+                "POST" => send_message(hub, device).into(),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
         [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "telemetry") => {
             with_hub(hub, of_telemetry(method, rest, query))
         }
@@ -140,6 +150,11 @@ fn linked(dps: &str, hub: &str, operation: fn(DpsName, HubName) -> OwnOperation)
 fn allocation(dps: &str, device: &str) -> Result<OwnOperation, RouteError> {
     let (dps, device) = (id(dps, DpsName::parse)?, id(device, RegistrationId::parse)?);
     Ok(OwnOperation::ReadAllocation(dps, device))
+}
+
+fn send_message(hub: &str, device: &str) -> Result<OwnOperation, RouteError> {
+    let (hub, device) = (id(hub, HubName::parse)?, id(device, DeviceId::parse)?);
+    Ok(OwnOperation::SendMessage(hub, device))
 }
 
 fn with_hub(hub: &str, routed: Routed<TelemetryOperation>) -> Routed<OwnOperation> {

@@ -1,6 +1,7 @@
 //! The hub's service side (iot-hub-service-api.md).
 
 mod jobs;
+mod messages;
 mod modules;
 
 use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
@@ -109,6 +110,10 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             let answer = hub.invoke_method(&caller, &id, &request).await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
         }
+        HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
+        HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
+        HubOperation::CompleteFeedback(token) => messages::complete_feedback(parts, &caller, &token).await,
+        HubOperation::AbandonFeedback(token) => messages::abandon_feedback(parts, &caller, &token).await,
         HubOperation::ListModules(device) => modules::list(parts, &caller, &device).await,
         HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
         HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,

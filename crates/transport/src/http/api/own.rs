@@ -3,6 +3,7 @@
 mod fleet;
 mod follow;
 mod hubs;
+mod messages;
 mod shutting_out;
 mod telemetry;
 
@@ -25,12 +26,17 @@ pub(super) async fn answer(parts: &Arc<ApiParts>, call: &Call, operation: OwnOpe
         Ok(answer) => answer,
         Err(Failure::Dps(failure)) => failure.answer(parts, call),
         Err(Failure::Hub(error)) => parts.hub_failed(call, &error, HubShape::Classic),
+        Err(Failure::HubBody(error)) => {
+            parts.hub_refuse(call, error.hub_code(), &error.to_string(), HubShape::Classic)
+        }
     }
 }
 
 enum Failure {
     Dps(dps::Failure),
     Hub(HubError),
+    /// A body that is the hub's to read.
+    HubBody(BodyError),
 }
 
 impl From<dps::Failure> for Failure {
@@ -74,6 +80,7 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
         OwnOperation::Telemetry(hub, operation) => telemetry::answer(parts, call, &hub, operation).await,
+        OwnOperation::SendMessage(hub, device) => messages::send(parts, call, &hub, &device).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,

@@ -1,11 +1,12 @@
 //! Answers, and errors as status codes: the only place that knows them on HTTP.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use provost_hub::HubError;
+use provost_hub::{ConnectRefusal, HubError};
 use provost_model::{ErrorKind, Etag};
 use provost_provisioning::ProvisioningError;
 use provost_wire::ErrorBody;
@@ -26,7 +27,7 @@ const TRANSPORT_SECURITY: HeaderName = HeaderName::from_static("strict-transport
 /// An answer on its way out.
 pub(super) struct Answer {
     status: u16,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(Cow<'static, str>, String)>,
     body: Body,
 }
 
@@ -72,8 +73,12 @@ impl Answer {
         }
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -103,7 +108,9 @@ impl Answer {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         }
         for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+            // Values of messages may hold more than ASCII; they travel as UTF-8.
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), value) {
                 headers.insert(name, value);
             }
         }
@@ -143,6 +150,27 @@ impl ApiParts {
         log(call, failure.kind(), failure.code(), failure);
         let answer = self.hub_refuse(call, failure.code(), &failure.public_message(), shape);
         with_retry_after(answer, failure.kind())
+    }
+
+    /// A device of the hub that was not let in. Whether there is such a device is told to nobody who is
+    /// not it (D-22); that it is disabled, to itself.
+    pub(super) fn device_refused(&self, call: &Call, refusal: &ConnectRefusal) -> Answer {
+        let (kind, code, message) = match refusal {
+            ConnectRefusal::NotAuthorized(_) => (
+                ErrorKind::Unauthenticated,
+                401_003,
+                "the device is not authorized",
+            ),
+            ConnectRefusal::Disabled => (ErrorKind::Forbidden, 403_012, "the device is disabled"),
+            ConnectRefusal::Unavailable(_) => (
+                ErrorKind::Unavailable,
+                503_001,
+                "the service is not available at the moment",
+            ),
+        };
+        log(call, kind, code, refusal);
+        let answer = self.hub_refuse(call, code, message, HubShape::Classic);
+        with_retry_after(answer, kind)
     }
 
     /// An error of the hub's shape. The header names the same thing as the body, else C# trusts

@@ -11,12 +11,13 @@ use tracing::{debug, info};
 
 use super::Parts;
 use super::acknowledging::Acknowledgements;
+use super::devicebound::Devicebound;
 use super::hub_publish::on_publish;
 use super::hub_subscribe::{on_subscribe, on_unsubscribe};
 use super::idle::Patience;
 use super::reply::connack_code;
 use super::will::Will;
-use crate::mqtt::codec::{Connack, ConnectReturnCode, Delivery, Packet, Publish};
+use crate::mqtt::codec::{Acknowledgement, Connack, ConnectReturnCode, Delivery, Packet, Publish};
 use crate::mqtt::connection::{Connection, Incoming, Outbox, ReadError, WriteError};
 use crate::peer::Peer;
 use crate::shutdown::Shutdown;
@@ -101,13 +102,20 @@ pub(super) async fn run<S>(
         .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
     let mut acknowledgements = Acknowledgements::default();
+    let mut devicebound = Devicebound::default();
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
         }
         let step = tokio::select! {
             biased;
-            event = session.next_event() => say(connection.outbox(), event),
+            event = session.next_event() => match event {
+                // Boxed, as below.
+                SessionEvent::Messages => {
+                    Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
+                }
+                event => say(connection.outbox(), event),
+            },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
             stored = acknowledgements.stored() => match stored {
@@ -122,7 +130,8 @@ pub(super) async fn run<S>(
                     patience.heard();
                     session.touch();
                     // Boxed: a rare large step does not make every idle session large.
-                    Box::pin(hear(parts, &session, &mut acknowledgements, incoming)).await
+                    let progress = (&mut acknowledgements, &mut devicebound);
+                    Box::pin(hear(parts, &session, progress, incoming)).await
                 }
                 Ok(None) => Err(End::Ended),
                 Err(error) => Err(End::Read(error)),
@@ -131,7 +140,8 @@ pub(super) async fn run<S>(
         let step = match step {
             // Most packets come alone.
             Ok(()) if connection.has_packet() => {
-                let rest = hear_rest(parts, &session, &mut acknowledgements, &mut connection);
+                let progress = (&mut acknowledgements, &mut devicebound);
+                let rest = hear_rest(parts, &session, progress, &mut connection);
                 Box::pin(rest).await
             }
             step => step,
@@ -156,6 +166,8 @@ pub(super) async fn run<S>(
 fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
         SessionEvent::Close(reason) => return Err(End::Closed(reason.as_str())),
+        // Delivered where they are taken.
+        SessionEvent::Messages => return Ok(()),
         SessionEvent::Desired(notification) => {
             (desired_topic(notification.version), desired_patch(&notification))
         }
@@ -164,7 +176,7 @@ fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     publish(outbox, &topic, &payload)
 }
 
-/// Queues a message to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
+/// Queues an answer or a notification to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
 pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Result<(), End> {
     let message = Publish {
         topic,
@@ -182,7 +194,7 @@ pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Resul
 async fn hear_rest<S>(
     parts: &Parts,
     session: &DeviceSession,
-    acknowledgements: &mut Acknowledgements,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
     connection: &mut Connection<S>,
 ) -> Result<(), End>
 where
@@ -190,7 +202,7 @@ where
 {
     while !session.is_closed() && !acknowledgements.is_full() && connection.outbox().len() < MAX_UNSENT {
         match connection.buffered()? {
-            Some(incoming) => hear(parts, session, acknowledgements, incoming).await?,
+            Some(incoming) => hear(parts, session, (acknowledgements, devicebound), incoming).await?,
             None => return Ok(()),
         }
     }
@@ -201,7 +213,7 @@ where
 async fn hear(
     parts: &Parts,
     session: &DeviceSession,
-    acknowledgements: &mut Acknowledgements,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
     incoming: Incoming<'_>,
 ) -> Result<(), End> {
     let Incoming { packet, outbox } = incoming;
@@ -214,7 +226,10 @@ async fn hear(
             Ok(())
         }
         Packet::Disconnect => Err(End::Disconnect),
-        // We send nothing that is acknowledged; an acknowledgement of nothing does no harm.
+        Packet::Acknowledgement(Acknowledgement::Puback, packet_id) => {
+            devicebound.acknowledged(packet_id, session).await
+        }
+        // An acknowledgement of nothing does no harm.
         Packet::Acknowledgement(..) => Ok(()),
         _ => Err(End::Violation("the packet has no place in a session")),
     }

@@ -1,9 +1,10 @@
 mod jobs;
 
-use provost_model::{DeviceId, JobId, ModuleId};
+use provost_model::{DeviceId, JobId, LockToken, ModuleId};
 
 use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
+use crate::hub::device::route::lock_token;
 
 /// An operation of the hub's service API (iot-hub-service-api.md 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,14 @@ pub enum HubOperation {
     PatchTwin(DeviceId),
     /// `POST /twins/{id}/methods`.
     InvokeMethod(DeviceId),
+    /// `DELETE /devices/{id}/commands`.
+    PurgeMessages(DeviceId),
+    /// `GET /messages/serviceBound/feedback`.
+    ReceiveFeedback,
+    /// `DELETE /messages/serviceBound/feedback/{lockToken}`.
+    CompleteFeedback(LockToken),
+    /// `POST /messages/serviceBound/feedback/{lockToken}/abandon`.
+    AbandonFeedback(LockToken),
     /// `GET /devices/{id}/modules`.
     ListModules(DeviceId),
     /// `GET /devices/{id}/modules/{mid}`.
@@ -101,7 +110,7 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "twins", "statistics", "jobs"];
+    let words = ["devices", "messages", "twins", "statistics", "jobs"];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -124,6 +133,15 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "DELETE" => with_id(device, HubOperation::DeleteDevice),
             _ => Routed::MethodNotAllowed,
         },
+        [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
+            "DELETE" => with_id(device, HubOperation::PurgeMessages),
+            _ => Routed::MethodNotAllowed,
+        },
+        [messages, bound, feedback, rest @ ..]
+            if is(messages, "messages") && is(bound, "servicebound") && is(feedback, "feedback") =>
+        {
+            of_feedback(method, rest)
+        }
         [statistics, what] if is(statistics, "statistics") => {
             match (is(what, "devices"), is(what, "service")) {
                 (false, false) => Routed::NotFound,
@@ -146,6 +164,19 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             of_modules(method, first, device, rest)
         }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
+        _ => Routed::NotFound,
+    }
+}
+
+fn of_feedback(method: &str, path: &[&str]) -> Routed<HubOperation> {
+    match (method, path) {
+        ("GET", []) => Routed::To(HubOperation::ReceiveFeedback),
+        ("DELETE", [token]) => lock_token(token).map(HubOperation::CompleteFeedback).into(),
+        ("POST", [token, abandon]) if is(abandon, "abandon") => {
+            lock_token(token).map(HubOperation::AbandonFeedback).into()
+        }
+        (_, [] | [_]) => Routed::MethodNotAllowed,
+        (_, [_, abandon]) if is(abandon, "abandon") => Routed::MethodNotAllowed,
         _ => Routed::NotFound,
     }
 }
@@ -227,6 +258,18 @@ mod tests {
             ("PUT", "/twins/Dev%231", Op::ReplaceTwin(dev())),
             ("PATCH", "/twins/Dev%231", Op::PatchTwin(dev())),
             ("POST", "/twins/Dev%231/methods", Op::InvokeMethod(dev())),
+            ("DELETE", "/devices/Dev%231/commands", Op::PurgeMessages(dev())),
+            ("GET", "/messages/serviceBound/feedback", Op::ReceiveFeedback),
+            (
+                "DELETE",
+                "/messages/serviceBound/feedback/t-1",
+                Op::CompleteFeedback(LockToken::new("t-1")),
+            ),
+            (
+                "POST",
+                "/messages/servicebound/feedback/t-1/abandon",
+                Op::AbandonFeedback(LockToken::new("t-1")),
+            ),
             ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
             (
                 "GET",

@@ -125,6 +125,7 @@ mod tests {
             device_scope: Some("scope".to_owned()),
             connection_updated_at: None,
             last_activity_at: Some(Timestamp::from_unix_seconds(7)),
+            cloud_to_device_message_count: 3,
         };
         let object = |value: Value| value.as_object().cloned().unwrap();
         let initial = InitialTwin {
