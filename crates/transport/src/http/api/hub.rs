@@ -70,22 +70,10 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             hub.delete_device(&caller, &id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
-        HubOperation::ListDevices { top } => {
-            let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
-            let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
-            let devices = hub.devices(&caller, page).await?;
-            Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
-        }
+        HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::Query => query(parts, call, &caller).await,
-        HubOperation::DeviceStatistics => {
-            let counts = hub.device_statistics(&caller).await?;
-            Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
-                total_device_count: counts.total,
-                enabled_device_count: counts.enabled,
-                disabled_device_count: counts.disabled,
-            })))
-        }
+        HubOperation::DeviceStatistics => device_statistics(parts, &caller).await,
         HubOperation::ServiceStatistics => {
             let connected_device_count = hub.connected_statistics(&caller)? as u64;
             Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
@@ -118,29 +106,19 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
         HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,
         HubOperation::DeleteModule(device, module) => {
-            hub.delete_module(&caller, &device, &module, call.if_match())
-                .await?;
-            Ok(Answer::no_content())
+            modules::delete(parts, call, &caller, &device, &module).await
         }
         HubOperation::GetModuleTwin(device, module) => {
-            let view = hub.module_twin(&caller, &device, &module).await?;
-            Ok(modules::twin_answer(&view))
+            modules::get_twin(parts, &caller, &device, &module).await
         }
         HubOperation::PatchModuleTwin(device, module) => {
-            let write = parse_twin_patch(&call.body)?;
-            let patch = hub.patch_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&patch.await?))
+            modules::patch_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::ReplaceModuleTwin(device, module) => {
-            let write = parse_twin_replacement(&call.body)?;
-            let replace = hub.replace_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&replace.await?))
+            modules::replace_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::InvokeModuleMethod(device, module) => {
-            let request = MethodRequest::parse(&call.body)?;
-            let invoke = hub.invoke_module_method(&caller, &device, &module, &request);
-            let answer = invoke.await?;
-            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+            modules::invoke(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
         HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
@@ -159,6 +137,22 @@ pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCalle
         .hub
         .authenticate_service(&call.host, &call.path, authorization)
         .await
+}
+
+async fn list_devices(parts: &ApiParts, caller: &ServiceCaller, top: Option<u64>) -> Result<Answer, Failure> {
+    let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
+    let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
+    let devices = parts.hub.devices(caller, page).await?;
+    Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
+}
+
+async fn device_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let counts = parts.hub.device_statistics(caller).await?;
+    Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
+        total_device_count: counts.total,
+        enabled_device_count: counts.enabled,
+        disabled_device_count: counts.disabled,
+    })))
 }
 
 async fn put_device(
