@@ -21,6 +21,8 @@ mod individual_enrollments;
 mod issuers;
 mod jobs;
 mod live_sessions;
+mod messages_over_https;
+mod messages_over_mqtt;
 mod queries;
 mod registration_records;
 mod registry;
