@@ -176,7 +176,7 @@ async fn a_message_ends_when_its_time_is_over_and_after_so_many_deliveries() {
     for delivery in ["0", "1"] {
         let answer = receive(&device, "dev-3").await;
         assert_eq!(answer.header("iothub-deliverycount").as_deref(), Some(delivery));
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
     }
     receive(&device, "dev-3").await.no_content();
     send(
@@ -186,7 +186,7 @@ async fn a_message_ends_when_its_time_is_over_and_after_so_many_deliveries() {
     )
     .await
     .ok();
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     let device = device_api(&server, "dev-3", &key);
     receive(&device, "dev-3").await.no_content();
     let told = |id: &str, word: &str| (id.to_owned(), word.to_owned());
