@@ -7,5 +7,6 @@ mod group_registrations;
 mod monitor;
 mod quickstart;
 mod rolling_and_blocking;
+mod simulated_fleet;
 
 use self::desk::Desk;

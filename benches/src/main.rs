@@ -72,6 +72,9 @@ enum Role {
         /// As many records and identities of a group as well
         #[arg(long)]
         line: bool,
+        /// Nothing but devices, with tags
+        #[arg(long, conflicts_with = "line")]
+        tagged: bool,
     },
 }
 
@@ -81,8 +84,17 @@ fn main() -> Result<()> {
         None => run::run(&line.run),
         Some(Role::BaselineServer { certificate, key }) => baseline_server::run(&certificate, &key),
         Some(Role::Client) => client::run(),
-        Some(Role::Seed { data, count, line }) => {
-            let seeding = if line { Seeding::Line } else { Seeding::Enrollments };
+        Some(Role::Seed {
+            data,
+            count,
+            line,
+            tagged,
+        }) => {
+            let seeding = match (line, tagged) {
+                (true, _) => Seeding::Line,
+                (_, true) => Seeding::Tagged,
+                _ => Seeding::Enrollments,
+            };
             seed::run(&data, count, seeding)
         }
     }

@@ -6,6 +6,7 @@ mod group;
 mod holding;
 pub(crate) mod memory;
 pub(crate) mod methods;
+pub(crate) mod queries;
 pub(crate) mod reconnect;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
@@ -77,6 +78,9 @@ pub(crate) struct Amounts {
     /// Devices connected while methods are called, and how many calls.
     pub(crate) callable: u32,
     pub(crate) calls: u32,
+    /// Devices with tags, and how many queries.
+    pub(crate) tagged: u32,
+    pub(crate) queries: u32,
     /// How often all sessions are dropped at once.
     pub(crate) drops: u32,
 }
@@ -98,6 +102,8 @@ const FULL: Amounts = Amounts {
     closed: 500,
     callable: 1_000,
     calls: 5_000,
+    tagged: 100_000,
+    queries: 1_000,
     drops: 3,
 };
 const QUICK: Amounts = Amounts {
@@ -117,6 +123,8 @@ const QUICK: Amounts = Amounts {
     closed: 50,
     callable: 50,
     calls: 100,
+    tagged: 2_000,
+    queries: 50,
     drops: 2,
 };
 
@@ -208,6 +216,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
 pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
+    pub(crate) queries: queries::Queries,
 }
 
 impl Living {
@@ -215,6 +224,7 @@ impl Living {
         Ok(Self {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
+            queries: queries::measure(amounts, binary, &data.with_file_name("query-data"))?,
         })
     }
 }

@@ -1,7 +1,7 @@
 use provost_model::twin::{Twin, TwinWrite};
 use provost_model::{
-    DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, InitialTwin, KeyPair, PageSize, Slots,
-    SymmetricKey, Timestamp,
+    DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Etag, IdentityId, InitialTwin, KeyPair, PageSize,
+    Slots, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreError};
 use provost_testkit::TestStore;
@@ -13,7 +13,7 @@ fn stamp(at: Timestamp) -> String {
     at.unix_seconds().to_string()
 }
 
-fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
+pub(super) fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
     DeviceIdentity {
         device_id: DeviceId::parse(id).unwrap(),
         generation_id: "638".into(),
@@ -26,6 +26,7 @@ fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     }
 }
 
@@ -46,6 +47,11 @@ async fn insert(store: &Store, device: DeviceIdentity) {
         })
         .await;
     written.unwrap();
+}
+
+/// Stores a device of no importance.
+pub(super) async fn store_device(store: &Store, id: &str) {
+    insert(store, identity(id, DeviceAuth::None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +106,7 @@ async fn identity_and_twin_are_written_apart() {
         .store
         .write(move |tx| {
             let identity = tx.update_device(&hub(), &identity_now)?;
-            let twin = tx.update_twin(&hub(), &identity_now.device_id, &twin_now)?;
+            let twin = tx.update_twin(&hub(), &identity_now.device_id.clone().into(), &twin_now)?;
             tx.record(&event("x"), (identity, twin))
         })
         .await;
@@ -148,8 +154,8 @@ async fn signs_of_life_need_no_audit_event() {
     let touched: Result<(), StoreError> = test
         .store
         .append(move |tx| {
-            tx.touch_device(&hub(), &id, Some(at), at)?;
-            tx.touch_device(&hub(), &DeviceId::parse("gone").unwrap(), None, at)
+            tx.touch_identity(&hub(), &id.into(), Some(at), at)?;
+            tx.touch_identity(&hub(), &IdentityId::parse("gone").unwrap(), None, at)
         })
         .await;
     touched.unwrap();

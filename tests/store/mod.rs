@@ -4,8 +4,11 @@ mod blast_radius;
 mod devices;
 mod enrollments;
 mod entry_counts;
+mod jobs;
+mod messages;
 mod outbound;
 mod registrations;
+mod tag_leaves;
 mod telemetry;
 mod transactions;
 

@@ -3,7 +3,7 @@
 //! Certificates of a group or a hub's CA need a path: [`provost_pki::ChainWalk`] and
 //! [`provost_pki::verify_chain`]. Here are the proofs that need none.
 
-use provost_model::{CertificateDer, DeviceId, ErrorKind, RegistrationId, Timestamp};
+use provost_model::{CertificateDer, ErrorKind, IdentityId, RegistrationId, Timestamp};
 use provost_pki::{Certificate, ChainError, Sha1Thumbprint, Sha256Thumbprint};
 
 /// Why a leaf proves nothing.
@@ -109,9 +109,10 @@ pub fn check_registration_id(leaf: &Certificate, id: &RegistrationId) -> Result<
     check_common_name(leaf, |name| name.eq_ignore_ascii_case(id.as_str()))
 }
 
-/// The leaf's common name must be the device ID, exactly (iot-hub-device-api.md 3.3).
-pub fn check_device_id(leaf: &Certificate, id: &DeviceId) -> Result<(), LeafError> {
-    check_common_name(leaf, |name| name == id.as_str())
+/// The leaf's common name must be the device ID, or `device/module`, exactly
+/// (iot-hub-device-api.md 3.3).
+pub fn check_identity_id(leaf: &Certificate, id: &IdentityId) -> Result<(), LeafError> {
+    check_common_name(leaf, |name| name == id.to_string())
 }
 
 fn check_common_name(leaf: &Certificate, expected: impl FnOnce(&str) -> bool) -> Result<(), LeafError> {

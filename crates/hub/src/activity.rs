@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_model::{DeviceId, DeviceIdentity, HubName, Timestamp};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, ModuleIdentity, Timestamp};
 use provost_store::StoreError;
 use tracing::warn;
 
@@ -24,7 +24,7 @@ pub(crate) struct Activity {
     noted: Mutex<Noted>,
 }
 
-type Noted = HashMap<(HubName, DeviceId), Touch>;
+type Noted = HashMap<(HubName, IdentityId), Touch>;
 
 #[derive(Debug, Clone, Copy)]
 struct Touch {
@@ -36,38 +36,55 @@ impl Activity {
     /// Notes a sign of life.
     pub(crate) fn touch(&self, link: &Link, now: Timestamp) {
         if link.touch(now, COARSENESS) {
-            self.note(link, now, false);
+            self.note(&link.hub, &link.id, now, false);
         }
+    }
+
+    /// Notes that a device asked for something without being connected.
+    pub(crate) fn note_asked(&self, hub: &HubName, id: &IdentityId, now: Timestamp) {
+        self.note(hub, id, now, false);
     }
 
     /// Notes a connect or a disconnect.
     pub(crate) fn connection_changed(&self, link: &Link, now: Timestamp) {
-        self.note(link, now, true);
+        self.note(&link.hub, &link.id, now, true);
     }
 
     /// Brings a stored identity up to what is known here.
     pub(crate) fn overlay(&self, hub: &HubName, device: &mut DeviceIdentity) {
-        let key = (hub.clone(), device.device_id.clone());
+        let key = (hub.clone(), IdentityId::device(device.device_id.clone()));
         if let Some(touch) = self.lock().get(&key).copied() {
             device.last_activity_at = Some(touch.last_activity_at);
             device.connection_updated_at = touch.connection_updated_at.or(device.connection_updated_at);
         }
     }
 
-    /// Forgets a device that is gone, so that one made anew begins without a past.
-    pub(crate) fn forget(&self, hub: &HubName, device_id: &DeviceId) {
-        self.lock().remove(&(hub.clone(), device_id.clone()));
+    /// The same for a module.
+    pub(crate) fn overlay_module(&self, hub: &HubName, module: &mut ModuleIdentity) {
+        if let Some(touch) = self.lock().get(&(hub.clone(), module.id())).copied() {
+            module.last_activity_at = Some(touch.last_activity_at);
+            module.connection_updated_at = touch.connection_updated_at.or(module.connection_updated_at);
+        }
     }
 
-    fn note(&self, link: &Link, now: Timestamp, is_connection: bool) {
+    /// Forgets a module that is gone.
+    pub(crate) fn forget_module(&self, hub: &HubName, id: &IdentityId) {
+        self.lock().remove(&(hub.clone(), id.clone()));
+    }
+
+    /// Forgets a device that is gone with its modules, so that one made anew begins without a past.
+    pub(crate) fn forget(&self, hub: &HubName, device_id: &DeviceId) {
+        self.lock()
+            .retain(|(at, id), _| id.device_id != *device_id || at != hub);
+    }
+
+    fn note(&self, hub: &HubName, id: &IdentityId, now: Timestamp, is_connection: bool) {
         let connection_updated_at = is_connection.then_some(now);
         let mut noted = self.lock();
-        let touch = noted
-            .entry((link.hub.clone(), link.device_id.clone()))
-            .or_insert(Touch {
-                connection_updated_at: None,
-                last_activity_at: now,
-            });
+        let touch = noted.entry((hub.clone(), id.clone())).or_insert(Touch {
+            connection_updated_at: None,
+            last_activity_at: now,
+        });
         touch.last_activity_at = now;
         touch.connection_updated_at = connection_updated_at.or(touch.connection_updated_at);
     }
@@ -102,9 +119,9 @@ impl HubService {
             let batch = batch.to_vec();
             self.store()
                 .append(move |tx| {
-                    batch.iter().try_for_each(|((hub, device_id), touch)| {
+                    batch.iter().try_for_each(|((hub, id), touch)| {
                         let connection = touch.connection_updated_at;
-                        tx.touch_device(hub, device_id, connection, touch.last_activity_at)
+                        tx.touch_identity(hub, id, connection, touch.last_activity_at)
                     })
                 })
                 .await?;

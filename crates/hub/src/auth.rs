@@ -1,17 +1,19 @@
 //! Who may connect: the order of judging a device (iot-hub-device-api.md 3.4).
 
 mod admitted;
+mod caller;
 mod judge;
 mod refusal;
 
 use provost_attestation::sas::SasToken;
-use provost_model::{AuthorityOwner, DeviceAuthKind, DeviceId, Hub, PolicyName, PolicyOwner};
+use provost_model::{AuthorityOwner, DeviceAuthKind, Hub, IdentityId, PolicyName, PolicyOwner};
 use provost_pki::{Certificate, PresentedChain};
 use provost_store::{ReadTx, StoreError};
 
 pub(crate) use self::admitted::Admitted;
 #[cfg(test)]
 pub(crate) use self::admitted::AdmittedBy;
+pub use self::caller::DeviceCaller;
 use self::judge::{Known, Presented, judge};
 pub use self::refusal::{ConnectRefusal, RefusalReason};
 use crate::HubError;
@@ -21,17 +23,20 @@ use crate::session::DeviceSession;
 /// How often a device may change while it is being judged before it is told to come back later.
 const MAX_JUDGEMENTS: usize = 4;
 
-/// What a device presents when it connects.
+/// What a device or module presents when it connects.
 #[derive(Debug, Clone)]
 pub struct ConnectRequest<'a> {
     /// The hub's host name as the device spells it, with or without a port.
     pub host: &'a str,
-    /// The device.
-    pub device_id: &'a DeviceId,
+    /// The device or module.
+    pub id: &'a IdentityId,
     /// The SAS token, when the device sent one.
     pub sas: Option<&'a str>,
     /// The certificates of the TLS handshake, when the device sent any.
     pub certificates: Option<&'a PresentedChain>,
+    /// Whether what the session is subscribed to outlives the connection, and goes on from an
+    /// earlier one: MQTT's clean session flag, turned round.
+    pub is_kept: bool,
 }
 
 impl HubService {
@@ -46,33 +51,65 @@ impl HubService {
     /// [`ConnectRefusal`].
     pub async fn connect(&self, request: ConnectRequest<'_>) -> Result<DeviceSession, ConnectRefusal> {
         let presented = Presented::read(&request)?;
-        let hub = match self.hub_by_host(request.host).await {
-            Ok(hub) => hub,
-            Err(HubError::Store(error)) => return Err(ConnectRefusal::Unavailable(Some(error))),
-            Err(_) => {
-                presented.spend_like_a_judgement(self.now());
-                return Err(RefusalReason::UnknownHub.into());
-            }
-        };
-        let mut place = self.sessions().enter(&hub.name, request.device_id);
+        let hub = self.addressed_hub(&request, &presented).await?;
+        let mut place = self.sessions().enter(&hub.name, request.id, request.is_kept);
         for _ in 0..MAX_JUDGEMENTS {
             place.link().begin_reading();
-            let known = self.read_known(&hub, &request, &presented).await?;
-            let admitted = judge(
-                &hub,
-                request.device_id,
-                &presented,
-                known,
-                self.signatures(),
-                self.now(),
-            )?;
+            let admitted = self.judge(&hub, &request, &presented).await?;
             match DeviceSession::begin(self, place, admitted) {
-                Ok(session) => return Ok(session),
+                Ok(mut session) => {
+                    session.resume().await?;
+                    return Ok(session);
+                }
                 // The device changed between the reading and now.
                 Err(unchanged) => place = unchanged,
             }
         }
         Err(ConnectRefusal::Unavailable(None))
+    }
+
+    /// Proves a device that does not stay: whoever asks over HTTPS. It is judged as one that connects,
+    /// by what stands in the store at this moment, and ends no session.
+    ///
+    /// # Errors
+    /// [`ConnectRefusal`].
+    pub async fn authenticate_device(
+        &self,
+        request: ConnectRequest<'_>,
+    ) -> Result<DeviceCaller, ConnectRefusal> {
+        let presented = Presented::read(&request)?;
+        let hub = self.addressed_hub(&request, &presented).await?;
+        let admitted = self.judge(&hub, &request, &presented).await?;
+        let caller = DeviceCaller::new(hub.name, request.id.clone(), &admitted);
+        self.activity().note_asked(caller.hub(), caller.id(), self.now());
+        Ok(caller)
+    }
+
+    async fn addressed_hub(
+        &self,
+        request: &ConnectRequest<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Hub, ConnectRefusal> {
+        match self.hub_by_host(request.host).await {
+            Ok(hub) => Ok(hub),
+            Err(HubError::Store(error)) => Err(ConnectRefusal::Unavailable(Some(error))),
+            Err(_) => {
+                presented.spend_like_a_judgement(self.now());
+                Err(RefusalReason::UnknownHub.into())
+            }
+        }
+    }
+
+    /// Judges a device by what stands in the store now.
+    async fn judge(
+        &self,
+        hub: &Hub,
+        request: &ConnectRequest<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Admitted, ConnectRefusal> {
+        let known = self.read_known(hub, request, presented).await?;
+        let (memo, now) = (self.signatures(), self.now());
+        judge(hub, request.id, presented, known, memo, now)
     }
 
     async fn read_known(
@@ -81,7 +118,7 @@ impl HubService {
         request: &ConnectRequest<'_>,
         presented: &Presented<'_>,
     ) -> Result<Known, StoreError> {
-        let (hub, device_id) = (hub.name.clone(), request.device_id.clone());
+        let (hub, id) = (hub.name.clone(), request.id.clone());
         let policy = presented
             .sas
             .as_ref()
@@ -93,15 +130,15 @@ impl HubService {
             .flat_map(|chain| chain.iter().map(Certificate::issuer_hash))
             .collect();
         let read = move |tx: &ReadTx<'_>| {
-            let device = tx.device(&hub, &device_id)?;
+            let credential = tx.credential(&hub, &id)?;
             let policy = match policy {
                 Some(Ok(name)) => tx.access_policy(&PolicyOwner::Hub(hub.clone()), &name)?,
                 _ => None,
             };
             // An unknown device costs what a known one does (D-22).
-            let by_authority = device
+            let by_authority = credential
                 .as_ref()
-                .is_none_or(|device| device.auth.kind() == DeviceAuthKind::CertificateAuthority);
+                .is_none_or(|known| known.auth.kind() == DeviceAuthKind::CertificateAuthority);
             let mut anchors = Vec::new();
             for issuer in issuers.iter().filter(|_| by_authority) {
                 let owner = AuthorityOwner::Hub(hub.clone());
@@ -114,7 +151,7 @@ impl HubService {
                 );
             }
             Ok(Known {
-                device,
+                credential,
                 policy,
                 anchors,
             })

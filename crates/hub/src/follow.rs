@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::twin::DesiredNotification;
-use provost_model::{Change, DeviceId, HubName};
+use provost_model::{Change, DeviceId, HubName, IdentityId};
 use provost_store::{ReadTx, StoreError};
 use tracing::{info, warn};
 
@@ -55,17 +55,18 @@ impl HubService {
             for numbered in page {
                 match &numbered.change {
                     Change::Device { hub, device_id } => self.recheck_device(hub, device_id).await,
-                    Change::Desired { hub, device_id } => {
+                    Change::Desired { hub, id } => {
                         // A twin that cannot be read must not hide the changes after it.
-                        if let Err(error) = self.tell_desired(hub, device_id).await {
+                        if let Err(error) = self.tell_desired(hub, id).await {
                             warn!(
                                 error = &error as &dyn std::error::Error,
                                 hub = %hub,
-                                device = %device_id,
+                                device = %id,
                                 "cannot tell a change of desired properties"
                             );
                         }
                     }
+                    Change::CloudToDevice { hub, device_id } => self.wake_receiver(hub, device_id),
                     Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
                     Change::Outbound => {}
                 }
@@ -77,13 +78,13 @@ impl HubService {
         }
     }
 
-    /// After a committed change of a device: its live session is closed unless what admitted it
-    /// still stands, and one that is just being judged reads the device again.
+    /// After a committed change of a device or of one of its modules: their live sessions are closed
+    /// unless what admitted them still stands, and those just being judged read the store again.
     pub async fn recheck_device(&self, hub: &HubName, device_id: &DeviceId) {
-        if let Some(link) = self.sessions().look_after_change(hub, device_id)
-            && let Some(reason) = self.broken(&link).await
-        {
-            self.end(&link, reason);
+        for link in self.sessions().look_after_change(hub, device_id) {
+            if let Some(reason) = self.broken(&link).await {
+                self.end(&link, reason);
+            }
         }
     }
 
@@ -100,16 +101,13 @@ impl HubService {
     /// When the store cannot say whether a session may go on, it may not.
     async fn broken(&self, link: &Arc<Link>) -> Option<CloseReason> {
         let admitted = link.admitted()?.clone();
-        let (hub, device_id) = (link.hub.clone(), link.device_id.clone());
-        let judged = self
-            .store()
-            .read(move |tx| admitted.broken(tx, &hub, &device_id))
-            .await;
+        let (hub, id) = (link.hub.clone(), link.id.clone());
+        let judged = self.store().read(move |tx| admitted.broken(tx, &hub, &id)).await;
         judged.unwrap_or(Some(CloseReason::Unavailable))
     }
 
     fn end(&self, link: &Arc<Link>, reason: CloseReason) {
-        info!(hub = %link.hub, device = %link.device_id, reason = reason.as_str(), "closing a session");
+        info!(hub = %link.hub, device = %link.id, reason = reason.as_str(), "closing a session");
         if self.sessions().evict(link, reason) {
             self.activity().connection_changed(link, self.now());
         }
@@ -117,16 +115,17 @@ impl HubService {
 
     /// Tells a live device of a change of its desired properties made by another node. The patch is
     /// not known here: the whole document is sent.
-    async fn tell_desired(&self, hub: &HubName, device_id: &DeviceId) -> Result<(), StoreError> {
-        let Some(link) = self.sessions().live(hub, device_id) else {
+    async fn tell_desired(&self, hub: &HubName, id: &IdentityId) -> Result<(), StoreError> {
+        let Some(link) = self.sessions().live(hub, id) else {
             return Ok(());
         };
         if !link.has_feature(Feature::Desired) {
             return Ok(());
         }
-        let _turn = self.twin_locks().lock(hub, device_id).await;
-        let (hub, device_id) = (hub.clone(), device_id.clone());
-        let twin = self.store().read(move |tx| tx.twin(&hub, &device_id)).await?;
+        let _turn = self.twin_locks().lock(hub, id).await;
+        let (hub_name, id) = (hub.clone(), id.clone());
+        let (hub, of) = (hub_name.clone(), id.clone());
+        let twin = self.store().read(move |tx| tx.twin(&hub, &of)).await?;
         if let Some(twin) = twin
             && twin.desired.version > link.desired_version()
         {
@@ -134,6 +133,12 @@ impl HubService {
                 patch: twin.desired.value,
                 version: twin.desired.version,
             });
+            if link.is_kept {
+                // The writer did not know that the device is here.
+                self.store()
+                    .append(move |tx| tx.forget_desired_base(&hub_name, &id))
+                    .await?;
+            }
         }
         Ok(())
     }

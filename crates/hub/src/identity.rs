@@ -112,7 +112,7 @@ pub fn twin_to_carry(
     hub: &HubName,
     device_id: &DeviceId,
 ) -> Result<Option<InitialTwin>, HubError> {
-    let twin = tx.twin(hub, device_id)?;
+    let twin = tx.twin(hub, &device_id.clone().into())?;
     Ok(twin.map(|twin| InitialTwin {
         tags: twin.tags,
         desired: twin.desired.value,
@@ -137,6 +137,7 @@ fn create(
         device_scope: new.iot_edge.then(|| device_scope(&new.device_id, &generation_id)),
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
         generation_id,
     };
     check_initial(&new.initial_twin)?;

@@ -3,14 +3,18 @@
 mod bulk;
 mod device_write;
 mod generated;
+mod module;
+mod module_write;
 mod record;
 
 use std::sync::Arc;
 
 use provost_model::{AccessRight, Action, DeviceId, DeviceIdentity, HubName, IfMatch, InitialTwin, PageSize};
-use provost_wire::hub::service::DeviceInput;
+use provost_wire::hub::service::{DeviceInput, Presence};
 
 pub(crate) use self::generated::{device_scope, generation_id, key_pair};
+pub use self::module::ModuleView;
+pub(crate) use self::module::missing;
 pub(crate) use self::record::announce;
 use self::record::{event, insert, update};
 use crate::service::HubService;
@@ -23,6 +27,17 @@ pub struct DeviceView {
     pub identity: DeviceIdentity,
     /// Whether it is connected to this node.
     pub is_connected: bool,
+}
+
+impl DeviceView {
+    /// Its connection in the words of the wire.
+    pub(crate) fn presence(&self) -> Presence {
+        if self.is_connected {
+            Presence::Connected
+        } else {
+            Presence::Disconnected
+        }
+    }
 }
 
 /// How many devices a hub has (iot-hub-service-api.md 6).
@@ -141,7 +156,7 @@ impl HubService {
 
     pub(crate) fn view(&self, hub: &HubName, mut identity: DeviceIdentity) -> DeviceView {
         self.activity().overlay(hub, &mut identity);
-        let is_connected = self.is_connected(hub, &identity.device_id);
+        let is_connected = self.is_connected(hub, &identity.device_id.clone().into());
         DeviceView {
             identity,
             is_connected,

@@ -1,15 +1,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Assignment, Clock, DeviceId, HostName, Hub, HubName, Random, Retention, Timestamp};
+use provost_model::{
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, QueueLimits, Random,
+    Retention, Timestamp,
+};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
 use crate::HubError;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
+use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
-use crate::telemetry::Buffers;
+use crate::telemetry::Intakes;
 
 /// What a hub service works with.
 pub struct HubOptions {
@@ -21,6 +25,12 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// How the queues of cloud-to-device messages work.
+    pub messages: QueueLimits,
+    /// Partitions of a hub that has none yet; 1 to [`provost_model::MAX_PARTITIONS`].
+    pub telemetry_partitions: u16,
+    /// How jobs are run.
+    pub jobs: JobOptions,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -33,22 +43,25 @@ struct Inner {
     options: HubOptions,
     sessions: Arc<SessionTable>,
     activity: Activity,
-    telemetry: Buffers,
+    telemetry: Intakes,
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
+    jobs: JobSignals,
 }
 
 impl HubService {
-    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`]
-    /// and [`Self::trim_telemetry`] are for the program to spawn.
+    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
+    /// spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
             sessions: Arc::new(SessionTable::new()),
             activity: Activity::default(),
-            telemetry: Buffers::default(),
+            telemetry: Intakes::default(),
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
+            jobs: JobSignals::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -65,9 +78,9 @@ impl HubService {
         hub.filter(|hub| !hub.is_remote).ok_or(HubError::HubNotFound)
     }
 
-    /// Whether a device is connected to this node.
-    pub fn is_connected(&self, hub: &HubName, device_id: &DeviceId) -> bool {
-        self.sessions().live(hub, device_id).is_some()
+    /// Whether a device or module is connected to this node.
+    pub fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
+        self.sessions().live(hub, id).is_some()
     }
 
     /// How many devices of a hub are connected to this node.
@@ -75,12 +88,22 @@ impl HubService {
         self.sessions().connected(hub)
     }
 
-    /// Every device connected to this node, of every hub.
+    /// The devices of a hub connected to this node, in any order.
+    pub(crate) fn connected_ids(&self, hub: &HubName) -> Vec<DeviceId> {
+        let live = self.sessions().look_up_live();
+        let of_hub = |link: &&Arc<Link>| link.hub == *hub && link.id.is_device();
+        live.iter()
+            .filter(of_hub)
+            .map(|link| link.device_id().clone())
+            .collect()
+    }
+
+    /// Every device connected to this node, itself or by a module, of every hub.
     pub fn live_devices(&self) -> Vec<Assignment> {
         let live = self.sessions().look_up_live();
         let place = |link: &Arc<Link>| Assignment {
             hub: link.hub.clone(),
-            device_id: link.device_id.clone(),
+            device_id: link.device_id().clone(),
         };
         live.iter().map(place).collect()
     }
@@ -101,6 +124,14 @@ impl HubService {
         self.inner.options.retention
     }
 
+    pub(crate) fn queue_limits(&self) -> QueueLimits {
+        self.inner.options.messages
+    }
+
+    pub(crate) fn telemetry_partitions(&self) -> u16 {
+        self.inner.options.telemetry_partitions.clamp(1, MAX_PARTITIONS)
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<SessionTable> {
         &self.inner.sessions
     }
@@ -109,12 +140,20 @@ impl HubService {
         &self.inner.activity
     }
 
-    pub(crate) fn telemetry(&self) -> &Buffers {
+    pub(crate) fn telemetry(&self) -> &Intakes {
         &self.inner.telemetry
     }
 
     pub(crate) fn twin_locks(&self) -> &DeviceLocks {
         &self.inner.twin_locks
+    }
+
+    pub(crate) fn job_options(&self) -> &JobOptions {
+        &self.inner.options.jobs
+    }
+
+    pub(crate) fn job_signals(&self) -> &JobSignals {
+        &self.inner.jobs
     }
 
     pub(crate) fn signatures(&self) -> &SignatureMemo {

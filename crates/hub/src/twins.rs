@@ -1,12 +1,17 @@
 //! Twins from both sides (iot-hub-service-api.md 7, iot-hub-device-api.md 7).
+//!
+//! `write` changes the twin of a device or module and tells it, or notes what it is to be told.
 
-use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
-use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IfMatch, Timestamp,
-};
+mod modules;
+mod write;
+
+use provost_model::twin::{Twin, TwinWrite};
+use provost_model::{AccessRight, Action, Actor, AuditEvent, DeviceId, HubName, IdentityId, IfMatch};
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
+pub use self::modules::ModuleTwinView;
+pub(crate) use self::write::TwinChange;
 use crate::registry::DeviceView;
 use crate::service::HubService;
 use crate::session::DeviceSession;
@@ -19,22 +24,6 @@ pub struct TwinView {
     pub device: DeviceView,
     /// Its twin.
     pub twin: Twin,
-}
-
-/// What a service does to a twin.
-#[derive(Debug, Clone)]
-pub(crate) enum TwinChange {
-    /// Merges; null removes.
-    Patch(TwinWrite),
-    /// Replaces the parts that are there as wholes.
-    Replace(TwinWrite),
-}
-
-/// A written twin and what the device is told.
-struct Written {
-    identity: DeviceIdentity,
-    twin: Twin,
-    notification: Option<DesiredNotification>,
 }
 
 impl HubService {
@@ -95,50 +84,13 @@ impl HubService {
         change: TwinChange,
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
-        // Held until the notification is handed over: they leave in the order of versions.
-        let turn = self.twin_locks().lock(caller.hub(), id).await;
-        let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let event = event(caller.actor(), caller.hub(), &IdentityId::device(id.clone()));
         let written = self
-            .store()
-            .write(move |tx| {
-                let found = tx.device_with_twin(&hub, &device_id)?;
-                let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
-                if !if_match.admits(&twin.etag()) {
-                    return Err(HubError::PreconditionFailed);
-                }
-                let notification = change.apply(&mut twin, tx.now())?;
-                tx.update_twin(&hub, &device_id, &twin)?;
-                if notification.is_some() {
-                    tx.announce(&desired_changed(&hub, &device_id))?;
-                }
-                let written = Written {
-                    identity,
-                    twin,
-                    notification,
-                };
-                Ok(tx.record(&event(actor, &hub, &device_id), written)?)
-            })
+            .write_twin_noted(caller.hub(), id, change, if_match, event, |_| Ok(true))
             .await?;
-        if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), id)
-        {
-            link.notify_desired(notification);
-        }
-        drop(turn);
-        let device = self.view(caller.hub(), written.identity);
-        Ok(TwinView {
-            device,
-            twin: written.twin,
-        })
-    }
-}
-
-impl TwinChange {
-    fn apply(self, twin: &mut Twin, now: Timestamp) -> Result<Option<DesiredNotification>, TwinError> {
-        match self {
-            Self::Patch(write) => twin.patch(&write, now, iso),
-            Self::Replace(write) => twin.replace(&write, now, iso),
-        }
+        let (identity, twin) = written.ok_or(HubError::DeviceNotFound)?;
+        let device = self.view(caller.hub(), identity);
+        Ok(TwinView { device, twin })
     }
 }
 
@@ -150,7 +102,7 @@ impl DeviceSession {
     pub async fn twin(&self) -> Result<Twin, HubError> {
         self.open_link()?;
         self.touch();
-        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        let (hub, id) = (self.hub().clone(), self.id().clone());
         let twin = self.service().store().read(move |tx| tx.twin(&hub, &id)).await?;
         twin.ok_or(HubError::DeviceNotFound)
     }
@@ -168,30 +120,24 @@ impl DeviceSession {
     ) -> Result<i64, HubError> {
         let generation = self.generation()?;
         self.touch();
-        let (hub, id) = (self.hub().clone(), self.device_id().clone());
+        let (hub, id) = (self.hub().clone(), self.id().clone());
         self.service()
             .store()
             .write(move |tx| {
-                let found = tx.device_with_twin(&hub, &id)?;
-                let (_, mut twin) = found
-                    .filter(|(identity, _)| identity.generation_id == generation)
+                let registered = tx.credential(&hub, &id)?;
+                registered
+                    .filter(|registered| registered.generation_id == generation)
                     .ok_or(HubError::DeviceNotFound)?;
+                let mut twin = tx.twin(&hub, &id)?.ok_or(HubError::DeviceNotFound)?;
                 let version = twin.patch_reported(&patch, expected, tx.now(), iso)?;
                 tx.update_twin(&hub, &id, &twin)?;
-                let event = event(Actor::Device(id.clone()), &hub, &id).with_detail("reported");
+                let event = event(Actor::identity(&id), &hub, &id).with_detail("reported");
                 Ok(tx.record(&event, version)?)
             })
             .await
     }
 }
 
-fn desired_changed(hub: &HubName, device_id: &DeviceId) -> Change {
-    Change::Desired {
-        hub: hub.clone(),
-        device_id: device_id.clone(),
-    }
-}
-
-fn event(actor: Actor, hub: &HubName, id: &DeviceId) -> AuditEvent {
-    AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), id.as_str())
+fn event(actor: Actor, hub: &HubName, id: &IdentityId) -> AuditEvent {
+    AuditEvent::new(actor, Action::Update, "twin", hub.as_str(), &id.to_string())
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{DeviceId, PolicyName, RegistrationId};
+use crate::{DeviceId, IdentityId, PolicyName, RegistrationId};
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,19 @@ pub enum Actor {
     Registration(RegistrationId),
     /// A device connected to its hub.
     Device(DeviceId),
+    /// A module connected to its hub.
+    Module(IdentityId),
+}
+
+impl Actor {
+    /// A device or module connected to its hub.
+    pub fn identity(id: &IdentityId) -> Self {
+        if id.is_device() {
+            Self::Device(id.device_id.clone())
+        } else {
+            Self::Module(id.clone())
+        }
+    }
 }
 
 impl fmt::Display for Actor {
@@ -25,6 +38,7 @@ impl fmt::Display for Actor {
             Self::Admin(name) => write!(f, "admin:{name}"),
             Self::Registration(id) => write!(f, "registration:{id}"),
             Self::Device(id) => write!(f, "device:{id}"),
+            Self::Module(id) => write!(f, "module:{id}"),
         }
     }
 }
@@ -68,7 +82,7 @@ impl Action {
 pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
     /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`,
-    /// `pendingRegistration`.
+    /// `pendingRegistration`, `job`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

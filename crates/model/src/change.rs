@@ -1,10 +1,10 @@
-use crate::{DeviceId, HubName};
+use crate::{DeviceId, HubName, IdentityId};
 
 /// Something others must act on after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A hub device's record, status or credential changed or went away: its live session must
-    /// prove itself again or close.
+    /// A hub device's record, status or credential, or that of one of its modules, changed or went
+    /// away: their live sessions must prove themselves again or close.
     Device {
         /// The hub.
         hub: HubName,
@@ -13,6 +13,13 @@ pub enum Change {
     },
     /// A twin's desired properties changed.
     Desired {
+        /// The hub.
+        hub: HubName,
+        /// The device or module.
+        id: IdentityId,
+    },
+    /// A message waits for a device.
+    CloudToDevice {
         /// The hub.
         hub: HubName,
         /// The device.

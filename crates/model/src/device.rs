@@ -1,4 +1,4 @@
-use crate::{DeviceId, Etag, KeyPair, Slots, Timestamp};
+use crate::{DeviceId, Etag, IdentityId, KeyPair, ModuleId, Slots, Timestamp};
 
 /// May the device connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +74,44 @@ pub struct DeviceIdentity {
     pub connection_updated_at: Option<Timestamp>,
     /// Last sign of life; kept coarsely.
     pub last_activity_at: Option<Timestamp>,
+    /// Messages that wait for it.
+    pub cloud_to_device_message_count: u32,
 }
+
+/// A module's record (iot-hub-service-api.md 11). It has no status: it may connect as long as its
+/// device may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleIdentity {
+    /// The device it belongs to.
+    pub device_id: DeviceId,
+    /// Names it there.
+    pub module_id: ModuleId,
+    /// Digits; another one after delete and re-create.
+    pub generation_id: String,
+    /// Changes with every write of the identity (not of the twin).
+    pub etag: Etag,
+    /// Who looks after it, e.g. `IotEdge`; free text, up to [`MAX_MANAGED_BY`] characters.
+    pub managed_by: Option<String>,
+    /// How it proves itself.
+    pub auth: DeviceAuth,
+    /// Last connect or disconnect; kept coarsely.
+    pub connection_updated_at: Option<Timestamp>,
+    /// Last sign of life; kept coarsely.
+    pub last_activity_at: Option<Timestamp>,
+}
+
+impl ModuleIdentity {
+    /// Its full name.
+    pub fn id(&self) -> IdentityId {
+        IdentityId::module(self.device_id.clone(), self.module_id.clone())
+    }
+}
+
+/// Modules a device may have (iot-hub-service-api.md 11).
+pub const MAX_MODULES: usize = 50;
+
+/// Limit of [`ModuleIdentity::managed_by`] in characters.
+pub const MAX_MANAGED_BY: usize = 128;
 
 /// Limit of [`DeviceIdentity::status_reason`] in characters (iot-hub-service-api.md 4).
 pub const MAX_STATUS_REASON: usize = 128;

@@ -88,6 +88,14 @@ fn name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
+fn group_char(c: char) -> bool {
+    name_char(c) || c == '$'
+}
+
+fn group_start(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '$'
+}
+
 fn policy_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '!' | '-' | '.' | '_' | '@')
 }
@@ -200,6 +208,10 @@ caseless_id!(
     DpsName, "provisioning service name", 64, name_char, alphanumeric, alphanumeric
 );
 caseless_id!(
+    /// Names a consumer group of a hub's telemetry, as Event Hubs does; `$Default` is always there.
+    ConsumerGroupName, "consumer group name", 50, group_char, group_start, alphanumeric
+);
+caseless_id!(
     /// Names a CA certificate of an instance (dps-service-api.md 4.4).
     CertificateName, "certificate name", 64, name_char, any, any
 );
@@ -210,6 +222,10 @@ exact_id!(
 exact_id!(
     /// A module's name within its device; same characters (iot-hub-device-api.md 2.2).
     ModuleId, "module ID", 128, device_char, any, any
+);
+exact_id!(
+    /// Names a job of a hub: up to 256 of a device ID's characters (iot-hub-service-api.md 10.1).
+    JobId, "job ID", 256, device_char, any, any
 );
 exact_id!(
     /// Names a shared access policy (dps-service-api.md 1.1).

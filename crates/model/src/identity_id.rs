@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{DeviceId, ModuleId};
+use crate::{DeviceId, IdError, ModuleId};
 
 /// Names who a hub talks to: a device, or a module of it. Written `device` or `device/module`, as in
 /// client IDs and certificate names (iot-hub-device-api.md 2.1, 3.3).
@@ -28,6 +28,25 @@ impl IdentityId {
             module_id: Some(module_id),
         }
     }
+
+    /// Reads `device` or `device/module`.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        match text.split_once('/') {
+            Some((device, module)) => Ok(Self::module(DeviceId::parse(device)?, ModuleId::parse(module)?)),
+            None => Ok(Self::device(DeviceId::parse(text)?)),
+        }
+    }
+
+    /// Whether it is a device itself.
+    pub fn is_device(&self) -> bool {
+        self.module_id.is_none()
+    }
+}
+
+impl From<DeviceId> for IdentityId {
+    fn from(device_id: DeviceId) -> Self {
+        Self::device(device_id)
+    }
 }
 
 impl fmt::Display for IdentityId {
@@ -50,5 +69,9 @@ mod tests {
         assert_eq!(IdentityId::device(device.clone()).to_string(), "press-1");
         let module = IdentityId::module(device, ModuleId::parse("m").unwrap());
         assert_eq!(module.to_string(), "press-1/m");
+        assert_eq!(IdentityId::parse("press-1/m"), Ok(module));
+        for text in ["", "/m", "d/", "d/m/x"] {
+            assert!(IdentityId::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use self::input::segment;
 use crate::client::Locator;
 use crate::config::{DEFAULT_DATA, ServeArguments};
 use crate::output::{Format, Output};
-use crate::simulate::SimulateArguments;
+use crate::simulate::{AuthorityVerb, SimulateArguments};
 
 /// Device provisioning, IoT hub and certificates in one program, with Azure's contracts.
 #[derive(Debug, Parser)]
@@ -101,6 +101,9 @@ enum Command {
     Hub(hub::HubCommand),
     /// Provision and connect simulated devices over real TLS, and measure
     Simulate(Box<SimulateArguments>),
+    /// The authority in a folder that signs simulated devices, to try a roll of its intermediate
+    #[command(subcommand)]
+    SimulateAuthority(AuthorityVerb),
 }
 
 /// What a verb works with.
@@ -153,6 +156,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Explain(arguments) => arguments.run(context).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
+        Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }
 

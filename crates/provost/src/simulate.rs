@@ -1,12 +1,15 @@
 //! `provost simulate`: devices that prove themselves, register, connect and send, over real TLS.
 //!
-//! Three phases, each measured by itself: all devices register, then all connect, then all send.
+//! Three phases, each measured by itself: all devices register, then all connect, then all send. With
+//! `--stay` the devices instead live at their hubs from then on (`staying`).
 //! What was needed for it (a root, an intermediate, a group) is made before and can be taken away
 //! afterwards.
 
 mod arguments;
 mod attestation;
 mod authority;
+mod authority_folder;
+mod authority_verbs;
 mod cleanup;
 mod crowd;
 mod enrollment;
@@ -16,10 +19,12 @@ mod registering;
 mod report;
 mod sending;
 mod statistics;
+mod staying;
 
 use provost_model::ambient::SystemRandom;
 
 pub use self::arguments::SimulateArguments;
+pub(crate) use self::authority_verbs::AuthorityVerb;
 
 use self::enrollment::Enrollment;
 use self::network::Network;
@@ -35,9 +40,13 @@ pub(crate) async fn run(arguments: SimulateArguments, context: &Context) -> Resu
         "{} devices through enrollment group {}",
         arguments.devices, enrollment.group_id
     ));
-    let report = tokio::select! {
-        report = Box::pin(work(&arguments, &network, &enrollment)) => Some(report),
-        _ = tokio::signal::ctrl_c() => None,
+    let report = if arguments.staying.stay {
+        Box::pin(live(&arguments, &network, &enrollment)).await?
+    } else {
+        tokio::select! {
+            report = Box::pin(work(&arguments, &network, &enrollment)) => Some(report),
+            _ = tokio::signal::ctrl_c() => None,
+        }
     };
     if let Some(report) = &report {
         report.print(context.output)?;
@@ -60,4 +69,21 @@ async fn work(arguments: &SimulateArguments, network: &Network, enrollment: &Enr
         report.add_messages(&sent);
     }
     report
+}
+
+/// Registers all devices and lets them live; `None` when it was interrupted before.
+async fn live(
+    arguments: &SimulateArguments,
+    network: &Network,
+    enrollment: &Enrollment,
+) -> Result<Option<Report>, Failure> {
+    let registered = tokio::select! {
+        registered = Box::pin(registering::all(arguments, network, enrollment)) => registered,
+        _ = tokio::signal::ctrl_c() => return Ok(None),
+    };
+    let mut report = Report::new(arguments.devices, &registered);
+    let devices = registered.into_devices();
+    let stayed = Box::pin(staying::stay(arguments, network, enrollment, devices)).await?;
+    report.add_stayed(&stayed);
+    Ok(Some(report))
 }

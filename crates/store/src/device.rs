@@ -1,17 +1,15 @@
 use provost_model::twin::Twin;
-use provost_model::{
-    DeviceAuth, DeviceAuthKind, DeviceId, DeviceIdentity, DeviceStatus, Etag, HubName, PageSize, Slots,
-    Timestamp,
-};
+use provost_model::{DeviceId, DeviceIdentity, DeviceStatus, Etag, HubName, PageSize, Timestamp};
 
 use crate::convert::Place;
+use crate::identity_row::{AuthColumns, auth};
 use crate::sql::{Row, params};
 use crate::twin::TwinColumns;
-use crate::{AppendTx, ReadTx, StoreError, WriteTx};
+use crate::{ReadTx, StoreError, WriteTx};
 
 pub(crate) const COLUMNS: &str = "device_id, generation_id, etag, status, status_reason, status_updated_at, auth, \
     primary_key, secondary_key, primary_thumbprint, secondary_thumbprint, iot_edge, device_scope, \
-    connection_updated_at, last_activity_at";
+    connection_updated_at, last_activity_at, message_count";
 
 impl ReadTx<'_> {
     /// A device's identity.
@@ -87,7 +85,8 @@ impl WriteTx<'_> {
             &columns.reported,
             &columns.reported_metadata,
         ];
-        self.execute(sql, params).map(|_| ())
+        self.execute(sql, params)?;
+        self.index_new(hub, &device.device_id, &twin.tags)
     }
 
     /// Writes the identity of an existing device; the twin stays. `false` when there is none.
@@ -116,72 +115,17 @@ impl WriteTx<'_> {
         Ok(self.execute(sql, params)? > 0)
     }
 
-    /// Removes a device with its twin; `false` when there was none.
+    /// Removes a device with its twin, its modules, their kept sessions and the messages that
+    /// wait for it; `false` when there was none.
     pub fn delete_device(&self, hub: &HubName, id: &DeviceId) -> Result<bool, StoreError> {
+        self.index_gone(hub, id)?;
+        for table in ["kept_session", "module"] {
+            let sql = format!("DELETE FROM {table} WHERE hub = ?1 AND device_id = ?2");
+            self.execute(&sql, params![hub.key(), id.as_str()])?;
+        }
+        crate::device_message::forget_device(self, hub, id)?;
         let sql = "DELETE FROM device WHERE hub = ?1 AND device_id = ?2";
         Ok(self.execute(sql, params![hub.key(), id.as_str()])? > 0)
-    }
-}
-
-impl AppendTx<'_> {
-    /// Notes signs of life, coarsely; a device that is gone is passed over.
-    pub fn touch_device(
-        &self,
-        hub: &HubName,
-        id: &DeviceId,
-        connection_updated_at: Option<Timestamp>,
-        last_activity_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE device SET connection_updated_at = COALESCE(?3, connection_updated_at), \
-                   last_activity_at = ?4 WHERE hub = ?1 AND device_id = ?2";
-        let connection = connection_updated_at.map(Timestamp::as_micros);
-        self.execute(
-            sql,
-            params![hub.key(), id.as_str(), connection, last_activity_at.as_micros()],
-        )
-        .map(|_| ())
-    }
-}
-
-struct AuthColumns<'a> {
-    word: &'static str,
-    primary_key: Option<&'a [u8]>,
-    secondary_key: Option<&'a [u8]>,
-    primary_thumbprint: Option<&'a str>,
-    secondary_thumbprint: Option<&'a str>,
-}
-
-impl<'a> AuthColumns<'a> {
-    fn of(auth: &'a DeviceAuth) -> Self {
-        let empty = Self {
-            word: auth_word(auth.kind()),
-            primary_key: None,
-            secondary_key: None,
-            primary_thumbprint: None,
-            secondary_thumbprint: None,
-        };
-        match auth {
-            DeviceAuth::Sas(keys) => Self {
-                primary_key: Some(keys.primary.as_bytes()),
-                secondary_key: Some(keys.secondary.as_bytes()),
-                ..empty
-            },
-            DeviceAuth::SelfSigned(slots) => Self {
-                primary_thumbprint: slots.primary.as_deref(),
-                secondary_thumbprint: slots.secondary.as_deref(),
-                ..empty
-            },
-            DeviceAuth::CertificateAuthority | DeviceAuth::None => empty,
-        }
-    }
-}
-
-fn auth_word(kind: DeviceAuthKind) -> &'static str {
-    match kind {
-        DeviceAuthKind::Sas => "sas",
-        DeviceAuthKind::SelfSigned => "selfSigned",
-        DeviceAuthKind::CertificateAuthority => "certificateAuthority",
-        DeviceAuthKind::None => "none",
     }
 }
 
@@ -192,27 +136,22 @@ fn status_word(status: DeviceStatus) -> &'static str {
     }
 }
 
+pub(crate) fn status(word: &str, place: Place<'_>) -> Result<DeviceStatus, StoreError> {
+    match word {
+        "enabled" => Ok(DeviceStatus::Enabled),
+        "disabled" => Ok(DeviceStatus::Disabled),
+        _ => Err(place.inconsistent("status")),
+    }
+}
+
 pub(crate) fn identity(row: &Row<'_>) -> Result<DeviceIdentity, StoreError> {
     let id = row.text(0)?;
     let place = Place {
         table: "device",
         key: &id,
     };
-    let status = match row.text(3)?.as_str() {
-        "enabled" => DeviceStatus::Enabled,
-        "disabled" => DeviceStatus::Disabled,
-        _ => return Err(place.inconsistent("status")),
-    };
-    let auth = match row.text(6)?.as_str() {
-        "sas" => DeviceAuth::Sas(place.key_pair(row.opt_blob(7)?, row.opt_blob(8)?)?),
-        "selfSigned" => DeviceAuth::SelfSigned(Slots {
-            primary: row.opt_text(9)?,
-            secondary: row.opt_text(10)?,
-        }),
-        "certificateAuthority" => DeviceAuth::CertificateAuthority,
-        "none" => DeviceAuth::None,
-        _ => return Err(place.inconsistent("auth")),
-    };
+    let status = status(&row.text(3)?, place)?;
+    let auth = auth(row, 6, place)?;
     Ok(DeviceIdentity {
         device_id: place.id("device_id", DeviceId::parse(&id))?,
         generation_id: row.text(1)?,
@@ -225,5 +164,7 @@ pub(crate) fn identity(row: &Row<'_>) -> Result<DeviceIdentity, StoreError> {
         device_scope: row.opt_text(12)?,
         connection_updated_at: row.opt_int(13)?.map(Timestamp::from_micros),
         last_activity_at: row.opt_int(14)?.map(Timestamp::from_micros),
+        cloud_to_device_message_count: u32::try_from(row.int(15)?)
+            .map_err(|_| place.inconsistent("message_count"))?,
     })
 }

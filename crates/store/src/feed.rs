@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_model::{Change, DeviceId, HubName, NumberedChange, Timestamp};
+use provost_model::{Change, HubName, IdentityId, NumberedChange, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::warn;
@@ -18,14 +18,15 @@ pub(crate) fn insert(
     change: &Change,
 ) -> Result<(), StoreError> {
     let (topic, scope, item) = match change {
-        Change::Device { hub, device_id } => ("device", hub.key(), device_id.as_str()),
-        Change::Desired { hub, device_id } => ("desired", hub.key(), device_id.as_str()),
-        Change::Configuration => ("configuration", "", ""),
-        Change::Outbound => ("outbound", "", ""),
+        Change::Device { hub, device_id } => ("device", hub.key(), device_id.to_string()),
+        Change::Desired { hub, id } => ("desired", hub.key(), id.to_string()),
+        Change::CloudToDevice { hub, device_id } => ("cloudToDevice", hub.key(), device_id.to_string()),
+        Change::Configuration => ("configuration", "", String::new()),
+        Change::Outbound => ("outbound", "", String::new()),
     };
     let sql = "INSERT INTO change_feed (number, at, topic, scope, item) VALUES (?1, ?2, ?3, ?4, ?5)";
     engine
-        .execute(sql, params![number, now.as_micros(), topic, scope, item])
+        .execute(sql, params![number, now.as_micros(), topic, scope, &item])
         .map(|_| ())
 }
 
@@ -64,14 +65,21 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
         column,
         key: number.to_string(),
     };
-    let device = || -> Result<(HubName, DeviceId), StoreError> {
+    let identity = || -> Result<(HubName, IdentityId), StoreError> {
         let hub = HubName::parse(&row.text(2)?).map_err(|_| inconsistent("scope"))?;
-        let device_id = DeviceId::parse(&row.text(3)?).map_err(|_| inconsistent("item"))?;
-        Ok((hub, device_id))
+        let id = IdentityId::parse(&row.text(3)?).map_err(|_| inconsistent("item"))?;
+        Ok((hub, id))
     };
     let change = match row.text(1)?.as_str() {
-        "device" => device().map(|(hub, device_id)| Change::Device { hub, device_id })?,
-        "desired" => device().map(|(hub, device_id)| Change::Desired { hub, device_id })?,
+        "device" => identity().map(|(hub, id)| Change::Device {
+            hub,
+            device_id: id.device_id,
+        })?,
+        "desired" => identity().map(|(hub, id)| Change::Desired { hub, id })?,
+        "cloudToDevice" => identity().map(|(hub, id)| Change::CloudToDevice {
+            hub,
+            device_id: id.device_id,
+        })?,
         "configuration" => Change::Configuration,
         "outbound" => Change::Outbound,
         _ => return Err(inconsistent("topic")),

@@ -1,13 +1,55 @@
 use provost_model::twin::{Twin, TwinSection};
-use provost_model::{DeviceId, DeviceIdentity, HubName};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId};
 
 use crate::convert::{Place, json};
-use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
+use crate::device::COLUMNS as DEVICE_COLUMNS;
+use crate::identity_row::{is_row, key, table};
 use crate::sql::{Row, params};
+use crate::twin_query::with_twin;
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
+pub(crate) const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
     desired_metadata, reported, reported_metadata";
+
+/// Which documents of a twin are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TwinParts {
+    /// The tags.
+    pub tags: bool,
+    /// The desired properties.
+    pub desired: bool,
+    /// The reported properties.
+    pub reported: bool,
+}
+
+impl TwinParts {
+    /// All of them.
+    pub const ALL: Self = Self {
+        tags: true,
+        desired: true,
+        reported: true,
+    };
+
+    /// The columns of a twin, an empty document in place of what is not read.
+    pub(crate) fn columns(self) -> String {
+        let of = |is_read: bool, columns: &'static [&'static str]| {
+            let read = move |column: &&'static str| if is_read { *column } else { "'{}'" };
+            columns.iter().map(read)
+        };
+        let numbers = [
+            "twin_version",
+            "twin_etag",
+            "model_id",
+            "desired_version",
+            "reported_version",
+        ];
+        let documents = of(self.tags, &["tags"])
+            .chain(of(self.desired, &["desired", "desired_metadata"]))
+            .chain(of(self.reported, &["reported", "reported_metadata"]));
+        let columns: Vec<_> = numbers.into_iter().chain(documents).collect();
+        columns.join(", ")
+    }
+}
 
 /// The documents of a twin as stored text.
 pub(crate) struct TwinColumns {
@@ -31,12 +73,20 @@ impl TwinColumns {
 }
 
 impl ReadTx<'_> {
-    /// A device's twin.
-    pub fn twin(&self, hub: &HubName, id: &DeviceId) -> Result<Option<Twin>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
-        self.find(&sql, params![hub.key(), id.as_str()], |row| {
-            twin(row, 0, id.as_str())
-        })
+    /// The twin of a device or module.
+    pub fn twin(&self, hub: &HubName, id: &IdentityId) -> Result<Option<Twin>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM {} WHERE {}", table(id), is_row(id, 1));
+        self.find(&sql, &key(hub, id), |row| twin(row, 0, id))
+    }
+
+    /// The version of the desired properties of a device or module.
+    pub fn desired_version(&self, hub: &HubName, id: &IdentityId) -> Result<Option<i64>, StoreError> {
+        let sql = format!(
+            "SELECT desired_version FROM {} WHERE {}",
+            table(id),
+            is_row(id, 1)
+        );
+        self.find(&sql, &key(hub, id), |row| row.int(0))
     }
 
     /// A device's identity together with its twin.
@@ -46,23 +96,25 @@ impl ReadTx<'_> {
         id: &DeviceId,
     ) -> Result<Option<(DeviceIdentity, Twin)>, StoreError> {
         let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
-        let first = DEVICE_COLUMNS.split(',').count();
-        self.find(&sql, params![hub.key(), id.as_str()], |row| {
-            Ok((identity(row)?, twin(row, first, id.as_str())?))
-        })
+        self.find(&sql, params![hub.key(), id.as_str()], with_twin)
     }
 }
 
 impl WriteTx<'_> {
-    /// Writes a device's twin; the identity stays. `false` when there is no such device.
-    pub fn update_twin(&self, hub: &HubName, id: &DeviceId, twin: &Twin) -> Result<bool, StoreError> {
-        let sql = "UPDATE device SET twin_version = ?3, twin_etag = ?4, model_id = ?5, desired_version = ?6, \
-                   reported_version = ?7, tags = ?8, desired = ?9, desired_metadata = ?10, reported = ?11, \
-                   reported_metadata = ?12 WHERE hub = ?1 AND device_id = ?2";
+    /// Writes the twin of a device or module; the identity stays. `false` when there is none.
+    pub fn update_twin(&self, hub: &HubName, id: &IdentityId, twin: &Twin) -> Result<bool, StoreError> {
+        let sql = format!(
+            "UPDATE {} SET twin_version = ?1, twin_etag = ?2, model_id = ?3, desired_version = ?4, \
+             reported_version = ?5, tags = ?6, desired = ?7, desired_metadata = ?8, reported = ?9, \
+             reported_metadata = ?10 WHERE {}",
+            table(id),
+            is_row(id, 11)
+        );
         let columns = TwinColumns::of(twin);
-        let params = params![
-            hub.key(),
-            id.as_str(),
+        if id.is_device() {
+            self.index_change(hub, &id.device_id, &twin.tags, &columns.tags)?;
+        }
+        let mut params = params![
             twin.version,
             twin.etag_counter,
             &twin.model_id,
@@ -73,13 +125,19 @@ impl WriteTx<'_> {
             &columns.desired_metadata,
             &columns.reported,
             &columns.reported_metadata,
-        ];
-        Ok(self.execute(sql, params)? > 0)
+        ]
+        .to_vec();
+        params.extend(key(hub, id));
+        Ok(self.execute(&sql, &params)? > 0)
     }
 }
 
-fn twin(row: &Row<'_>, first: usize, key: &str) -> Result<Twin, StoreError> {
-    let place = Place { table: "device", key };
+pub(crate) fn twin(row: &Row<'_>, first: usize, id: &IdentityId) -> Result<Twin, StoreError> {
+    let text = id.to_string();
+    let place = Place {
+        table: table(id),
+        key: &text,
+    };
     let object = |column: usize, name| place.object(name, &row.text(first + column)?);
     Ok(Twin {
         version: row.int(first)?,

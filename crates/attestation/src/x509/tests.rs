@@ -73,7 +73,7 @@ fn registration_ids_ignore_case_and_device_ids_do_not() {
         found: Some("Device-7".to_owned()),
     };
     assert_eq!(registration("device-70"), Err(other.clone()));
-    let device = |id| check_device_id(&leaf, &DeviceId::parse(id).unwrap());
+    let device = |id| check_identity_id(&leaf, &IdentityId::parse(id).unwrap());
     assert_eq!(device("Device-7"), Ok(()));
     assert_eq!(device("device-7"), Err(other));
 }

@@ -1,11 +1,11 @@
 //! What a session was admitted by, and whether it still stands.
 
 use provost_model::{
-    AccessPolicy, AccessRight, AuthorityOwner, DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, HubName,
-    PolicyName, PolicyOwner, SymmetricKey, Timestamp,
+    AccessPolicy, AccessRight, AuthorityOwner, DeviceAuth, DeviceStatus, HubName, IdentityId, PolicyName,
+    PolicyOwner, SymmetricKey, Timestamp,
 };
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
-use provost_store::{ReadTx, StoreError};
+use provost_store::{Credential, ReadTx, StoreError};
 
 use crate::session::CloseReason;
 
@@ -13,7 +13,7 @@ use crate::session::CloseReason;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Admitted {
     pub(crate) by: AdmittedBy,
-    /// The device as it was: another one of the same ID is somebody else.
+    /// The device or module as it was: another one of the same ID is somebody else.
     pub(crate) generation_id: String,
     /// When the session must end by itself.
     pub(crate) expires_at: Option<Timestamp>,
@@ -39,7 +39,7 @@ pub(crate) enum AdmittedBy {
 }
 
 impl Admitted {
-    /// Whether it rests on something beside the device's own record: a policy or a CA certificate.
+    /// Whether it rests on something beside its own record: a policy or a CA certificate.
     pub(crate) fn rests_on_configuration(&self) -> bool {
         match self.by {
             AdmittedBy::Policy { .. } | AdmittedBy::Authority { .. } => true,
@@ -67,25 +67,25 @@ impl Admitted {
         &self,
         tx: &ReadTx<'_>,
         hub: &HubName,
-        device_id: &DeviceId,
+        id: &IdentityId,
     ) -> Result<Option<CloseReason>, StoreError> {
-        let Some(device) = tx.device(hub, device_id)? else {
+        let Some(registered) = tx.credential(hub, id)? else {
             return Ok(Some(CloseReason::Deleted));
         };
-        if device.generation_id != self.generation_id {
+        if registered.generation_id != self.generation_id {
             return Ok(Some(CloseReason::Deleted));
         }
-        if device.status == DeviceStatus::Disabled {
+        if registered.status == DeviceStatus::Disabled {
             return Ok(Some(CloseReason::Disabled));
         }
-        let stands = self.by.stands(tx, hub, &device)?;
+        let stands = self.by.stands(tx, hub, &registered)?;
         Ok((!stands).then_some(CloseReason::CredentialChanged))
     }
 }
 
 impl AdmittedBy {
-    fn stands(&self, tx: &ReadTx<'_>, hub: &HubName, device: &DeviceIdentity) -> Result<bool, StoreError> {
-        Ok(match (self, &device.auth) {
+    fn stands(&self, tx: &ReadTx<'_>, hub: &HubName, registered: &Credential) -> Result<bool, StoreError> {
+        Ok(match (self, &registered.auth) {
             (Self::DeviceKey(key), DeviceAuth::Sas(keys)) => *key == keys.primary || *key == keys.secondary,
             (Self::Policy { name, key }, DeviceAuth::Sas(_) | DeviceAuth::None) => tx
                 .access_policy(&PolicyOwner::Hub(hub.clone()), name)?

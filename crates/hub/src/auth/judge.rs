@@ -1,12 +1,13 @@
-//! Is what a device presented what it is registered for. Pure: everything was read before.
+//! Is what a device or module presented what it is registered for. Pure: everything was read before.
 
 use provost_attestation::sas::{CLOCK_SKEW, SasError, SasToken, VerifiedSas};
-use provost_attestation::x509::{check_device_id, verify_thumbprints};
+use provost_attestation::x509::{check_identity_id, verify_thumbprints};
 use provost_model::{
-    AccessPolicy, CertificateDer, DeviceAuth, DeviceId, DeviceIdentity, DeviceStatus, Hub, KeyPair, Slots,
-    SymmetricKey, Timestamp,
+    AccessPolicy, CertificateDer, DeviceAuth, DeviceStatus, Hub, IdentityId, KeyPair, Slots, SymmetricKey,
+    Timestamp,
 };
 use provost_pki::{Certificate, PresentedChain, SignatureMemo, verify_chain};
+use provost_store::Credential;
 use provost_wire::hub::device::sas_audience;
 
 use super::admitted::{Admitted, AdmittedBy, admits_devices};
@@ -21,7 +22,7 @@ pub(super) struct Presented<'a> {
 
 /// What is known of it.
 pub(super) struct Known {
-    pub(super) device: Option<DeviceIdentity>,
+    pub(super) credential: Option<Credential>,
     pub(super) policy: Option<AccessPolicy>,
     /// Verified CA certificates of the hub that may have issued what was presented.
     pub(super) anchors: Vec<CertificateDer>,
@@ -44,16 +45,16 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// Judges a device; the status comes last, so that "disabled" is only said to one who proved itself.
+/// Judges a device or module; the status comes last, so that "disabled" is only said to one who proved itself.
 pub(super) fn judge(
     hub: &Hub,
-    device_id: &DeviceId,
+    id: &IdentityId,
     presented: &Presented<'_>,
     known: Known,
     memo: &SignatureMemo,
     now: Timestamp,
 ) -> Result<Admitted, ConnectRefusal> {
-    let Some(device) = known.device else {
+    let Some(registered) = known.credential else {
         presented.spend_like_a_judgement(now);
         if let Some(chain) = presented.certificates {
             let _ = judge_chain(chain, &known.anchors, memo, now);
@@ -62,30 +63,30 @@ pub(super) fn judge(
     };
     let proof = Proof {
         hub,
-        device_id,
+        id,
         presented,
         now,
     };
-    let (by, expires_at) = match &device.auth {
-        DeviceAuth::Sas(keys) => proof.by_token(&device, Some(keys), known.policy.as_ref())?,
+    let (by, expires_at) = match &registered.auth {
+        DeviceAuth::Sas(keys) => proof.by_token(&registered, Some(keys), known.policy.as_ref())?,
         // A gateway may connect a device that never proves anything itself.
-        DeviceAuth::None => proof.by_token(&device, None, known.policy.as_ref())?,
-        DeviceAuth::SelfSigned(slots) => (proof.by_thumbprint(&device, slots)?, None),
-        DeviceAuth::CertificateAuthority => (proof.by_authority(&device, &known.anchors, memo)?, None),
+        DeviceAuth::None => proof.by_token(&registered, None, known.policy.as_ref())?,
+        DeviceAuth::SelfSigned(slots) => (proof.by_thumbprint(&registered, slots)?, None),
+        DeviceAuth::CertificateAuthority => (proof.by_authority(&registered, &known.anchors, memo)?, None),
     };
-    if device.status == DeviceStatus::Disabled {
+    if registered.status == DeviceStatus::Disabled {
         return Err(ConnectRefusal::Disabled);
     }
     Ok(Admitted {
         by,
-        generation_id: device.generation_id,
+        generation_id: registered.generation_id,
         expires_at,
     })
 }
 
 struct Proof<'a> {
     hub: &'a Hub,
-    device_id: &'a DeviceId,
+    id: &'a IdentityId,
     presented: &'a Presented<'a>,
     now: Timestamp,
 }
@@ -94,14 +95,14 @@ impl Proof<'_> {
     /// A token signed with the device's key or, when it names one, with a policy's.
     fn by_token(
         &self,
-        device: &DeviceIdentity,
+        registered: &Credential,
         keys: Option<&KeyPair>,
         policy: Option<&AccessPolicy>,
     ) -> Result<(AdmittedBy, Option<Timestamp>), RefusalReason> {
-        let sas = self.presented.sas.as_ref().ok_or(wrong_proof(device))?;
+        let sas = self.presented.sas.as_ref().ok_or(wrong_proof(registered))?;
         let signers = match sas.policy() {
             Some(_) => &policy.ok_or_else(|| self.unknown_policy())?.keys,
-            None => keys.ok_or(wrong_proof(device))?,
+            None => keys.ok_or(wrong_proof(registered))?,
         };
         let verified = sas.verify(&[&signers.primary, &signers.secondary], self.now, CLOCK_SKEW)?;
         self.check_audience(&verified)?;
@@ -126,7 +127,7 @@ impl Proof<'_> {
     }
 
     fn check_audience(&self, sas: &VerifiedSas) -> Result<(), RefusalReason> {
-        let wanted = sas_audience(self.hub.host.as_str(), self.device_id.as_str());
+        let wanted = sas_audience(self.hub.host.as_str(), self.id);
         if covers(sas.resource(), &wanted) {
             return Ok(());
         }
@@ -137,10 +138,10 @@ impl Proof<'_> {
 
     fn by_thumbprint(
         &self,
-        device: &DeviceIdentity,
+        registered: &Credential,
         slots: &Slots<String>,
     ) -> Result<AdmittedBy, RefusalReason> {
-        let leaf = self.chain(device)?.leaf();
+        let leaf = self.chain(registered)?.leaf();
         verify_thumbprints(leaf, slots.iter().map(String::as_str), self.now)?;
         Ok(AdmittedBy::Thumbprint {
             sha1: leaf.sha1_thumbprint(),
@@ -150,18 +151,18 @@ impl Proof<'_> {
 
     fn by_authority(
         &self,
-        device: &DeviceIdentity,
+        registered: &Credential,
         anchors: &[CertificateDer],
         memo: &SignatureMemo,
     ) -> Result<AdmittedBy, RefusalReason> {
-        let chain = self.chain(device)?;
+        let chain = self.chain(registered)?;
         let by = judge_chain(chain, anchors, memo, self.now)?;
-        check_device_id(chain.leaf(), self.device_id)?;
+        check_identity_id(chain.leaf(), self.id)?;
         Ok(by)
     }
 
-    fn chain(&self, device: &DeviceIdentity) -> Result<&PresentedChain, RefusalReason> {
-        self.presented.certificates.ok_or(wrong_proof(device))
+    fn chain(&self, registered: &Credential) -> Result<&PresentedChain, RefusalReason> {
+        self.presented.certificates.ok_or(wrong_proof(registered))
     }
 }
 
@@ -184,8 +185,8 @@ fn judge_chain(
     })
 }
 
-fn wrong_proof(device: &DeviceIdentity) -> RefusalReason {
+fn wrong_proof(registered: &Credential) -> RefusalReason {
     RefusalReason::WrongProof {
-        registered: device.auth.kind(),
+        registered: registered.auth.kind(),
     }
 }

@@ -9,6 +9,8 @@ pub enum SessionEvent {
     Desired(Box<DesiredNotification>),
     /// A method is called.
     Method(Box<IncomingMethod>),
+    /// Messages may wait for the device: take them.
+    Messages,
 }
 
 /// A method on its way to a device (iot-hub-device-api.md 7.4).
@@ -49,27 +51,6 @@ impl CloseReason {
             Self::CredentialChanged => "credentialChanged",
             Self::TooSlow => "tooSlow",
             Self::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// What a device asked to hear; without it the hub keeps silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Feature {
-    /// Answers to its own twin requests.
-    TwinResponses,
-    /// Changes of desired properties.
-    Desired,
-    /// Method calls.
-    Methods,
-}
-
-impl Feature {
-    pub(crate) fn bit(self) -> u8 {
-        match self {
-            Self::TwinResponses => 1,
-            Self::Desired => 2,
-            Self::Methods => 4,
         }
     }
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use provost_model::twin::DesiredNotification;
-use provost_model::{DeviceId, HubName, Timestamp};
+use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-use super::event::{CloseReason, Feature, IncomingMethod, SessionEvent};
+use super::event::{CloseReason, IncomingMethod, SessionEvent};
+use super::subscription::{Feature, Granted, Subscriptions};
 use crate::auth::Admitted;
 
 /// Events that may wait for a session; one that lets them pile up is closed.
@@ -27,7 +29,9 @@ pub(crate) struct RawAnswer {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) hub: HubName,
-    pub(crate) device_id: DeviceId,
+    pub(crate) id: IdentityId,
+    /// Whether what the session is subscribed to outlives its connection.
+    pub(crate) is_kept: bool,
     admitted: OnceLock<Box<Admitted>>,
     touched_at: AtomicI64,
     state: Mutex<State>,
@@ -39,10 +43,14 @@ struct State {
     /// A change of the device was seen since the session last began to read it.
     stale: bool,
     closed: Option<CloseReason>,
-    features: u8,
+    subscriptions: Subscriptions,
     next_rid: u32,
     desired_version: i64,
     waiting: VecDeque<SessionEvent>,
+    /// Messages may wait for the device, and it was not told yet.
+    has_messages: bool,
+    /// When a message comes back that another delivery holds. Boxed: it is hardly ever there.
+    next_return: Option<Box<Instant>>,
     methods: Vec<(u32, oneshot::Sender<RawAnswer>)>,
 }
 
@@ -54,15 +62,21 @@ pub(crate) enum MethodRefusal {
 }
 
 impl Link {
-    pub(crate) fn new(hub: HubName, device_id: DeviceId) -> Self {
+    pub(crate) fn new(hub: HubName, id: IdentityId, is_kept: bool) -> Self {
         Self {
             hub,
-            device_id,
+            id,
+            is_kept,
             admitted: OnceLock::new(),
             touched_at: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
             wake: Notify::new(),
         }
+    }
+
+    /// The device, or the module's device.
+    pub(crate) fn device_id(&self) -> &DeviceId {
+        &self.id.device_id
     }
 
     /// What admitted the session; `None` while it is still being judged.
@@ -107,24 +121,34 @@ impl Link {
         self.lock().closed.is_some()
     }
 
-    pub(crate) fn set_feature(&self, feature: Feature, on: bool) {
-        let mut state = self.lock();
-        if on {
-            state.features |= feature.bit();
-        } else {
-            state.features &= !feature.bit();
-        }
+    pub(crate) fn subscriptions(&self) -> Subscriptions {
+        self.lock().subscriptions
+    }
+
+    /// Changes what the session hears.
+    pub(crate) fn subscribe(&self, subscriptions: Subscriptions) {
+        self.lock().subscriptions = subscriptions;
+        // Something may have waited since before.
+        self.messages_may_wait();
+    }
+
+    /// What a subscription was granted; `None` when there is none, or the session is over.
+    pub(crate) fn granted(&self, feature: Feature) -> Option<Granted> {
+        let state = self.lock();
+        state
+            .subscriptions
+            .get(feature)
+            .filter(|_| state.closed.is_none())
     }
 
     pub(crate) fn has_feature(&self, feature: Feature) -> bool {
-        let state = self.lock();
-        state.closed.is_none() && state.features & feature.bit() != 0
+        self.granted(feature).is_some()
     }
 
     /// Waits for the next event. After [`SessionEvent::Close`] there is only that.
     pub(crate) async fn next_event(&self) -> SessionEvent {
         loop {
-            {
+            let next_return = {
                 let mut state = self.lock();
                 if let Some(reason) = state.closed {
                     return SessionEvent::Close(reason);
@@ -136,16 +160,47 @@ impl Link {
                     }
                     return event;
                 }
+                if std::mem::take(&mut state.has_messages) {
+                    return SessionEvent::Messages;
+                }
+                state.next_return.as_deref().copied()
+            };
+            match next_return {
+                None => self.wake.notified().await,
+                // Boxed: a timer is large, and most sessions need none.
+                Some(at) => match Box::pin(timeout_at(at, self.wake.notified())).await {
+                    Ok(()) => {}
+                    Err(_elapsed) => {
+                        self.lock().next_return = None;
+                        self.messages_may_wait();
+                    }
+                },
             }
-            self.wake.notified().await;
         }
+    }
+
+    /// Tells the device, when it listens, that messages may wait for it.
+    pub(crate) fn messages_may_wait(&self) {
+        let mut state = self.lock();
+        if state.closed.is_none() && state.subscriptions.get(Feature::CloudToDevice).is_some() {
+            state.has_messages = true;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the device once more at this instant, or no more on its own.
+    pub(crate) fn messages_return_at(&self, at: Option<Instant>) {
+        self.lock().next_return = at.map(Box::new);
+        // Whoever waits for an event waits until then.
+        self.wake.notify_one();
     }
 
     /// Tells the device of a change, when it listens.
     pub(crate) fn notify_desired(&self, notification: DesiredNotification) {
         let mut state = self.lock();
         state.desired_version = state.desired_version.max(notification.version);
-        if state.closed.is_none() && state.features & Feature::Desired.bit() != 0 {
+        if state.closed.is_none() && state.subscriptions.get(Feature::Desired).is_some() {
             self.enqueue(state, SessionEvent::Desired(Box::new(notification)));
         }
     }
@@ -167,7 +222,7 @@ impl Link {
         payload: &[u8],
     ) -> Result<(u32, oneshot::Receiver<RawAnswer>), MethodRefusal> {
         let mut state = self.lock();
-        if state.closed.is_some() || state.features & Feature::Methods.bit() == 0 {
+        if state.closed.is_some() || state.subscriptions.get(Feature::Methods).is_none() {
             return Err(MethodRefusal::NotListening);
         }
         if state.methods.len() >= MAX_METHODS {

@@ -1,14 +1,15 @@
-//! Who is connected: one live session per device, and any number that are still being judged.
+//! Who is connected: one live session per device or module, and any number that are still being judged.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use provost_model::{DeviceId, HubName};
+use provost_model::{DeviceId, HubName, IdentityId, ModuleId};
 use tokio::sync::Notify;
 
-use super::event::{CloseReason, Feature};
+use super::event::CloseReason;
 use super::link::Link;
+use super::subscription::{Feature, Subscriptions};
 use crate::auth::Admitted;
 
 const SHARDS: usize = 64;
@@ -34,10 +35,12 @@ struct Slots {
     connected: HashMap<Box<str>, usize>,
 }
 
-/// One device's connections.
+/// The connections of one device and of its modules: whoever changes the device finds all of them.
 #[derive(Debug, Default)]
 struct Slot {
-    active: Option<Arc<Link>>,
+    device: Option<Arc<Link>>,
+    /// A device has few modules: looking through them is cheaper than a map for each device.
+    modules: Vec<Arc<Link>>,
     pending: Vec<Arc<Link>>,
 }
 
@@ -59,9 +62,9 @@ impl SessionTable {
     }
 
     /// Enters a session that is about to be judged. From here on no change of the device is missed.
-    pub(crate) fn enter(self: &Arc<Self>, hub: &HubName, device_id: &DeviceId) -> Place {
-        let link = Arc::new(Link::new(hub.clone(), device_id.clone()));
-        let key = key(hub, device_id);
+    pub(crate) fn enter(self: &Arc<Self>, hub: &HubName, id: &IdentityId, is_kept: bool) -> Place {
+        let link = Arc::new(Link::new(hub.clone(), id.clone(), is_kept));
+        let key = key(hub, &id.device_id);
         let mut slots = self.shard(&key).lock();
         let slot = slots.by_device.entry(key).or_default();
         slot.pending.push(Arc::clone(&link));
@@ -72,21 +75,25 @@ impl SessionTable {
         }
     }
 
-    /// The live session of a device.
-    pub(crate) fn live(&self, hub: &HubName, device_id: &DeviceId) -> Option<Arc<Link>> {
-        let key = key(hub, device_id);
-        let live = self.shard(&key).lock().by_device.get(&key)?.active.clone();
+    /// The live session of a device or module.
+    pub(crate) fn live(&self, hub: &HubName, id: &IdentityId) -> Option<Arc<Link>> {
+        let key = key(hub, &id.device_id);
+        let slots = self.shard(&key).lock();
+        let live = slots.by_device.get(&key)?.active(id.module_id.as_ref()).cloned();
+        drop(slots);
         live.filter(|link| !link.is_closed())
     }
 
-    /// After a change of the device: those being judged must read it again, the live one is
-    /// returned to be judged again.
-    pub(crate) fn look_after_change(&self, hub: &HubName, device_id: &DeviceId) -> Option<Arc<Link>> {
+    /// After a change of the device or of a module of it: those being judged must read it again,
+    /// the live ones are returned to be judged again.
+    pub(crate) fn look_after_change(&self, hub: &HubName, device_id: &DeviceId) -> Vec<Arc<Link>> {
         let key = key(hub, device_id);
         let slots = self.shard(&key).lock();
-        let slot = slots.by_device.get(&key)?;
+        let Some(slot) = slots.by_device.get(&key) else {
+            return Vec::new();
+        };
         slot.pending.iter().for_each(|link| link.mark_stale());
-        slot.active.clone()
+        slot.all_active().cloned().collect()
     }
 
     /// After a change of policies or CA certificates: every session being judged must read again;
@@ -98,7 +105,7 @@ impl SessionTable {
             for slot in slots.by_device.values() {
                 slot.pending.iter().for_each(|link| link.mark_stale());
                 let is_concerned = |link: &&Arc<Link>| link.admitted().is_some_and(&concerns);
-                found.extend(slot.active.iter().filter(is_concerned).cloned());
+                found.extend(slot.all_active().filter(is_concerned).cloned());
             }
         }
         found
@@ -109,15 +116,15 @@ impl SessionTable {
         let mut found = Vec::new();
         for shard in self.shards() {
             let slots = shard.lock();
-            let live = slots.by_device.values().filter_map(|slot| slot.active.clone());
-            found.extend(live.filter(|link| !link.is_closed()));
+            let live = slots.by_device.values().flat_map(Slot::all_active);
+            found.extend(live.filter(|link| !link.is_closed()).cloned());
         }
         found
     }
 
-    /// Ends a session and takes it out of the table. Says whether it was a device's live one.
+    /// Ends a session and takes it out of the table. Says whether it was the live one.
     pub(crate) fn evict(&self, link: &Arc<Link>, reason: CloseReason) -> bool {
-        let key = key(&link.hub, &link.device_id);
+        let key = key(&link.hub, link.device_id());
         let mut slots = self.shard(&key).lock();
         let was_live = slots.remove(&key, link);
         drop(slots);
@@ -131,14 +138,14 @@ impl SessionTable {
         self.shards().map(count).sum()
     }
 
-    /// The device's session once it listens to methods; waits for as long as it is polled.
-    pub(crate) async fn method_listener(&self, hub: &HubName, device_id: &DeviceId) -> Arc<Link> {
-        let shard = self.shard(&key(hub, device_id));
+    /// The session once it listens to methods; waits for as long as it is polled.
+    pub(crate) async fn method_listener(&self, hub: &HubName, id: &IdentityId) -> Arc<Link> {
+        let shard = self.shard(&key(hub, &id.device_id));
         loop {
             let mut listening = std::pin::pin!(shard.listening.notified());
             // From here on a wake-up is not lost, even before the first poll.
             listening.as_mut().enable();
-            let link = self.live(hub, device_id);
+            let link = self.live(hub, id);
             if let Some(link) = link.filter(|link| link.has_feature(Feature::Methods)) {
                 return link;
             }
@@ -163,14 +170,65 @@ impl Slots {
             return false;
         };
         slot.pending.retain(|pending| !Arc::ptr_eq(pending, link));
-        let was_live = slot.active.take_if(|live| Arc::ptr_eq(live, link)).is_some();
-        if slot.active.is_none() && slot.pending.is_empty() {
+        let was_live = slot.take(link);
+        if slot.is_empty() {
             self.by_device.remove(key);
         }
-        if was_live && let Some(count) = self.connected.get_mut(link.hub.key()) {
+        if was_live
+            && link.id.is_device()
+            && let Some(count) = self.connected.get_mut(link.hub.key())
+        {
             *count = count.saturating_sub(1);
         }
         was_live
+    }
+}
+
+impl Slot {
+    fn active(&self, module_id: Option<&ModuleId>) -> Option<&Arc<Link>> {
+        match module_id {
+            None => self.device.as_ref(),
+            Some(_) => self
+                .modules
+                .iter()
+                .find(|link| link.id.module_id.as_ref() == module_id),
+        }
+    }
+
+    fn all_active(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.device.iter().chain(&self.modules)
+    }
+
+    /// Puts a session into its place; returns the one that held it.
+    fn put(&mut self, link: &Arc<Link>) -> Option<Arc<Link>> {
+        if link.id.is_device() {
+            return self.device.replace(Arc::clone(link));
+        }
+        let held = self
+            .modules
+            .iter_mut()
+            .find(|held| held.id.module_id == link.id.module_id);
+        match held {
+            Some(held) => Some(std::mem::replace(held, Arc::clone(link))),
+            None => {
+                self.modules.push(Arc::clone(link));
+                None
+            }
+        }
+    }
+
+    /// Takes a session out; `false` when it is not in its place.
+    fn take(&mut self, link: &Arc<Link>) -> bool {
+        let is_it = |live: &Arc<Link>| Arc::ptr_eq(live, link);
+        if link.id.is_device() {
+            return self.device.take_if(|live| is_it(live)).is_some();
+        }
+        let place = self.modules.iter().position(is_it);
+        place.map(|place| self.modules.swap_remove(place)).is_some()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.device.is_none() && self.modules.is_empty() && self.pending.is_empty()
     }
 }
 
@@ -186,10 +244,10 @@ impl Place {
         &self.link
     }
 
-    /// Makes the session the device's live one and ends the one before it. `false` when the device
+    /// Makes the session the live one and ends the one before it. `false` when the device
     /// changed since it was read: it must be judged again.
     pub(crate) fn admit(&self, admitted: Admitted) -> bool {
-        let key = key(&self.link.hub, &self.link.device_id);
+        let key = key(&self.link.hub, self.link.device_id());
         let mut slots = self.table.shard(&key).lock();
         let Some(slot) = slots.by_device.get_mut(&key) else {
             return false;
@@ -198,8 +256,8 @@ impl Place {
             return false;
         }
         slot.pending.retain(|link| !Arc::ptr_eq(link, &self.link));
-        let before = slot.active.replace(Arc::clone(&self.link));
-        if before.is_none() {
+        let before = slot.put(&self.link);
+        if before.is_none() && self.link.id.is_device() {
             let hub = self.link.hub.key();
             *slots.connected.entry(hub.into()).or_default() += 1;
         }
@@ -210,16 +268,16 @@ impl Place {
         true
     }
 
-    /// Says what the device wants to hear from now on.
-    pub(crate) fn set_feature(&self, feature: Feature, on: bool) {
-        self.link.set_feature(feature, on);
-        if on && feature == Feature::Methods {
-            let key = key(&self.link.hub, &self.link.device_id);
+    /// Says what the session wants to hear from now on.
+    pub(crate) fn subscribe(&self, subscriptions: Subscriptions) {
+        self.link.subscribe(subscriptions);
+        if subscriptions.get(Feature::Methods).is_some() {
+            let key = key(&self.link.hub, self.link.device_id());
             self.table.shard(&key).listening.notify_waiters();
         }
     }
 
-    /// Gives the place up; says whether the session was the device's live one until now.
+    /// Gives the place up; says whether the session was the live one until now.
     pub(crate) fn leave(&self) -> bool {
         // Callers of methods learn that the session is gone; the reason is nobody's any more.
         self.table.evict(&self.link, CloseReason::TakenOver)

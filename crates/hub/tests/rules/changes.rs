@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::certificates::root;
-use crate::house::{HOST, House, device, event, keys, made};
+use crate::house::{HOST, House, device, event, identity, keys, made};
 
 /// A follower that has begun: what happens from here on is a change to it.
 async fn follow(node: &HubService) -> JoinHandle<()> {
@@ -24,9 +24,10 @@ async fn connect(
 ) -> Result<provost_hub::DeviceSession, provost_hub::ConnectRefusal> {
     let request = ConnectRequest {
         host: HOST,
-        device_id: &device(id),
+        id: &identity(id),
         sas: Some(token),
         certificates: None,
+        is_kept: false,
     };
     node.connect(request).await
 }
@@ -141,9 +142,10 @@ async fn s13_deleted_ca_closes_the_sessions_it_admitted() {
     let chain = ca.leaf("d1", house.now()).presented(&[]);
     let request = ConnectRequest {
         host: HOST,
-        device_id: &device("d1"),
+        id: &identity("d1"),
         sas: None,
         certificates: Some(&chain),
+        is_kept: false,
     };
     let session = house.service.connect(request.clone()).await.unwrap();
     house.remove_ca().await;

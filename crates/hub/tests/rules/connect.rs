@@ -7,7 +7,7 @@ use provost_wire::hub::device::PropertyBag;
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 use provost_wire::keys::{KeyInput, KeysInput};
 
-use crate::house::{HOST, House, device, event, keys, reason};
+use crate::house::{HOST, House, event, identity, keys, reason};
 
 fn renewed(primary: u8, secondary: &SymmetricKey) -> DeviceInput {
     let primary = SymmetricKey::from_bytes(vec![primary; 32]).unwrap();
@@ -148,7 +148,7 @@ async fn d09_newcomer_takes_over_only_once_it_proved_itself() {
     let second = house.connect_with_key("d1", &key).await.unwrap();
     assert_eq!(event(&first).await, SessionEvent::Close(CloseReason::TakenOver));
     drop(first);
-    assert!(!second.is_closed() && house.service.is_connected(&house.hub.name, &device("d1")));
+    assert!(!second.is_closed() && house.service.is_connected(&house.hub.name, &identity("d1")));
 }
 
 #[tokio::test]
@@ -158,12 +158,13 @@ async fn d22_refusals_before_the_proof_are_told_alike() {
     let key = SymmetricKey::from_bytes(vec![1; 32]).unwrap();
     for (host, id) in [(HOST, "known"), (HOST, "unknown"), ("other.example", "known")] {
         let token = house.token(&format!("{host}/devices/{id}"), &key, None);
-        let id = device(id);
+        let id = identity(id);
         let request = ConnectRequest {
             host,
-            device_id: &id,
+            id: &id,
             sas: Some(&token),
             certificates: None,
+            is_kept: false,
         };
         let refused = house.service.connect(request).await.unwrap_err();
         assert!(matches!(refused, ConnectRefusal::NotAuthorized(_)), "{id}");
@@ -177,9 +178,10 @@ async fn host_is_compared_without_case_and_port() {
     let token = house.token(&format!("{HOST}:8883/devices/d1"), &key, None);
     let request = ConnectRequest {
         host: "HUB.example:8883",
-        device_id: &device("d1"),
+        id: &identity("d1"),
         sas: Some(&token),
         certificates: None,
+        is_kept: false,
     };
     assert!(house.service.connect(request).await.is_ok());
 }

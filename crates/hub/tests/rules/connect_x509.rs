@@ -6,14 +6,15 @@ use provost_pki::PresentedChain;
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 
 use crate::certificates::{lone_leaf, root};
-use crate::house::{HOST, House, device, keys, reason};
+use crate::house::{HOST, House, identity, keys, reason};
 
 async fn connect(house: &House, id: &str, chain: &PresentedChain) -> Result<DeviceSession, ConnectRefusal> {
     let request = ConnectRequest {
         host: HOST,
-        device_id: &device(id),
+        id: &identity(id),
         sas: None,
         certificates: Some(chain),
+        is_kept: false,
     };
     house.service.connect(request).await
 }
@@ -153,9 +154,10 @@ async fn proof_must_be_of_the_registered_kind() {
     let token = house.token(&format!("{HOST}/devices/sas"), &key, None);
     let request = ConnectRequest {
         host: HOST,
-        device_id: &device("sas"),
+        id: &identity("sas"),
         sas: Some(&token),
         certificates: Some(&chain),
+        is_kept: false,
     };
     assert!(house.service.connect(request).await.is_ok());
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_hub::{
-    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, ServiceCaller,
-    SessionEvent, create_hub,
+    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, JobOptions,
+    ServiceCaller, SessionEvent, create_hub,
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::{
-    Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IfMatch,
-    KeyPair, PolicyName, PolicyOwner, Retention, SymmetricKey, Timestamp,
+    Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IdentityId,
+    IfMatch, KeyPair, PolicyName, PolicyOwner, QueueLimits, Retention, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_wire::hub::service::DeviceInput;
@@ -70,6 +70,9 @@ impl House {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention,
+            telemetry_partitions: 4,
+            jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         });
         let house = Self {
             service,
@@ -96,6 +99,9 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
+            telemetry_partitions: 4,
+            jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         })
     }
 
@@ -157,12 +163,13 @@ impl House {
         id: &str,
         token: &str,
     ) -> Result<DeviceSession, ConnectRefusal> {
-        let id = device(id);
+        let id = identity(id);
         let request = ConnectRequest {
             host: HOST,
-            device_id: &id,
+            id: &id,
             sas: Some(token),
             certificates: None,
+            is_kept: false,
         };
         self.service.connect(request).await
     }
@@ -176,6 +183,21 @@ impl House {
         self.connect_with_token(id, &token).await
     }
 
+    /// A device that keeps its session.
+    pub(crate) async fn connect_kept(&self, id: &str, key: &SymmetricKey) -> DeviceSession {
+        let id = identity(id);
+        let resource = provost_wire::hub::device::sas_audience(HOST, &id);
+        let token = self.token(&resource, key, None);
+        let request = ConnectRequest {
+            host: HOST,
+            id: &id,
+            sas: Some(&token),
+            certificates: None,
+            is_kept: true,
+        };
+        self.service.connect(request).await.unwrap()
+    }
+
     /// A new device, connected.
     pub(crate) async fn connected(&self, id: &str) -> DeviceSession {
         let view = self.create(id).await;
@@ -185,6 +207,11 @@ impl House {
 
 pub(crate) fn device(id: &str) -> DeviceId {
     DeviceId::parse(id).unwrap()
+}
+
+/// `device` or `device/module`.
+pub(crate) fn identity(id: &str) -> IdentityId {
+    IdentityId::parse(id).unwrap()
 }
 
 pub(crate) fn keys(view: &DeviceView) -> KeyPair {

@@ -12,9 +12,17 @@ mod connect_x509;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod provisioning;
+#[cfg(test)]
+mod query;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]

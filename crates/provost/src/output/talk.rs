@@ -39,3 +39,12 @@ pub fn bar(total: u64, what: &'static str) -> ProgressBar {
     }
     bar.with_message(what)
 }
+
+/// A line on stderr that is written over and over; hidden when that is no terminal.
+pub fn spinner() -> ProgressBar {
+    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {msg}") {
+        line.set_style(style);
+    }
+    line
+}

@@ -1,13 +1,18 @@
+mod stay;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+pub(super) use self::stay::{Misbehaviour, StayArguments};
+
 /// `provost simulate`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  provost simulate --devices 100\n  \
         provost simulate --devices 100 --attestation symmetric --protocol https --no-pause --cleanup\n  \
-        provost simulate --devices 20 --messages 10 --interval 0.5")]
+        provost simulate --devices 20 --messages 10 --interval 0.5\n  \
+        provost simulate --devices 20 --prefix line --stay --for 3s --authority certificates")]
 pub struct SimulateArguments {
     /// How many devices
     #[arg(long, short = 'n', default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -43,6 +48,7 @@ pub struct SimulateArguments {
     #[arg(
         long,
         requires_all = ["issuer_key", "enrollment_group_id"],
+        conflicts_with = "authority",
         value_name = "FILE",
         help_heading = "Enrollment group"
     )]
@@ -55,9 +61,16 @@ pub struct SimulateArguments {
         help_heading = "Enrollment group"
     )]
     pub(super) issuer_key: Option<PathBuf>,
+    /// Folder with the authority that signs the devices, made when it is not there; a group made here
+    /// then names its intermediate. What lies there counts each time a device gets a certificate, so
+    /// that `provost simulate-authority roll` takes effect
+    #[arg(long, value_name = "DIR", help_heading = "Enrollment group")]
+    pub(super) authority: Option<PathBuf>,
     /// Delete registrations, hub devices and a group made here when done
     #[arg(long)]
     pub(super) cleanup: bool,
+    #[command(flatten)]
+    pub(super) staying: StayArguments,
     /// Name of the provisioning service [default: the first]
     #[arg(long, value_name = "NAME", help_heading = "Where")]
     pub(super) dps_name: Option<String>,
@@ -93,9 +106,19 @@ impl SimulateArguments {
         format!("{}-{number:07}", self.prefix)
     }
 
+    /// How a device misbehaves, if it does. The number is in its registration ID.
+    pub(super) fn misbehaviour_of(&self, registration_id: &str) -> Option<Misbehaviour> {
+        let number = registration_id
+            .strip_prefix(self.prefix.as_str())
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|number| number.parse().ok());
+        self.staying
+            .misbehaviour_of(number.unwrap_or(u32::MAX), registration_id)
+    }
+
     /// Whether devices go on to the hub.
     pub(super) fn connects(&self) -> bool {
-        self.connect || self.messages > 0
+        self.connect || self.messages > 0 || self.staying.stay
     }
 }
 
@@ -131,5 +154,23 @@ mod tests {
         let line = format!("{line} --gid line-7");
         assert!(Line::try_parse_from(line.split(' ')).is_ok());
         assert!(Line::try_parse_from("x --interval -1".split(' ')).is_err());
+    }
+
+    #[test]
+    fn the_first_ones_and_those_named_misbehave() {
+        let line = "x --stay --for 10m --misbehave 2 --misbehave-id sim-0000009 --misbehaviour error";
+        let staying = Line::parse_from(line.split(' ')).arguments.staying;
+        assert_eq!(staying.stay_for, Some(Duration::from_mins(10)));
+        assert_eq!(
+            staying.misbehaviour_of(2, "sim-0000002"),
+            Some(Misbehaviour::Error)
+        );
+        assert_eq!(staying.misbehaviour_of(3, "sim-0000003"), None);
+        assert_eq!(
+            staying.misbehaviour_of(9, "sim-0000009"),
+            Some(Misbehaviour::Error)
+        );
+        assert!(Line::try_parse_from("x --misbehave 2".split(' ')).is_err());
+        assert!(Line::try_parse_from("x --stay --messages 2".split(' ')).is_err());
     }
 }

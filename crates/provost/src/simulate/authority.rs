@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use provost_device::tls::{ClientIdentity, TlsError};
-use provost_model::{Clock, Random};
+use provost_model::{Clock, Random, Timestamp};
 use provost_pki::issue::{
     Issuance, IssueError, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed,
 };
@@ -29,12 +29,83 @@ pub(super) struct Authority {
 pub(super) enum AuthorityError {
     #[error("cannot read {0}")]
     Read(String, #[source] std::io::Error),
+    #[error("cannot write {0}")]
+    Write(String, #[source] std::io::Error),
     #[error("{0} holds no usable certificate")]
     Certificate(String),
+    #[error("the key in {0} is not the one of the certificate")]
+    OtherKey(String),
     #[error("cannot make a certificate")]
     Issue(#[from] IssueError),
     #[error("cannot use a device certificate")]
     Tls(#[from] TlsError),
+}
+
+/// A device's key and certificate, and what can be said of it.
+pub(super) struct Issued {
+    pub(super) identity: ClientIdentity,
+    pub(super) facts: CertificateFacts,
+}
+
+/// What a device tells of its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CertificateFacts {
+    /// SHA-256, as the hub keeps it.
+    pub(super) thumbprint: String,
+    pub(super) valid_until: Timestamp,
+    /// Subject of the issuer.
+    pub(super) issuer: String,
+}
+
+/// A CA: certificate and key.
+pub(super) struct Ca {
+    pub(super) certificate: Certificate,
+    pub(super) key: KeyPair,
+}
+
+impl Ca {
+    /// A new root.
+    pub(super) fn root(name: &str, clock: &dyn Clock, random: &dyn Random) -> Result<Self, AuthorityError> {
+        let key = KeyPair::generate(KeyAlgorithm::P256)?;
+        let certificate = self_signed(
+            &issuance(
+                &SubjectName::common_name(name)?,
+                &key.public_key_der()?,
+                &Profile::Ca { path_len: None },
+                &serial(random),
+                clock,
+            ),
+            &key,
+        )?;
+        Ok(Self { certificate, key })
+    }
+
+    /// A new intermediate below this one.
+    pub(super) fn intermediate(
+        &self,
+        name: &str,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Self, AuthorityError> {
+        let key = KeyPair::generate(KeyAlgorithm::P256)?;
+        let certificate = issue(
+            &issuance(
+                &SubjectName::common_name(name)?,
+                &key.public_key_der()?,
+                &Profile::Ca { path_len: Some(0) },
+                &serial(random),
+                clock,
+            ),
+            &self.certificate,
+            &self.key,
+        )?;
+        Ok(Self { certificate, key })
+    }
+
+    /// The certificate as PEM.
+    pub(super) fn pem(&self) -> String {
+        pem("CERTIFICATE", self.certificate.der())
+    }
 }
 
 impl Authority {
@@ -44,44 +115,18 @@ impl Authority {
         clock: &dyn Clock,
         random: &dyn Random,
     ) -> Result<(Self, String), AuthorityError> {
-        let root_key = KeyPair::generate(KeyAlgorithm::P256)?;
-        let root = self_signed(
-            &issuance(
-                &SubjectName::common_name(&format!("{name} root"))?,
-                &root_key.public_key_der()?,
-                &Profile::Ca { path_len: None },
-                &serial(random),
-                clock,
-            ),
-            &root_key,
-        )?;
-        let key = KeyPair::generate(KeyAlgorithm::P256)?;
-        let issuer = issue(
-            &issuance(
-                &SubjectName::common_name(&format!("{name} intermediate"))?,
-                &key.public_key_der()?,
-                &Profile::Ca { path_len: Some(0) },
-                &serial(random),
-                clock,
-            ),
-            &root,
-            &root_key,
-        )?;
-        let intermediates = vec![CertificateDer::from(issuer.der().to_vec())];
+        let root = Ca::root(&format!("{name} root"), clock, random)?;
+        let Ca { certificate, key } = root.intermediate(&format!("{name} intermediate"), clock, random)?;
         let authority = Self {
-            issuer,
+            intermediates: vec![CertificateDer::from(certificate.der().to_vec())],
+            issuer: certificate,
             key,
-            intermediates,
         };
-        Ok((authority, pem("CERTIFICATE", root.der())))
+        Ok((authority, root.pem()))
     }
 
     /// The authority of files: the signing certificate first, intermediates above it behind.
     pub(super) fn read(certificate: &Path, key: &Path) -> Result<Self, AuthorityError> {
-        let read = |path: &Path| {
-            let name = path.display().to_string();
-            std::fs::read_to_string(path).map_err(|error| AuthorityError::Read(name, error))
-        };
         let unusable = || AuthorityError::Certificate(certificate.display().to_string());
         let text = read(certificate)?;
         let intermediates = CertificateDer::pem_slice_iter(text.as_bytes())
@@ -89,11 +134,28 @@ impl Authority {
             .map_err(|_| unusable())?;
         let first = intermediates.first().ok_or_else(unusable)?;
         let issuer = Certificate::from_der(first).map_err(|_| unusable())?;
+        let key_pair = KeyPair::from_pem(&read(key)?)?;
+        if key_pair.public_key_der()? != issuer.spki_der() {
+            return Err(AuthorityError::OtherKey(key.display().to_string()));
+        }
         Ok(Self {
             issuer,
-            key: KeyPair::from_pem(&read(key)?)?,
+            key: key_pair,
             intermediates,
         })
+    }
+
+    /// The certificate that signs.
+    pub(super) fn issuer_pem(&self) -> String {
+        pem("CERTIFICATE", self.issuer.der())
+    }
+
+    /// Splits it into its CA.
+    pub(super) fn into_ca(self) -> Ca {
+        Ca {
+            certificate: self.issuer,
+            key: self.key,
+        }
     }
 
     /// A fresh key and certificate for a device.
@@ -102,7 +164,7 @@ impl Authority {
         registration_id: &str,
         clock: &dyn Clock,
         random: &dyn Random,
-    ) -> Result<ClientIdentity, AuthorityError> {
+    ) -> Result<Issued, AuthorityError> {
         let key = KeyPair::generate(KeyAlgorithm::P256)?;
         let leaf = issue(
             &issuance(
@@ -118,8 +180,20 @@ impl Authority {
         let mut chain = vec![CertificateDer::from(leaf.der().to_vec())];
         chain.extend(self.intermediates.iter().cloned());
         let key = PrivatePkcs8KeyDer::from(key.to_pkcs8_der()?.expose().clone());
-        Ok(ClientIdentity::from_der(chain, &PrivateKeyDer::from(key))?)
+        Ok(Issued {
+            identity: ClientIdentity::from_der(chain, &PrivateKeyDer::from(key))?,
+            facts: CertificateFacts {
+                thumbprint: leaf.sha256_thumbprint().to_string(),
+                valid_until: leaf.not_after(),
+                issuer: self.issuer.subject_display(),
+            },
+        })
     }
+}
+
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, AuthorityError> {
+    std::fs::read_to_string(path).map_err(|error| AuthorityError::Read(path.display().to_string(), error))
 }
 
 fn issuance<'a>(
@@ -175,7 +249,15 @@ mod tests {
         std::fs::write(&key, made.key.to_pkcs8_pem().unwrap().expose()).unwrap();
         let read = Authority::read(&certificate, &key).unwrap();
         assert_eq!(read.issuer, made.issuer);
-        read.device("press-1", &SystemClock, &SystemRandom).unwrap();
+        let issued = read.device("press-1", &SystemClock, &SystemRandom).unwrap();
+        assert_eq!(issued.facts.thumbprint.len(), 64);
+        assert_eq!(issued.facts.issuer, "CN=test intermediate");
         assert!(Authority::read(&key, &key).is_err());
+        let (other, _) = Authority::generate("test", &SystemClock, &SystemRandom).unwrap();
+        std::fs::write(&key, other.key.to_pkcs8_pem().unwrap().expose()).unwrap();
+        assert!(matches!(
+            Authority::read(&certificate, &key),
+            Err(AuthorityError::OtherKey(_))
+        ));
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::arguments::{Attestation as Kind, SimulateArguments};
 use super::attestation::Attestation;
-use super::authority::Authority;
+use super::authority::{Authority, AuthorityError};
+use super::authority_folder::{AuthorityFolder, CaFiles};
 use crate::cli::{Context, Failure, segment};
 use crate::client::{ApiClient, ClientError};
 
@@ -32,7 +33,7 @@ impl Enrollment {
     ) -> Result<Self, Failure> {
         let mut client = client(arguments, context)?;
         match &arguments.enrollment_group_id {
-            Some(group_id) => Self::read(group_id, arguments, &mut client).await,
+            Some(group_id) => Self::read(group_id, arguments, &mut client, random).await,
             None => Self::make(arguments, &mut client, random).await,
         }
     }
@@ -44,14 +45,23 @@ impl Enrollment {
     ) -> Result<Self, Failure> {
         let group_id = format!("simulate-{}-{}", arguments.prefix, suffix(random));
         let path = group_path(&group_id);
-        let attestation = match arguments.attestation {
-            Kind::X509 => {
-                let (authority, root) = Authority::generate(&group_id, &SystemClock, random)
-                    .map_err(|error| Failure::Other(error.into()))?;
+        let attestation = match (arguments.attestation, &arguments.authority) {
+            (Kind::X509, Some(folder)) => {
+                let folder = AuthorityFolder::open(folder, &SystemClock, random).map_err(unusable)?;
+                let files = folder.intermediate();
+                let intermediate = files.read().map_err(unusable)?.issuer_pem();
+                client
+                    .put(&path, &x509_group(&group_id, &intermediate), None)
+                    .await?;
+                Attestation::X509Files(files)
+            }
+            (Kind::X509, None) => {
+                let (authority, root) =
+                    Authority::generate(&group_id, &SystemClock, random).map_err(unusable)?;
                 client.put(&path, &x509_group(&group_id, &root), None).await?;
                 Attestation::X509(Arc::new(authority))
             }
-            Kind::Symmetric => {
+            (Kind::Symmetric, _) => {
                 let body = json!({"enrollmentGroupId": group_id, "attestation": {"type": "symmetricKey"}});
                 client.put(&path, &body, None).await?;
                 Attestation::Symmetric(group_key(client, &path).await?)
@@ -68,14 +78,26 @@ impl Enrollment {
         group_id: &str,
         arguments: &SimulateArguments,
         client: &mut ApiClient,
+        random: &dyn Random,
     ) -> Result<Self, Failure> {
-        let attestation = match (&arguments.issuer_certificate, &arguments.issuer_key) {
-            (Some(certificate), Some(key)) => {
-                let authority = Authority::read(certificate, key);
-                Attestation::X509(Arc::new(authority.map_err(|error| Failure::Other(error.into()))?))
+        let attestation = match (
+            &arguments.issuer_certificate,
+            &arguments.issuer_key,
+            &arguments.authority,
+        ) {
+            (Some(certificate), Some(key), _) => Attestation::X509Files(CaFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            (_, _, Some(folder)) => {
+                let folder = AuthorityFolder::open(folder, &SystemClock, random).map_err(unusable)?;
+                Attestation::X509Files(folder.intermediate())
             }
             _ => Attestation::Symmetric(group_key(client, &group_path(group_id)).await?),
         };
+        if let Attestation::X509Files(files) = &attestation {
+            files.read().map_err(unusable)?;
+        }
         Ok(Self {
             group_id: group_id.to_owned(),
             is_own: false,
@@ -95,13 +117,18 @@ pub(super) fn group_path(group_id: &str) -> String {
     format!("/enrollmentGroups/{}", segment(group_id))
 }
 
-/// The root is what the group names: the service has to climb over the intermediate.
-fn x509_group(group_id: &str, root: &str) -> Value {
+fn unusable(error: AuthorityError) -> Failure {
+    Failure::Other(error.into())
+}
+
+/// A root is what the group names, so that the service has to climb over the intermediate; or the
+/// intermediate of an authority that is kept, so that it can be rolled.
+fn x509_group(group_id: &str, certificate: &str) -> Value {
     json!({
         "enrollmentGroupId": group_id,
         "attestation": {
             "type": "x509",
-            "x509": { "signingCertificates": { "primary": { "certificate": root } } },
+            "x509": { "signingCertificates": { "primary": { "certificate": certificate } } },
         },
     })
 }
@@ -114,7 +141,9 @@ async fn group_key(client: &mut ApiClient, path: &str) -> Result<SymmetricKey, F
         .pointer("/symmetricKey/primaryKey")
         .and_then(Value::as_str);
     let key = key.ok_or_else(|| {
-        Failure::Usage("an X.509 group needs --issuer-certificate and --issuer-key".to_owned())
+        Failure::Usage(
+            "an X.509 group needs --issuer-certificate and --issuer-key, or --authority".to_owned(),
+        )
     })?;
     SymmetricKey::parse(key).map_err(|_| ClientError::Unexpected("the key of the group is not a key").into())
 }

@@ -22,6 +22,7 @@ const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A device that was assigned to a hub.
 pub(super) struct Provisioned {
+    pub(super) registration_id: String,
     pub(super) device_id: String,
     pub(super) hub: String,
     pub(super) proof: Proof,
@@ -84,11 +85,7 @@ pub(super) async fn all(
     enrollment: &Enrollment,
 ) -> Registrations {
     let shared = Arc::new((network.clone(), enrollment.attestation.clone()));
-    let poll_delay = if arguments.no_pause {
-        PollDelay::Fixed(Duration::ZERO)
-    } else {
-        PollDelay::AsTold
-    };
+    let poll_delay = poll_delay(arguments);
     let start = |number: u32| {
         let (shared, registration_id) = (Arc::clone(&shared), arguments.registration_id(number));
         async move { one(&shared.0, &shared.1, &registration_id, poll_delay).await }
@@ -115,6 +112,26 @@ pub(super) async fn all(
     }
 }
 
+/// Registers one device once more, with what it holds now; why it failed.
+pub(super) async fn again(
+    network: &Network,
+    proof: Proof,
+    registration_id: &str,
+    poll_delay: PollDelay,
+) -> Result<Provisioned, String> {
+    let registered = with_proof(network, proof, registration_id, poll_delay).await?;
+    Ok(registered.device)
+}
+
+/// How long devices wait before they poll.
+pub(super) fn poll_delay(arguments: &SimulateArguments) -> PollDelay {
+    if arguments.no_pause {
+        PollDelay::Fixed(Duration::ZERO)
+    } else {
+        PollDelay::AsTold
+    }
+}
+
 async fn one(
     network: &Network,
     attestation: &Attestation,
@@ -123,7 +140,18 @@ async fn one(
 ) -> Result<Registered, String> {
     let proof = attestation
         .device(network, registration_id)
+        .await
         .map_err(|error| error.to_string())?;
+    with_proof(network, proof, registration_id, poll_delay).await
+}
+
+/// Registers with what the device holds.
+async fn with_proof(
+    network: &Network,
+    proof: Proof,
+    registration_id: &str,
+    poll_delay: PollDelay,
+) -> Result<Registered, String> {
     let registration = Registration {
         target: &network.dps,
         tls: &proof.tls,
@@ -149,6 +177,7 @@ async fn one(
     };
     Ok(Registered {
         device: Provisioned {
+            registration_id: registration_id.to_owned(),
             device_id,
             hub,
             proof,

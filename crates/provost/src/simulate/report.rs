@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::registering::Registrations;
 use super::sending::{Connections, Messages};
 use super::statistics::{Latencies, rate};
+use super::staying::Stayed;
 use crate::cli::Failure;
 use crate::output::{Format, Output, rows_table};
 
@@ -57,6 +58,37 @@ impl Report {
             self.add("messagesPerSecond", json!(rate(messages.sent, messages.took)));
         }
         self.add_failures("send", &messages.failures);
+    }
+
+    /// Adds what devices that stayed did.
+    pub(super) fn add_stayed(&mut self, stayed: &Stayed) {
+        for (name, number) in [
+            ("connected", stayed.connected),
+            ("produced", stayed.produced),
+            ("acknowledged", stayed.acknowledged),
+            ("lost", stayed.lost),
+            ("reconnects", stayed.reconnects),
+            ("reprovisioned", stayed.reprovisioned),
+            ("registeredAgain", stayed.registered_again),
+            ("methods", stayed.methods),
+            ("desiredChanges", stayed.desired_changes),
+            ("cloudToDevice", stayed.cloud_to_device),
+        ] {
+            self.add(name, json!(number));
+        }
+        let acknowledged = usize::try_from(stayed.acknowledged).unwrap_or(usize::MAX);
+        self.add("messagesPerSecond", json!(rate(acknowledged, stayed.took)));
+        self.add("interruptions", json!(stayed.interruptions));
+        self.add("missing", json!(stayed.missing));
+        let lost = usize::try_from(stayed.lost).unwrap_or(usize::MAX);
+        for (reason, count) in [
+            ("device is not at its hub", stayed.missing_count),
+            ("message without acknowledgement", lost),
+        ] {
+            if count > 0 {
+                self.add_failures("stay", &[(reason.to_owned(), count)].into());
+            }
+        }
     }
 
     /// Prints the report.
@@ -120,6 +152,9 @@ fn title(name: &str) -> String {
         "connectsPerSecond" => "connects per second",
         "connectMs" => "connect to CONNACK",
         "messagesPerSecond" => "messages per second",
+        "registeredAgain" => "registered again after a refusal",
+        "desiredChanges" => "desired changes",
+        "cloudToDevice" => "cloud to device messages",
         other => other,
     }
     .to_owned()

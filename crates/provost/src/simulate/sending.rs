@@ -19,7 +19,7 @@ use crate::output::bar;
 /// Seconds; the SDKs' own choice is of this order.
 const KEEP_ALIVE: u16 = 240;
 /// System properties: JSON in UTF-8.
-const PROPERTIES: [(&str, &str); 2] = [("$.ct", "application/json"), ("$.ce", "utf-8")];
+pub(super) const PROPERTIES: [(&str, &str); 2] = [("$.ct", "application/json"), ("$.ce", "utf-8")];
 
 /// Devices at their hubs.
 pub(super) struct Connections {
@@ -94,7 +94,7 @@ pub(super) async fn connect_all(
     connections
 }
 
-async fn connect(network: &Network, device: &Provisioned) -> Result<HubSession, DeviceError> {
+pub(super) async fn connect(network: &Network, device: &Provisioned) -> Result<HubSession, DeviceError> {
     let login = HubLogin {
         hub: &device.hub,
         device_id: &device.device_id,

@@ -3,15 +3,20 @@
 //! 1. `opening`: the first packet must be a CONNECT in time; its user name tells a device that
 //!    wants to be provisioned from a device of a hub.
 //! 2. `dps`: register and poll, answered as JSON on the response topic.
-//! 3. `hub`: telemetry, twin, methods, for as long as the hub lets the session live.
+//! 3. `hub`: telemetry, twin, methods, messages (`devicebound`), for as long as the hub lets the
+//!    session live.
 //! 4. `reply`: the one place where a refusal becomes a CONNACK code.
 
+mod acknowledging;
+mod devicebound;
 mod dps;
 mod hub;
 mod hub_publish;
+mod hub_subscribe;
 mod idle;
 mod opening;
 mod reply;
+mod will;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +109,8 @@ impl MqttServer {
             service,
             password,
             keep_alive,
+            is_kept,
+            will,
         } = opening;
         match service {
             Service::Dps(username) => {
@@ -111,11 +118,11 @@ impl MqttServer {
                 Box::pin(session.run(connection, keep_alive, shutdown)).await;
             }
             Service::Hub(username) => {
-                let connect = Box::pin(hub::connect(&self.parts, &peer, username, password)).await;
+                let connect = Box::pin(hub::connect(&self.parts, &peer, username, password, is_kept)).await;
                 match connect {
                     Ok(session) => {
                         drop(peer);
-                        hub::run(&self.parts, connection, session, keep_alive, shutdown).await;
+                        hub::run(&self.parts, connection, session, keep_alive, will, shutdown).await;
                     }
                     Err(code) => Box::pin(reply::refuse(connection, code)).await,
                 }

@@ -33,7 +33,7 @@ fn by_status(status: u32) -> &'static str {
 }
 
 /// iot-hub-service-api.md 12.2.
-const NAMES: [(u32, &str); 45] = [
+const NAMES: [(u32, &str); 49] = [
     (400_001, "InvalidProtocolVersion"),
     (400_003, "InvalidOperation"),
     (400_004, "ArgumentInvalid"),
@@ -53,11 +53,13 @@ const NAMES: [(u32, &str); 45] = [
     (403_004, "DeviceMaximumQueueDepthExceeded"),
     (403_005, "IotHubMaxCbsTokenExceeded"),
     (403_006, "DeviceMaximumActiveFileUploadLimitExceeded"),
+    (403_010, "OperationNotAvailableInCurrentTier"),
     (403_012, "DeviceDisabled"),
     (404_001, "DeviceNotFound"),
     (404_002, "JobNotFound"),
     (404_008, "CertificateNotFound"),
     (404_010, "ModuleNotFound"),
+    (404_050, "ConsumerGroupNotFound"),
     (404_103, "DeviceNotOnline"),
     (404_104, "DeviceConnectionClosedRemotely"),
     (409_001, "DeviceAlreadyExists"),
@@ -66,6 +68,7 @@ const NAMES: [(u32, &str); 45] = [
     (409_301, "ModuleAlreadyExistsOnDevice"),
     (412_001, "PreconditionFailed"),
     (412_002, "DeviceMessageLockLost"),
+    (412_003, "JobRunPreconditionFailed"),
     (413_001, "MessageTooLarge"),
     (413_002, "TooManyDevices"),
     (413_003, "TooManyModulesOnDevice"),
@@ -76,6 +79,7 @@ const NAMES: [(u32, &str); 45] = [
     (429_004, "ThrottlingMaxActiveJobCountExceeded"),
     (429_005, "DeviceThrottlingLimitExceeded"),
     (500_001, "ServerError"),
+    (500_002, "JobCancelled"),
     (500_008, "GenericTimeout"),
     (503_001, "ServiceUnavailable"),
     (504_101, "GatewayTimeout"),

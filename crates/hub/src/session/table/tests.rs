@@ -4,6 +4,7 @@ use std::thread;
 
 use provost_model::SymmetricKey;
 
+use super::super::subscription::Granted;
 use super::*;
 use crate::auth::AdmittedBy;
 
@@ -11,8 +12,8 @@ fn hub() -> HubName {
     HubName::parse("hub").unwrap()
 }
 
-fn device(number: u64) -> DeviceId {
-    DeviceId::parse(&format!("d{number}")).unwrap()
+fn device(number: u64) -> IdentityId {
+    IdentityId::parse(&format!("d{number}")).unwrap()
 }
 
 fn admitted(generation: u64) -> Admitted {
@@ -24,7 +25,7 @@ fn admitted(generation: u64) -> Admitted {
 }
 
 fn connect(table: &Arc<SessionTable>, number: u64) -> Place {
-    let place = table.enter(&hub(), &device(number));
+    let place = table.enter(&hub(), &device(number), false);
     place.link().begin_reading();
     assert!(place.admit(admitted(0)));
     place
@@ -51,7 +52,7 @@ fn newcomer_takes_over_and_the_late_drop_of_the_old_changes_nothing() {
 fn one_being_judged_does_not_disturb_the_live_one() {
     let table = Arc::new(SessionTable::new());
     let live = connect(&table, 1);
-    let newcomer = table.enter(&hub(), &device(1));
+    let newcomer = table.enter(&hub(), &device(1), false);
     drop(newcomer);
     assert!(!live.link().is_closed());
     assert!(table.live(&hub(), &device(1)).is_some());
@@ -61,16 +62,42 @@ fn one_being_judged_does_not_disturb_the_live_one() {
 fn hubs_are_counted_apart_and_device_ids_keep_their_case() {
     let table = Arc::new(SessionTable::new());
     let other = HubName::parse("other").unwrap();
-    let place = table.enter(&other, &DeviceId::parse("A").unwrap());
+    let place = table.enter(&other, &IdentityId::parse("A").unwrap(), false);
     assert!(place.admit(admitted(0)));
     assert_eq!((table.connected(&hub()), table.connected(&other)), (0, 1));
-    assert!(table.live(&other, &DeviceId::parse("a").unwrap()).is_none());
+    assert!(table.live(&other, &IdentityId::parse("a").unwrap()).is_none());
     let spelled_otherwise = HubName::parse("OTHER").unwrap();
     assert!(
         table
-            .live(&spelled_otherwise, &DeviceId::parse("A").unwrap())
+            .live(&spelled_otherwise, &IdentityId::parse("A").unwrap())
             .is_some()
     );
+}
+
+#[test]
+fn modules_live_beside_their_device_and_are_found_with_it() {
+    let table = Arc::new(SessionTable::new());
+    let enter = |id: &str| {
+        let place = table.enter(&hub(), &IdentityId::parse(id).unwrap(), false);
+        assert!(place.admit(admitted(0)));
+        place
+    };
+    let (own, one, other) = (enter("d"), enter("d/one"), enter("d/other"));
+    let stranger = enter("e/one");
+    assert!(
+        [&own, &one, &other, &stranger]
+            .iter()
+            .all(|place| !place.link().is_closed())
+    );
+    assert_eq!(table.connected(&hub()), 1);
+    let device = DeviceId::parse("d").unwrap();
+    assert_eq!(table.look_after_change(&hub(), &device).len(), 3);
+    let again = enter("d/one");
+    assert!(one.link().is_closed() && !again.link().is_closed() && !own.link().is_closed());
+    drop((own, one, again));
+    assert_eq!(table.look_after_change(&hub(), &device).len(), 1);
+    drop((other, stranger));
+    assert!(table.shards().all(|shard| shard.lock().by_device.is_empty()));
 }
 
 #[test]
@@ -78,7 +105,7 @@ fn empty_slots_are_removed() {
     let table = Arc::new(SessionTable::new());
     for number in 0..100 {
         drop(connect(&table, number));
-        drop(table.enter(&hub(), &device(number)));
+        drop(table.enter(&hub(), &device(number), false));
     }
     assert!(table.shards().all(|shard| shard.lock().by_device.is_empty()));
 }
@@ -93,7 +120,9 @@ async fn method_listener_waits_for_the_subscription() {
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    place.set_feature(Feature::Methods, true);
+    let mut subscriptions = Subscriptions::default();
+    subscriptions.set(Feature::Methods, Some(Granted::AtMostOnce));
+    place.subscribe(subscriptions);
     assert!(Arc::ptr_eq(&waiting.await.unwrap(), place.link()));
 }
 
@@ -112,7 +141,7 @@ fn no_revoked_session_survives() {
                 let mut held = Vec::new();
                 for round in 0..3_000_u64 {
                     let number = (round + worker) % DEVICES;
-                    let place = table.enter(&hub(), &device(number));
+                    let place = table.enter(&hub(), &device(number), false);
                     place.link().begin_reading();
                     let generation = stored[usize::try_from(number).unwrap()].load(Ordering::SeqCst);
                     if round % 3 == 0 {
@@ -133,10 +162,10 @@ fn no_revoked_session_survives() {
                 let committed = &stored[usize::try_from(number).unwrap()];
                 for _ in 0..2_000 {
                     let revoked = committed.fetch_add(1, Ordering::SeqCst);
-                    if let Some(link) = table.look_after_change(&hub(), &device(number))
-                        && link.admitted().unwrap().generation_id.parse::<u64>().unwrap() <= revoked
-                    {
-                        table.evict(&link, CloseReason::CredentialChanged);
+                    for link in table.look_after_change(&hub(), &device(number).device_id) {
+                        if link.admitted().unwrap().generation_id.parse::<u64>().unwrap() <= revoked {
+                            table.evict(&link, CloseReason::CredentialChanged);
+                        }
                     }
                     if let Some(link) = table.live(&hub(), &device(number)) {
                         let generation = &link.admitted().unwrap().generation_id;
@@ -168,6 +197,9 @@ fn one_live_session_per_device() {
     });
     assert_eq!(table.connected(&hub()), 5);
     let open: Vec<_> = places.iter().filter(|place| !place.link().is_closed()).collect();
-    let devices: HashSet<_> = open.iter().map(|place| place.link().device_id.clone()).collect();
+    let devices: HashSet<_> = open
+        .iter()
+        .map(|place| place.link().device_id().clone())
+        .collect();
     assert_eq!((open.len(), devices.len()), (5, 5));
 }

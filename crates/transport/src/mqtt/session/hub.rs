@@ -1,30 +1,29 @@
 //! A device's session with its hub (iot-hub-device-api.md 4 to 7).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use provost_hub::{ConnectRequest, DeviceSession, Feature, SessionEvent};
+use provost_hub::{ConnectRequest, DeviceSession, SessionEvent};
 use provost_model::Secret;
-use provost_wire::hub::device::{
-    Subscription, Username, desired_patch, desired_topic, method_request_topic, parse_filter,
-};
+use provost_wire::hub::device::{Username, desired_patch, desired_topic, method_request_topic};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::Parts;
+use super::acknowledging::Acknowledgements;
+use super::devicebound::Devicebound;
 use super::hub_publish::on_publish;
+use super::hub_subscribe::{on_subscribe, on_unsubscribe};
 use super::idle::Patience;
 use super::reply::connack_code;
-use crate::mqtt::codec::{
-    Connack, ConnectReturnCode, Delivery, Packet, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
-};
+use super::will::Will;
+use crate::mqtt::codec::{Acknowledgement, Connack, ConnectReturnCode, Delivery, Packet, Publish};
 use crate::mqtt::connection::{Connection, Incoming, Outbox, ReadError, WriteError};
 use crate::peer::Peer;
 use crate::shutdown::Shutdown;
 
-/// Filters one session may hold at a time; C uses five (iot-hub-device-api.md 7.5).
-const MAX_SUBSCRIPTIONS: usize = 5;
+/// Bytes of answers with which they are sent before more is heard.
+const MAX_UNSENT: usize = 16 * 1024;
 
 /// Asks the hub to admit the device; `None` closes without a word.
 pub(super) async fn connect(
@@ -32,24 +31,23 @@ pub(super) async fn connect(
     peer: &Peer,
     username: Username,
     password: Option<Secret<String>>,
+    is_kept: bool,
 ) -> Result<DeviceSession, Option<ConnectReturnCode>> {
-    if username.module_id.is_some() {
-        debug!(device = %username.device_id, "modules do not connect yet");
-        return Err(Some(ConnectReturnCode::NotAuthorized));
-    }
     // A chain that cannot be read is no proof, and not a reason to refuse a token beside it.
     let certificates = peer.chain();
+    let id = username.identity_id();
     let request = ConnectRequest {
         host: username.host.as_str(),
-        device_id: &username.device_id,
+        id: &id,
         sas: password.as_ref().map(|token| token.expose().as_str()),
         certificates: certificates.as_ref(),
+        is_kept,
     };
     match parts.hub.connect(request).await {
         Ok(session) => Ok(session),
         Err(refusal) => {
             info!(
-                device = %username.device_id,
+                device = %id,
                 peer = %peer.address,
                 refusal = &refusal as &dyn std::error::Error,
                 "device refused"
@@ -88,12 +86,13 @@ pub(super) async fn run<S>(
     mut connection: Connection<S>,
     session: DeviceSession,
     silence: Duration,
+    will: Option<Box<Will>>,
     mut shutdown: Shutdown,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let accepted = Connack {
-        session_present: false,
+        session_present: session.is_resumed(),
         return_code: ConnectReturnCode::Accepted,
     };
     connection.outbox().connack(accepted);
@@ -102,34 +101,64 @@ pub(super) async fn run<S>(
         .expires_at()
         .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
-    let mut filters = BTreeSet::new();
+    let mut acknowledgements = Acknowledgements::default();
+    let mut devicebound = Devicebound::default();
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
         }
         let step = tokio::select! {
             biased;
-            event = session.next_event() => say(connection.outbox(), event),
+            event = session.next_event() => match event {
+                // Boxed, as below.
+                SessionEvent::Messages => {
+                    Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
+                }
+                event => say(connection.outbox(), event),
+            },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
-            incoming = connection.next() => match incoming {
+            stored = acknowledgements.stored() => match stored {
+                Ok(()) => {
+                    acknowledgements.acknowledge(connection.outbox());
+                    Ok(())
+                }
+                Err(error) => Err(End::Hub(error)),
+            },
+            incoming = connection.next(), if !acknowledgements.is_full() => match incoming {
                 Ok(Some(incoming)) => {
                     patience.heard();
                     session.touch();
                     // Boxed: a rare large step does not make every idle session large.
-                    Box::pin(hear(parts, &session, &mut filters, incoming)).await
+                    let progress = (&mut acknowledgements, &mut devicebound);
+                    Box::pin(hear(parts, &session, progress, incoming)).await
                 }
                 Ok(None) => Err(End::Ended),
                 Err(error) => Err(End::Read(error)),
             },
         };
+        let step = match step {
+            // Most packets come alone.
+            Ok(()) if connection.has_packet() => {
+                let progress = (&mut acknowledgements, &mut devicebound);
+                let rest = hear_rest(parts, &session, progress, &mut connection);
+                Box::pin(rest).await
+            }
+            step => step,
+        };
         if let Err(end) = step {
             break end;
         }
     };
-    debug!(device = %session.device_id(), end = &ended as &dyn std::error::Error, "session ended");
+    if let End::Shutdown = ended {
+        Box::pin(acknowledgements.drain(connection.outbox())).await;
+    }
+    debug!(device = %session.id(), end = &ended as &dyn std::error::Error, "session ended");
     // The hub learns first; closing the stream may take the peer a while.
-    drop(session);
+    match will.filter(|_| !matches!(ended, End::Disconnect)) {
+        Some(will) => Box::pin(will.publish(session)).await,
+        None => drop(session),
+    }
     Box::pin(connection.close()).await;
 }
 
@@ -137,6 +166,8 @@ pub(super) async fn run<S>(
 fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
         SessionEvent::Close(reason) => return Err(End::Closed(reason.as_str())),
+        // Delivered where they are taken.
+        SessionEvent::Messages => return Ok(()),
         SessionEvent::Desired(notification) => {
             (desired_topic(notification.version), desired_patch(&notification))
         }
@@ -145,7 +176,7 @@ fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     publish(outbox, &topic, &payload)
 }
 
-/// Queues a message to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
+/// Queues an answer or a notification to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
 pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Result<(), End> {
     let message = Publish {
         topic,
@@ -159,95 +190,47 @@ pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Resul
         .map_err(|_| End::Violation("an answer does not fit into a packet"))
 }
 
+/// What came together with a packet just heard: it costs no wait and no look at anything else.
+async fn hear_rest<S>(
+    parts: &Parts,
+    session: &DeviceSession,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
+    connection: &mut Connection<S>,
+) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    while !session.is_closed() && !acknowledgements.is_full() && connection.outbox().len() < MAX_UNSENT {
+        match connection.buffered()? {
+            Some(incoming) => hear(parts, session, (acknowledgements, devicebound), incoming).await?,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
 /// Something the device has to say.
 async fn hear(
     parts: &Parts,
     session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
     incoming: Incoming<'_>,
 ) -> Result<(), End> {
     let Incoming { packet, outbox } = incoming;
     match packet {
-        Packet::Publish(message) => on_publish(parts, session, message, outbox).await,
-        Packet::Subscribe(subscribe) => on_subscribe(session, filters, &subscribe, outbox).await,
-        Packet::Unsubscribe(unsubscribe) => {
-            on_unsubscribe(session, filters, &unsubscribe, outbox);
-            Ok(())
-        }
+        Packet::Publish(message) => on_publish(parts, session, acknowledgements, message, outbox).await,
+        Packet::Subscribe(subscribe) => on_subscribe(session, &subscribe, outbox).await,
+        Packet::Unsubscribe(unsubscribe) => on_unsubscribe(session, &unsubscribe, outbox).await,
         Packet::Pingreq => {
             outbox.pingresp();
             Ok(())
         }
         Packet::Disconnect => Err(End::Disconnect),
-        // We send nothing that is acknowledged; an acknowledgement of nothing does no harm.
+        Packet::Acknowledgement(Acknowledgement::Puback, packet_id) => {
+            devicebound.acknowledged(packet_id, session).await
+        }
+        // An acknowledgement of nothing does no harm.
         Packet::Acknowledgement(..) => Ok(()),
         _ => Err(End::Violation("the packet has no place in a session")),
-    }
-}
-
-/// Azure closes the connection on a filter it does not know instead of answering 0x80
-/// (iot-hub-device-api.md 4.3).
-async fn on_subscribe(
-    session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
-    subscribe: &Subscribe<'_>,
-    outbox: &mut Outbox,
-) -> Result<(), End> {
-    let mut codes = Vec::new();
-    for (filter, qos) in subscribe.filters() {
-        let subscription =
-            parse_filter(filter).ok_or(End::Violation("the filter is not one of the hub's"))?;
-        if let Subscription::CloudToDevice { device } = &subscription
-            && device != session.device_id().as_str()
-        {
-            return Err(End::Violation("the filter belongs to another device"));
-        }
-        if let Subscription::ModuleInputs { .. } = subscription {
-            return Err(End::Violation("the filter belongs to a module"));
-        }
-        filters.insert(filter.to_owned());
-        if filters.len() > MAX_SUBSCRIPTIONS {
-            return Err(End::Violation("too many subscriptions"));
-        }
-        if let Some(feature) = feature(&subscription) {
-            session.subscribe(feature).await?;
-        }
-        let granted = if qos == QoS::AtMostOnce {
-            QoS::AtMostOnce
-        } else {
-            QoS::AtLeastOnce
-        };
-        codes.push(SubscribeReturnCode::Granted(granted));
-    }
-    outbox
-        .suback(subscribe.packet_id, &codes)
-        .map_err(|_| End::Violation("too many filters in one packet"))
-}
-
-fn on_unsubscribe(
-    session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
-    unsubscribe: &Unsubscribe<'_>,
-    outbox: &mut Outbox,
-) {
-    for filter in unsubscribe.filters() {
-        filters.remove(filter);
-        if let Some(feature) = parse_filter(filter).as_ref().and_then(feature) {
-            session.unsubscribe(feature);
-        }
-    }
-    outbox.unsuback(unsubscribe.packet_id);
-}
-
-/// Subscriptions without a feature are granted and stay silent: cloud-to-device messages and
-/// certificate renewal are not served yet.
-fn feature(subscription: &Subscription) -> Option<Feature> {
-    match subscription {
-        Subscription::TwinResponses => Some(Feature::TwinResponses),
-        Subscription::DesiredChanges => Some(Feature::Desired),
-        Subscription::Methods => Some(Feature::Methods),
-        Subscription::CredentialResponses
-        | Subscription::CloudToDevice { .. }
-        | Subscription::ModuleInputs { .. } => None,
     }
 }

@@ -1,4 +1,4 @@
-use provost_model::{DeviceId, HostName};
+use provost_model::{DeviceId, HostName, IdentityId, ModuleId};
 
 use crate::address::{ApiVersion, Query};
 use crate::percent;
@@ -12,7 +12,7 @@ pub struct Username {
     /// Which device.
     pub device_id: DeviceId,
     /// Which of its modules.
-    pub module_id: Option<String>,
+    pub module_id: Option<ModuleId>,
     /// Any text; absent is empty.
     pub api_version: ApiVersion,
     /// The model the device follows.
@@ -37,28 +37,30 @@ impl Username {
             Some((device, module)) => (device, Some(module)),
             None => (client, None),
         };
-        // A module id has the device id's grammar.
-        if let Some(module) = module {
-            DeviceId::parse(module).map_err(|_| UsernameError)?;
-        }
+        let module_id = module.map(ModuleId::parse).transpose();
         let query = Query::new(query);
         let kept = |name: &str| query.get(name).map(|text| text.chars().take(256).collect());
         Ok(Self {
             host: HostName::parse(host).map_err(|_| UsernameError)?,
             device_id: DeviceId::parse(device).map_err(|_| UsernameError)?,
-            module_id: module.map(str::to_owned),
+            module_id: module_id.map_err(|_| UsernameError)?,
             api_version: query.api_version(),
             model_id: kept("model-id"),
             client_type: kept("DeviceClientType"),
         })
     }
 
+    /// Who wants to connect.
+    pub fn identity_id(&self) -> IdentityId {
+        IdentityId {
+            device_id: self.device_id.clone(),
+            module_id: self.module_id.clone(),
+        }
+    }
+
     /// The client id that belongs to it.
     pub fn client_id(&self) -> String {
-        match &self.module_id {
-            Some(module) => format!("{}/{module}", self.device_id),
-            None => self.device_id.as_str().to_owned(),
-        }
+        self.identity_id().to_string()
     }
 
     /// The text, for the client side.
@@ -155,7 +157,10 @@ mod tests {
         assert_eq!((name.device_id.as_str(), name.module_id), ("a?b%20#", None));
         let name = Username::parse("localhost/dev/$edgeAgent/?api-version=1").unwrap();
         assert_eq!(
-            (name.module_id.as_deref(), name.client_id().as_str()),
+            (
+                name.module_id.as_ref().map(ModuleId::as_str),
+                name.client_id().as_str()
+            ),
             (Some("$edgeAgent"), "dev/$edgeAgent")
         );
     }

@@ -1,0 +1,165 @@
+//! docs/SIMULATED-FLEET.md: an operator rolls the intermediate of a living fleet.
+
+use std::time::Duration;
+
+use provost_testkit::eventually;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::Desk;
+
+const PAGE: &str = include_str!("../../docs/SIMULATED-FLEET.md");
+
+/// The blocks of commands of a chapter, without the one that goes on.
+fn blocks() -> Vec<String> {
+    let chapter = PAGE
+        .split_once("\n## Rolling an intermediate\n")
+        .expect("a chapter")
+        .1;
+    let blocks = chapter
+        .trim_start_matches('\n')
+        .split("\n\n")
+        .filter(|block| block.starts_with("    "));
+    blocks.map(str::to_owned).collect()
+}
+
+async fn twin(desk: &Desk, id: &str) -> Value {
+    let show = ["hub", "twin", "show", "--device-id", id, "--output", "json"];
+    desk.provost(&show).await.ok()
+}
+
+async fn connected(desk: &Desk) -> Value {
+    let done = desk.provost(&["hub", "statistics", "--output", "json"]).await;
+    done.ok()["connectedDeviceCount"].clone()
+}
+
+/// Asks it to end and reads its report.
+async fn report(mut fleet: Child) -> (Option<i32>, Value) {
+    let id = fleet.id().expect("it runs").to_string();
+    let asked = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+    assert!(asked.success());
+    let mut text = String::new();
+    let mut stdout = fleet.stdout.take().unwrap();
+    let read = async {
+        stdout.read_to_string(&mut text).await.unwrap();
+        fleet.wait().await.unwrap().code()
+    };
+    let code = timeout(Duration::from_secs(30), read).await.expect("it ends");
+    (code, serde_json::from_str(&text).expect("a report"))
+}
+
+fn stays<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let stay =
+        "simulate --prefix press --gid line-1 --authority authority --stay --interval 0.2 --output json";
+    stay.split(' ').chain(more.iter().copied()).collect()
+}
+
+#[tokio::test]
+async fn a_rolled_intermediate_reaches_every_device_that_obeys_and_no_message_is_lost() {
+    let desk = Desk::new().await;
+    let blocks = blocks();
+    let [begin, roll, call, show] = blocks.as_slice() else {
+        panic!("{} blocks", blocks.len());
+    };
+    // The fleet itself is started here, so that it can be ended.
+    let prepared: Vec<&str> = begin.lines().take(2).collect();
+    desk.shell(&prepared.join("\n")).await.ok();
+    assert!(begin.contains("provost simulate --devices 500 --prefix press --gid line-1"));
+    let fleet = desk.spawn(&stays(&["--devices", "12", "--misbehave-id", "press-0000003"]));
+    eventually("the whole fleet is connected", async || {
+        (connected(&desk).await == 12).then_some(())
+    })
+    .await;
+    let before = twin(&desk, "press-0000001").await;
+    assert_eq!(before["properties"]["reported"]["generation"], 1);
+
+    desk.shell(roll).await.ok();
+    desk.shell(call).await.ok();
+    for id in ["press-0000001", "press-0000002"] {
+        let reported = eventually("a device with the new certificate", async || {
+            let twin = twin(&desk, id).await;
+            let reported = twin["properties"]["reported"].clone();
+            (reported["generation"] == 2).then(|| (reported, twin))
+        });
+        let (reported, twin) = reported.await;
+        assert_eq!(reported["certificate"]["issuer"], "CN=simulated intermediate 2");
+        assert_eq!(
+            reported["certificate"]["thumbprint"], twin["x509Thumbprint"]["primaryThumbprint"],
+            "the hub knows the new one"
+        );
+    }
+    desk.shell(show).await.ok();
+    let ping = "hub method invoke --device-id press-0000009 --mn ping --mp {\"a\":1}";
+    let pong = desk.provost(&ping.split(' ').collect::<Vec<_>>()).await.ok();
+    assert_eq!(pong, json!({"status": 200, "payload": {"a": 1}}));
+    let unknown = "hub method invoke --device-id press-0000009 --mn dance";
+    let unknown = desk.provost(&unknown.split(' ').collect::<Vec<_>>()).await.ok();
+    assert_eq!(unknown["status"], 404);
+    assert_eq!(connected(&desk).await, 11, "one has vanished");
+
+    let (code, report) = report(fleet).await;
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["reprovisioned"], 2);
+    assert_eq!(report["connected"], 11);
+    assert_eq!(report["lost"], 0);
+    assert_eq!(report["missing"], json!([]));
+    assert_eq!(report["methods"], 5);
+    assert!(report["acknowledged"].as_u64() >= Some(12), "{report}");
+}
+
+#[tokio::test]
+async fn a_device_refused_with_its_new_certificate_goes_back_with_the_old_one() {
+    let desk = Desk::new().await;
+    let begin = blocks().remove(0);
+    let prepared: Vec<&str> = begin.lines().take(2).collect();
+    desk.shell(&prepared.join("\n")).await.ok();
+    let fleet = desk.spawn(&stays(&[
+        "--devices",
+        "3",
+        "--misbehave",
+        "1",
+        "--misbehaviour",
+        "old-certificate",
+    ]));
+    eventually("the whole fleet is connected", async || {
+        (connected(&desk).await == 3).then_some(())
+    })
+    .await;
+    // The group does not know the new intermediate.
+    desk.shell("provost simulate-authority roll --authority authority")
+        .await
+        .ok();
+    for id in ["press-0000001", "press-0000002"] {
+        let call = [
+            "hub",
+            "method",
+            "invoke",
+            "--device-id",
+            id,
+            "--mn",
+            "reprovision",
+        ];
+        assert_eq!(desk.provost(&call).await.ok()["status"], 200);
+    }
+    eventually("both are back", async || {
+        let disconnected = [
+            twin(&desk, "press-0000001").await,
+            twin(&desk, "press-0000002").await,
+        ]
+        .iter()
+        .any(|twin| twin["connectionState"] != "Connected");
+        (!disconnected && connected(&desk).await == 3).then_some(())
+    })
+    .await;
+    let twin = twin(&desk, "press-0000002").await;
+    let reported = &twin["properties"]["reported"];
+    assert_eq!(reported["generation"], 1);
+    assert_eq!(reported["certificate"]["issuer"], "CN=simulated intermediate 1");
+    let (code, report) = report(fleet).await;
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["reprovisioned"], 0);
+    let interruptions = report["interruptions"].to_string();
+    assert!(interruptions.contains("register: 40"), "{interruptions}");
+}
