@@ -13,10 +13,8 @@ const X509_ID = 'http-0002';
 
 /** The messages of one device in the hub's buffer, as text. */
 async function messagesOf(deviceId) {
-  const page = await hubRequest('GET', `/provost/hubs/${HOST}/telemetry?from=earliest&limit=1000`);
-  return page.value
-    .filter((item) => item.deviceId === deviceId)
-    .map((item) => ({ body: Buffer.from(item.body, 'base64').toString(), properties: item.properties }));
+  const page = await hubRequest('GET', `/provost/hubs/${HOST}/telemetry?from=earliest&deviceId=${deviceId}&limit=1000`);
+  return page.value.map((item) => ({ body: Buffer.from(item.body, 'base64').toString(), properties: item.properties }));
 }
 
 run(async () => {
@@ -40,9 +38,8 @@ run(async () => {
   proveEqual(seen.map((each) => each.body), ['one', 'two', 'three'], 'all of them are in the buffer, in order');
   proveEqual([seen[0].properties.line, seen[1].properties.line], ['4', '5'], 'with their application properties');
 
-  // The SDK polls when the listener is added; the first outcome is to give the message back.
+  // The SDK polls every second once a listener is added; the first outcome is to give the message back.
   await sendToDevice(ID, 'hello', { ack: 'full', properties: { colour: 'red' } });
-  device.setTransportOptions?.({ http: { receivePolicy: { interval: 1 } } });
   const received = [];
   await inTime(
     'the cloud-to-device messages',
@@ -55,7 +52,8 @@ run(async () => {
     })
   );
   proveEqual(received.map((each) => each.getData().toString()), ['hello', 'hello'], 'an abandoned message comes again');
-  proveEqual(received[0].properties.getValue('colour'), 'red', 'with its application properties');
+  // Over HTTP the SDK calls a property by its header.
+  proveEqual(received[0].properties.getValue('iothub-app-colour'), 'red', 'with its application properties');
   const count = await waitFor('the queue', async () => {
     const identity = (await registry.get(ID)).responseBody;
     return identity.cloudToDeviceMessageCount === 0 && identity;
@@ -68,10 +66,15 @@ run(async () => {
     authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: thumbprint('mill/mill-0001.pem') } },
   });
   const certified = DeviceClient.fromConnectionString(`HostName=${HOST};DeviceId=${X509_ID};x509=true`, Http);
-  await certified.setOptions({ cert: pem('mill/mill-0001.pem'), key: pem('mill/mill-0001.key') });
+  // Over HTTP the SDK never says that it is done with a certificate; it takes it at once.
+  certified.setOptions({ cert: pem('mill/mill-0001.pem'), key: pem('mill/mill-0001.key') });
   await inTime('an event with a certificate', certified.sendEvent(new Message('four')));
   prove(true, 'a device with a certificate sends over HTTP');
-  proveEqual((await waitFor('the message', async () => { const found = await messagesOf(X509_ID); return found.length && found; }))[0].body, 'four', 'and its message is in the buffer');
+  const [last] = await waitFor('the message', async () => {
+    const found = await messagesOf(X509_ID);
+    return found.length > 0 && found;
+  });
+  proveEqual(last.body, 'four', 'and its message is in the buffer');
   await registry.delete(ID);
   await registry.delete(X509_ID);
 });

@@ -145,6 +145,12 @@ function hubRequest(method, path, { headers = {}, body } = {}) {
   });
 }
 
+/** Sends a device a message; over AMQP alone the SDK could (docs/API-NOTES.md). */
+function sendToDevice(deviceId, text, options) {
+  const body = JSON.stringify({ ...options, body: Buffer.from(text).toString('base64') });
+  return hubRequest('POST', `/provost/hubs/${HOST}/devices/${deviceId}/messages`, { body });
+}
+
 /** Runs a check: prints what went wrong and ends the process either way. */
 function run(check) {
   check().then(
@@ -174,6 +180,7 @@ module.exports = {
   proveFails,
   register,
   run,
+  sendToDevice,
   service,
   symmetricKey,
   thumbprint,

@@ -92,7 +92,6 @@ created = jobs.create_scheduled_job(
         type="scheduleUpdateTwin",
         update_twin=Twin(etag="*", properties=TwinProperties(desired={"mode": "night"})),
         query_condition="tags.fleet = 'check'",
-        start_time="",
         max_execution_time_in_seconds=60,
     ),
 )
@@ -117,7 +116,6 @@ jobs.create_scheduled_job(
             method_name="reprovision", payload={}, response_timeout_in_seconds=10, connect_timeout_in_seconds=0
         ),
         query_condition="tags.fleet = 'check'",
-        start_time="",
         max_execution_time_in_seconds=60,
     ),
 )
