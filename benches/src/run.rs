@@ -4,6 +4,7 @@ pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
 mod holding;
+pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod queries;
@@ -11,6 +12,7 @@ pub(crate) mod reconnect;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
 pub(crate) mod storm;
+pub(crate) mod telemetry;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -21,7 +23,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::machine;
-use crate::report::{Report, storms_markdown, write_block};
+use crate::report::{Report, storms_markdown, telemetry_markdown, write_block};
 
 /// What to measure and how much of it.
 #[derive(Debug, Args)]
@@ -41,6 +43,9 @@ pub(crate) struct RunArguments {
     /// Only the part with refused devices that do not give up
     #[arg(long, conflicts_with_all = ["write", "profile", "without_scale"])]
     only_storm: bool,
+    /// Only the part with telemetry
+    #[arg(long, conflicts_with_all = ["write", "profile", "without_scale", "only_storm"])]
+    only_telemetry: bool,
     /// Sample where the server spends its time and leave the samples in this folder; implies
     /// one round, without the part with a million enrollments
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
@@ -78,11 +83,16 @@ pub(crate) struct Amounts {
     /// Devices connected while methods are called, and how many calls.
     pub(crate) callable: u32,
     pub(crate) calls: u32,
+    /// Twins a job updates.
+    pub(crate) twins: u32,
     /// Devices with tags, and how many queries.
     pub(crate) tagged: u32,
     pub(crate) queries: u32,
     /// How often all sessions are dropped at once.
     pub(crate) drops: u32,
+    /// Rounds of telemetry, and messages of each device in one.
+    pub(crate) telemetry_rounds: u32,
+    pub(crate) messages: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -102,9 +112,12 @@ const FULL: Amounts = Amounts {
     closed: 500,
     callable: 1_000,
     calls: 5_000,
+    twins: 10_000,
     tagged: 100_000,
     queries: 1_000,
     drops: 3,
+    telemetry_rounds: 7,
+    messages: 4_000,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -123,9 +136,12 @@ const QUICK: Amounts = Amounts {
     closed: 50,
     callable: 50,
     calls: 100,
+    twins: 300,
     tagged: 2_000,
     queries: 50,
     drops: 2,
+    telemetry_rounds: 2,
+    messages: 200,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -145,6 +161,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let work = tempfile::tempdir_in(folder)?;
     let measured = if arguments.only_storm {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
+    } else if arguments.only_telemetry {
+        telemetry::measure(&amounts, &binary, work.path()).map(|found| telemetry_markdown(&found))
     } else {
         measure(arguments, &amounts, &binary, work.path()).map(|report| report.markdown())
     };
@@ -195,6 +213,9 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let blast_radius = is_scaled
         .then(|| blast_radius::measure(amounts, binary, work))
         .transpose()?;
+    let telemetry = has_storm
+        .then(|| telemetry::measure(amounts, binary, work))
+        .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
         amounts: *amounts,
@@ -208,6 +229,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         shutting_out,
         blast_radius,
         living,
+        telemetry,
     })
 }
 
@@ -216,6 +238,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
 pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
+    pub(crate) jobs: jobs::TwinJobs,
     pub(crate) queries: queries::Queries,
 }
 
@@ -224,6 +247,7 @@ impl Living {
         Ok(Self {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
+            jobs: jobs::measure(amounts, binary, &data.with_file_name("jobs-data"))?,
             queries: queries::measure(amounts, binary, &data.with_file_name("query-data"))?,
         })
     }

@@ -8,6 +8,7 @@
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `/provost/hubs/{hub}/telemetry…`, `/provost/hubs/{hub}/consumerGroups…` | see [`TelemetryOperation`] |
+//! | `/provost/hubs/{hub}/fleet/reprovisions…` | [`ReprovisionView`]s, see `fleet` |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
@@ -21,6 +22,7 @@ mod admin_token;
 mod allocation;
 mod disenroll;
 mod explain;
+mod fleet;
 mod hubs;
 mod quota;
 mod records;
@@ -35,6 +37,10 @@ pub use disenroll::{
 };
 pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
+};
+pub use fleet::{
+    DevicesQuery, FleetOperation, ForecastView, ReprovisionCountsView, ReprovisionDeviceView,
+    ReprovisionDevicesView, ReprovisionInput, ReprovisionView, ResumeInput,
 };
 pub use hubs::{
     HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
