@@ -61,6 +61,9 @@ pub enum HubError {
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
+    /// Something Azure's hub does and this one does not; what, in words.
+    #[error("{0} is not served here")]
+    NotServed(&'static str),
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -76,9 +79,10 @@ impl HubError {
             Self::HubNotFound | Self::Unauthenticated(_) | Self::RightMissing | Self::SessionClosed => {
                 ErrorKind::Unauthenticated
             }
-            Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
-                ErrorKind::Invalid
-            }
+            Self::ArgumentInvalid(_)
+            | Self::DeviceDefinedMultipleTimes(_)
+            | Self::AnswerNotJson
+            | Self::NotServed(_) => ErrorKind::Invalid,
             Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
             Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
             Self::PreconditionFailed => ErrorKind::PreconditionFailed,
@@ -105,6 +109,7 @@ impl HubError {
             Self::PreconditionFailed => 412_001,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
+            Self::NotServed(_) => 501_000,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => 429_001,

@@ -40,6 +40,6 @@ pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, IncomingMethod, SessionEvent};
-pub use set_up::create_hub;
+pub use set_up::{HubSummary, create_hub};
 pub use telemetry::MAX_WAIT;
 pub use twins::TwinView;

@@ -4,6 +4,7 @@ mod bulk;
 mod device_write;
 mod generated;
 mod record;
+mod regenerate;
 
 use std::sync::Arc;
 
@@ -148,6 +149,15 @@ impl HubService {
     pub fn connected_statistics(&self, caller: &ServiceCaller) -> Result<usize, HubError> {
         caller.require(AccessRight::ServiceConnect)?;
         Ok(self.connected_devices(caller.hub()))
+    }
+
+    /// Whether a caller may ask for what is not served: strangers are refused like everywhere else.
+    /// Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// [`HubError::RightMissing`].
+    pub fn may_manage_configurations(&self, caller: &ServiceCaller) -> Result<(), HubError> {
+        caller.require(AccessRight::ServiceConnect)
     }
 
     pub(crate) fn view(&self, hub: &HubName, mut identity: DeviceIdentity) -> DeviceView {

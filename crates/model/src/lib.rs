@@ -21,6 +21,7 @@ mod geo;
 mod id;
 mod identity_id;
 mod instance;
+mod key_renewal;
 mod mechanism;
 mod outbound;
 mod page;
@@ -56,6 +57,7 @@ pub use id::{
 };
 pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
+pub use key_renewal::KeyRenewal;
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use outbound::{
     AllocationAnswer, AllocationCall, HubRemoval, KeptProof, Leased, PendingRegistration, RemovalAction,

@@ -3,12 +3,14 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod certificates;
 mod connection_string;
 mod dps;
 mod explain;
 mod failure;
 mod hub;
 mod input;
+mod policies;
 mod token;
 
 use std::path::PathBuf;

@@ -80,7 +80,7 @@ impl Server {
         .await
         .context("cannot open the store")?;
         first_start::prepare(&config, &store, &ambient).await?;
-        let hubs = background::hub_hosts(&store).await?;
+        let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(HubOptions {
             store: store.clone(),
@@ -113,6 +113,8 @@ impl Server {
         background::start_outbound(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
+        let keep = ready::keep(config.clone(), store.clone(), connection.clone(), [https, mqtt]);
+        background::spawn(&mut tasks, &shutdown, keep);
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }

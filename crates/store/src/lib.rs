@@ -19,6 +19,7 @@ mod blast_radius;
 mod convert;
 mod credential;
 mod device;
+mod dropping;
 mod engine;
 mod enrollment;
 mod enrollment_anchor;

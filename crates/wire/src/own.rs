@@ -7,6 +7,11 @@
 //! | `POST /provost/adminTokens` | the token, shown once |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
+//! | `GET`, `DELETE /provost/hubs/{hub}[?force=true]` | [`HubSummaryView`] |
+//! | `GET /provost/dps`, `POST /provost/dps` | [`OwnInstanceView`]s, one |
+//! | `GET`, `DELETE /provost/dps/{dps}[?force=true]` | one |
+//! | `GET /provost/{dps|hubs}/{name}/policies` | policies with their keys, as the management plane shows them |
+//! | `PUT`, `DELETE …/policies/{policy}`, `POST …/policies/{policy}/renewKey` | one |
 //! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
@@ -22,6 +27,7 @@ mod allocation;
 mod disenroll;
 mod explain;
 mod hubs;
+mod instances;
 mod quota;
 mod records;
 mod route;
@@ -37,9 +43,10 @@ pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
 };
 pub use hubs::{
-    HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
-    RemoteHubView,
+    HubHealthView, HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT,
+    RemoteHubInput, RemoteHubView,
 };
+pub use instances::{AccessPolicyInput, InstanceInput, OwnInstanceView, RenewKeyInput};
 pub use quota::QuotaView;
 pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
 pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};

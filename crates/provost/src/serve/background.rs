@@ -101,7 +101,11 @@ pub(super) async fn start_outbound(
     Ok(())
 }
 
-fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
         tokio::select! {
@@ -123,15 +127,16 @@ pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdo
     }
 }
 
-/// The host names of every hub of this program.
-pub(super) async fn hub_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
-    let read = |tx: &ReadTx<'_>| tx.hubs();
-    let hubs = store.read(read).await?;
+/// The host names of every hub and every provisioning service of this program.
+pub(super) async fn own_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
+    let read = |tx: &ReadTx<'_>| Ok::<_, StoreError>((tx.hubs()?, tx.dps_instances()?));
+    let (hubs, instances) = store.read(read).await?;
     let own = hubs.into_iter().filter(|hub| !hub.is_remote);
-    Ok(own.map(|hub| hub.host).collect())
+    let of_instances = instances.into_iter().map(|instance| instance.host);
+    Ok(own.map(|hub| hub.host).chain(of_instances).collect())
 }
 
-/// Makes another server certificate in time, and when a hub was added.
+/// Makes another server certificate in time, and when a hub or a provisioning service was added.
 async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
     let mut ticks = every(RENEWAL_LOOK);
     let mut changed = store.changed();
@@ -146,7 +151,7 @@ async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
         };
         // Devices change all the time; a new hub can wait a moment.
         tokio::time::sleep(HUBS_LOOK).await;
-        let prepared = match hub_hosts(&store).await {
+        let prepared = match own_hosts(&store).await {
             Ok(hubs) if !is_due && hubs == named => Ok(()),
             Ok(hubs) => {
                 named.clone_from(&hubs);

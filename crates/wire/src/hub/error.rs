@@ -22,7 +22,7 @@ fn by_status(status: u32) -> &'static str {
         400 | 415 => "ArgumentInvalid",
         401 => "IotHubUnauthorizedAccess",
         // An address that leads nowhere is not a device that is missing.
-        403..=405 | 409 => "InvalidOperation",
+        403..=405 | 409 | 501 => "InvalidOperation",
         412 => "PreconditionFailed",
         413 => "MessageTooLarge",
         429 => "ThrottlingException",

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use provost_model::{DpsName, HubName, PageSize, RegistrationId};
+use provost_model::{DpsName, HubName, PageSize, PolicyName, PolicyOwner, RegistrationId};
 
 use crate::address::{Query, RouteError, Routed, id, is, segments};
 
@@ -33,6 +33,26 @@ pub enum OwnOperation {
     ListHubs,
     /// Make a hub.
     AddHub,
+    /// One hub and what it holds.
+    GetHub(HubName),
+    /// Remove a hub; with its devices when it is true.
+    DeleteHub(HubName, bool),
+    /// All instances.
+    ListInstances,
+    /// Make an instance.
+    AddInstance,
+    /// One instance and what it holds.
+    GetInstance(DpsName),
+    /// Remove an instance; with its enrollments when it is true.
+    DeleteInstance(DpsName, bool),
+    /// Shared access policies with their keys.
+    ListPolicies(PolicyOwner),
+    /// Make a policy or change one.
+    PutPolicy(PolicyOwner, PolicyName),
+    /// Remove a policy.
+    DeletePolicy(PolicyOwner, PolicyName),
+    /// Give a policy another key.
+    RenewPolicyKey(PolicyOwner, PolicyName),
     /// Read a hub's telemetry buffer.
     ReadTelemetry(HubName, TelemetryQuery),
     /// The latest call of a registration's webhook.
@@ -84,6 +104,31 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::Explain),
             _ => Routed::MethodNotAllowed,
         },
+        [word] if is(word, "dps") => match method {
+            "GET" => Routed::To(OwnOperation::ListInstances),
+            "POST" => Routed::To(OwnOperation::AddInstance),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, dps] if is(word, "dps") => match method {
+            "GET" => id(dps, DpsName::parse).map(OwnOperation::GetInstance).into(),
+            "DELETE" => forced(query, |force| {
+                Ok(OwnOperation::DeleteInstance(id(dps, DpsName::parse)?, force))
+            }),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, hub] if is(word, "hubs") => match method {
+            "GET" => id(hub, HubName::parse).map(OwnOperation::GetHub).into(),
+            "DELETE" => forced(query, |force| {
+                Ok(OwnOperation::DeleteHub(id(hub, HubName::parse)?, force))
+            }),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, dps, what, rest @ ..] if is(word, "dps") && is(what, "policies") => {
+            policies(method, id(dps, DpsName::parse).map(PolicyOwner::Dps), rest)
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "policies") => {
+            policies(method, id(hub, HubName::parse).map(PolicyOwner::Hub), rest)
+        }
         [word] if is(word, "hubs") => match method {
             "GET" => Routed::To(OwnOperation::ListHubs),
             "POST" => Routed::To(OwnOperation::AddHub),
@@ -112,6 +157,38 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             _ => Routed::MethodNotAllowed,
         },
         [word, dps, what @ ..] if is(word, "dps") => of_instance(method, dps, what),
+        _ => Routed::NotFound,
+    }
+}
+
+fn forced(
+    query: Query<'_>,
+    operation: impl FnOnce(bool) -> Result<OwnOperation, RouteError>,
+) -> Routed<OwnOperation> {
+    match query.get("force").as_deref() {
+        None | Some("" | "false") => operation(false).into(),
+        Some("true") => operation(true).into(),
+        Some(_) => Routed::Malformed(RouteError::Parameter("force")),
+    }
+}
+
+fn policies(method: &str, owner: Result<PolicyOwner, RouteError>, path: &[&str]) -> Routed<OwnOperation> {
+    let owner = match owner {
+        Ok(owner) => owner,
+        Err(error) => return Routed::Malformed(error),
+    };
+    let named = |name: &str, operation: fn(PolicyOwner, PolicyName) -> OwnOperation| {
+        id(name, PolicyName::parse)
+            .map(|name| operation(owner.clone(), name))
+            .into()
+    };
+    match (path, method) {
+        ([], "GET") => Routed::To(OwnOperation::ListPolicies(owner)),
+        ([name], "PUT") => named(name, OwnOperation::PutPolicy),
+        ([name], "DELETE") => named(name, OwnOperation::DeletePolicy),
+        ([name, word], "POST") if is(word, "renewKey") => named(name, OwnOperation::RenewPolicyKey),
+        ([] | [_], _) => Routed::MethodNotAllowed,
+        ([_, word], _) if is(word, "renewKey") => Routed::MethodNotAllowed,
         _ => Routed::NotFound,
     }
 }

@@ -41,7 +41,9 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::PutDevice(_)
         | HubOperation::DeleteDevice(_)
         | HubOperation::ListDevices { .. }
-        | HubOperation::BulkDevices => "devices",
+        | HubOperation::BulkDevices
+        | HubOperation::RegenerateKeys => "devices",
+        HubOperation::ListConfigurations | HubOperation::NotServed(_) => "notServed",
         HubOperation::DeviceStatistics | HubOperation::ServiceStatistics => "statistics",
         HubOperation::GetTwin(_) | HubOperation::ReplaceTwin(_) | HubOperation::PatchTwin(_) => "twins",
         HubOperation::InvokeMethod(_) => "methods",

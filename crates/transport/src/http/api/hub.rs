@@ -4,7 +4,8 @@ use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
 use provost_model::{DeviceId, PageSize};
 use provost_wire::hub::service::{
     BulkResult, DeviceInput, DeviceStatistics, HubOperation, HubRoute, ItemError, MethodRequest, Presence,
-    ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch, parse_twin_replacement, twin,
+    RegenerateKeys, RegeneratedKeys, ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch,
+    parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
@@ -101,6 +102,15 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             let answer = hub.invoke_method(&caller, &id, &request).await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
         }
+        HubOperation::RegenerateKeys => regenerate_keys(parts, call, &caller).await,
+        HubOperation::ListConfigurations => {
+            hub.may_manage_configurations(&caller)?;
+            Ok(value(&Value::Array(Vec::new())))
+        }
+        HubOperation::NotServed(what) => {
+            hub.may_manage_configurations(&caller)?;
+            Err(HubError::NotServed(what.words()).into())
+        }
     }
 }
 
@@ -134,6 +144,18 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+async fn regenerate_keys(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let request = RegenerateKeys::parse(&call.body)?;
+    let mut answer = RegeneratedKeys::new(request.renewal);
+    for (id, renewed) in parts.hub.regenerate_keys(caller, request).await? {
+        match renewed {
+            Ok(keys) => answer.rotated(&id, &keys),
+            Err(error) => answer.failed(ItemError::new(id.as_str(), error.code(), error.public_message())),
+        }
+    }
+    Ok(Answer::ok(answer.to_json()))
 }
 
 fn presence(view: &DeviceView) -> Presence {

@@ -1,6 +1,7 @@
 //! What Azure has no contract for, under `/provost/`.
 
 mod hubs;
+mod instances;
 mod shutting_out;
 
 use provost_hub::HubError;
@@ -62,6 +63,16 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
+        OwnOperation::GetHub(hub) => hubs::get(parts, call, &hub).await,
+        OwnOperation::DeleteHub(hub, forced) => hubs::delete(parts, call, hub, forced).await,
+        OwnOperation::ListInstances => instances::list(parts, call).await,
+        OwnOperation::AddInstance => instances::add(parts, call).await,
+        OwnOperation::GetInstance(dps) => instances::get(parts, call, dps).await,
+        OwnOperation::DeleteInstance(dps, forced) => instances::delete(parts, call, dps, forced).await,
+        OwnOperation::ListPolicies(owner) => instances::policies(parts, call, owner).await,
+        OwnOperation::PutPolicy(owner, name) => instances::put_policy(parts, call, owner, name).await,
+        OwnOperation::DeletePolicy(owner, name) => instances::delete_policy(parts, call, owner, name).await,
+        OwnOperation::RenewPolicyKey(owner, name) => instances::renew_key(parts, call, owner, name).await,
         OwnOperation::ReadTelemetry(hub, query) => hubs::telemetry(parts, call, &hub, query).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
