@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 56] = [
+pub(crate) const NAMES: [&str; 69] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -38,6 +38,9 @@ pub(crate) const NAMES: [&str; 56] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub regenerate keys",
+    "hub list configurations",
+    "hub not served",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -54,6 +57,16 @@ pub(crate) const NAMES: [&str; 56] = [
     "own create admin token",
     "own list hubs",
     "own add hub",
+    "own get hub",
+    "own delete hub",
+    "own list instances",
+    "own add instance",
+    "own get instance",
+    "own delete instance",
+    "own list policies",
+    "own put policy",
+    "own delete policy",
+    "own renew policy key",
     "own read telemetry",
     "own read allocation",
     "own list linked hubs",
@@ -120,6 +133,9 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::RegenerateKeys => "hub regenerate keys",
+        HubOperation::ListConfigurations => "hub list configurations",
+        HubOperation::NotServed(_) => "hub not served",
     }
 }
 
@@ -146,6 +162,16 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
+        OwnOperation::GetHub(_) => "own get hub",
+        OwnOperation::DeleteHub(..) => "own delete hub",
+        OwnOperation::ListInstances => "own list instances",
+        OwnOperation::AddInstance => "own add instance",
+        OwnOperation::GetInstance(_) => "own get instance",
+        OwnOperation::DeleteInstance(..) => "own delete instance",
+        OwnOperation::ListPolicies(_) => "own list policies",
+        OwnOperation::PutPolicy(..) => "own put policy",
+        OwnOperation::DeletePolicy(..) => "own delete policy",
+        OwnOperation::RenewPolicyKey(..) => "own renew policy key",
         OwnOperation::ReadTelemetry(..) => "own read telemetry",
         OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
