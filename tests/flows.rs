@@ -19,6 +19,7 @@ mod hammering;
 mod hub_authorities;
 mod individual_enrollments;
 mod issuers;
+mod jobs;
 mod live_sessions;
 mod registration_records;
 mod registry;

@@ -14,6 +14,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(registrations());
     all.extend(shutting_out(world));
     all.extend(hub());
+    all.extend(jobs());
     all.extend(management(world));
     all.extend(own(world));
     all
@@ -150,7 +151,7 @@ fn hub() -> Vec<Operation> {
             .leaves("update", "device", "dev-2"),
         Operation::new(service, "GET", "/configurations"),
         // Past the door it is said that it is not there.
-        Operation::new(service, "GET", "/digitaltwins/dev-1").status(501),
+        Operation::new(service, "GET", "/digitaltwins/dev-1").status(403),
         Operation::new(read, "GET", "/statistics/devices"),
         Operation::new(service, "GET", "/statistics/service"),
         Operation::new(service, "GET", "/twins/dev-1"),
@@ -167,6 +168,33 @@ fn hub() -> Vec<Operation> {
         Operation::new(write, "DELETE", "/devices/dev-1")
             .status(204)
             .leaves("delete", "device", "dev-1"),
+    ]
+}
+
+/// The job begins in the far future: it changes nothing meanwhile.
+fn jobs() -> Vec<Operation> {
+    let (write, service) = (Door::Hub(RegistryWrite), Door::Hub(ServiceConnect));
+    let body = json!({
+        "jobId": "job-1",
+        "type": "scheduleDeviceMethod",
+        "cloudToDeviceMethod": { "methodName": "m" },
+        "queryCondition": "*",
+        "startTime": "2100-01-01T00:00:00Z",
+    });
+    vec![
+        Operation::new(service, "PUT", "/jobs/v2/job-1")
+            .body(body)
+            .leaves("create", "job", "job-1"),
+        Operation::new(service, "GET", "/jobs/v2/job-1"),
+        Operation::new(service, "GET", "/jobs/v2/query?jobType=&jobStatus="),
+        Operation::new(service, "POST", "/jobs/v2/job-1/cancel").leaves("update", "job", "job-1"),
+        Operation::new(write, "GET", "/jobs"),
+        // There is none: past the door it is 404002.
+        Operation::new(write, "GET", "/jobs/job-1").status(404),
+        // Not offered: past the door it is 403010.
+        Operation::new(write, "POST", "/jobs/create")
+            .body(json!({ "type": "export" }))
+            .status(403),
     ]
 }
 

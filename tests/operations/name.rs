@@ -8,7 +8,7 @@ use provost_wire::own::OwnOperation;
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 69] = [
+pub(crate) const NAMES: [&str; 76] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -41,6 +41,13 @@ pub(crate) const NAMES: [&str; 69] = [
     "hub regenerate keys",
     "hub list configurations",
     "hub not served",
+    "hub get job",
+    "hub put job",
+    "hub cancel job",
+    "hub query jobs",
+    "hub list transfers",
+    "hub get transfer",
+    "hub create transfer",
     "arm list instances",
     "arm get instance",
     "arm list keys",
@@ -136,6 +143,13 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::RegenerateKeys => "hub regenerate keys",
         HubOperation::ListConfigurations => "hub list configurations",
         HubOperation::NotServed(_) => "hub not served",
+        HubOperation::GetJob(_) => "hub get job",
+        HubOperation::PutJob(_) => "hub put job",
+        HubOperation::CancelJob(_) => "hub cancel job",
+        HubOperation::QueryJobs(_) => "hub query jobs",
+        HubOperation::ListTransfers => "hub list transfers",
+        HubOperation::GetTransfer(_) => "hub get transfer",
+        HubOperation::CreateTransfer => "hub create transfer",
     }
 }
 

@@ -4,6 +4,7 @@ mod blast_radius;
 mod devices;
 mod enrollments;
 mod entry_counts;
+mod jobs;
 mod outbound;
 mod registrations;
 mod telemetry;

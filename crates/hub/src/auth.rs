@@ -32,6 +32,9 @@ pub struct ConnectRequest<'a> {
     pub sas: Option<&'a str>,
     /// The certificates of the TLS handshake, when the device sent any.
     pub certificates: Option<&'a PresentedChain>,
+    /// Whether what the session is subscribed to outlives the connection, and goes on from an
+    /// earlier one: MQTT's clean session flag, turned round.
+    pub is_kept: bool,
 }
 
 impl HubService {
@@ -54,13 +57,16 @@ impl HubService {
                 return Err(RefusalReason::UnknownHub.into());
             }
         };
-        let mut place = self.sessions().enter(&hub.name, request.id);
+        let mut place = self.sessions().enter(&hub.name, request.id, request.is_kept);
         for _ in 0..MAX_JUDGEMENTS {
             place.link().begin_reading();
             let known = self.read_known(&hub, &request, &presented).await?;
             let admitted = judge(&hub, request.id, &presented, known, self.signatures(), self.now())?;
             match DeviceSession::begin(self, place, admitted) {
-                Ok(session) => return Ok(session),
+                Ok(mut session) => {
+                    session.resume().await?;
+                    return Ok(session);
+                }
                 // The device changed between the reading and now.
                 Err(unchanged) => place = unchanged,
             }

@@ -58,12 +58,27 @@ pub enum HubError {
     /// The device has as many methods in flight as it may.
     #[error("the device has too many methods in flight")]
     TooManyMethods,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobNotFound,
+    /// A job of this ID exists.
+    #[error("a job of this ID exists")]
+    JobAlreadyExists,
+    /// A job that has ended cannot be called off.
+    #[error("the job has ended")]
+    JobEnded,
+    /// As many jobs as may be are waiting or running.
+    #[error("{limit} jobs are waiting or running already")]
+    TooManyJobs {
+        /// How many may be.
+        limit: usize,
+    },
+    /// A part of Azure's contract that is not offered.
+    #[error("{0} is not offered here")]
+    NotOffered(&'static str),
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
-    /// Something Azure's hub does and this one does not; what, in words.
-    #[error("{0} is not served here")]
-    NotServed(&'static str),
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -79,16 +94,19 @@ impl HubError {
             Self::HubNotFound | Self::Unauthenticated(_) | Self::RightMissing | Self::SessionClosed => {
                 ErrorKind::Unauthenticated
             }
-            Self::ArgumentInvalid(_)
-            | Self::DeviceDefinedMultipleTimes(_)
-            | Self::AnswerNotJson
-            | Self::NotServed(_) => ErrorKind::Invalid,
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed => ErrorKind::NotFound,
-            Self::DeviceAlreadyExists => ErrorKind::AlreadyExists,
-            Self::PreconditionFailed => ErrorKind::PreconditionFailed,
+            Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
+                ErrorKind::Invalid
+            }
+            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed | Self::JobNotFound => {
+                ErrorKind::NotFound
+            }
+            Self::DeviceAlreadyExists | Self::JobAlreadyExists => ErrorKind::AlreadyExists,
+            Self::PreconditionFailed | Self::JobEnded => ErrorKind::PreconditionFailed,
+            // No time to wait is told: how long a job takes, nobody knows.
+            Self::TooManyJobs { .. } => ErrorKind::Conflict,
             Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods => ErrorKind::Forbidden,
+            Self::TooManyMethods | Self::NotOffered(_) => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -101,15 +119,19 @@ impl HubError {
             Self::Unauthenticated(_) | Self::SessionClosed => 401_003,
             Self::ArgumentInvalid(_) | Self::AnswerNotJson => 400_004,
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
+            Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
             Self::DeviceNotFound => 404_001,
+            Self::JobNotFound => 404_002,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
+            Self::JobAlreadyExists => 409_104,
             Self::PreconditionFailed => 412_001,
+            Self::JobEnded => 412_003,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
-            Self::NotServed(_) => 501_000,
+            Self::TooManyJobs { .. } => 429_004,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => 429_001,

@@ -5,7 +5,7 @@
 //!
 //! - A device connects ([`HubService::connect`]) and acts through its [`DeviceSession`].
 //! - A back end proves itself ([`HubService::authenticate_service`]) and acts as a [`ServiceCaller`]:
-//!   registry, twins, methods, telemetry, statistics. Each method checks the right it needs.
+//!   registry, twins, methods, jobs, telemetry, statistics. Each method checks the right it needs.
 //! - Provisioning writes identities inside its own transaction ([`provision_identity`]).
 //!
 //! A refusal is never late: a connecting session enters the session table before its device is
@@ -18,6 +18,7 @@ mod device_locks;
 mod error;
 mod follow;
 mod identity;
+mod jobs;
 mod join;
 mod methods;
 mod query;
@@ -34,12 +35,13 @@ pub use error::HubError;
 pub use identity::{
     NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
 };
+pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;
 pub use query::MatchPage;
 pub use registry::{DeviceStatistics, DeviceView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
-pub use session::{CloseReason, DeviceSession, Feature, IncomingMethod, SessionEvent};
+pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
 pub use set_up::{HubSummary, create_hub};
 pub use telemetry::MAX_WAIT;
 pub use twins::TwinView;

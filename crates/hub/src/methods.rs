@@ -51,13 +51,9 @@ impl HubService {
         let (pending, answered) = self
             .hand_over(caller, &id, &request.name, &payload, until)
             .await?;
-        let answer = timeout(a_little_less(request.response_timeout), answered).await;
+        let answer = answer_of(answered, a_little_less(request.response_timeout)).await;
         drop(pending);
-        match answer {
-            Err(_) => Err(HubError::MethodTimeout),
-            Ok(Err(_)) => Err(HubError::ConnectionClosed),
-            Ok(Ok(answer)) => read_answer(&answer),
-        }
+        answer
     }
 
     async fn hand_over(
@@ -83,10 +79,22 @@ impl HubService {
     }
 }
 
+/// Waits for the answer of a method that was handed over.
+pub(crate) async fn answer_of(
+    answered: oneshot::Receiver<RawAnswer>,
+    wait: Duration,
+) -> Result<MethodAnswer, HubError> {
+    match timeout(wait, answered).await {
+        Err(_) => Err(HubError::MethodTimeout),
+        Ok(Err(_)) => Err(HubError::ConnectionClosed),
+        Ok(Ok(answer)) => read_answer(&answer),
+    }
+}
+
 /// A method in flight; forgotten when its caller waits no longer, for whatever reason.
-struct Pending {
-    link: Arc<Link>,
-    rid: u32,
+pub(crate) struct Pending {
+    pub(crate) link: Arc<Link>,
+    pub(crate) rid: u32,
 }
 
 impl Drop for Pending {

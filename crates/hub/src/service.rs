@@ -8,6 +8,7 @@ use provost_store::Store;
 use crate::HubError;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
+use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
 use crate::telemetry::Buffers;
 
@@ -21,6 +22,8 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// How jobs are run.
+    pub jobs: JobOptions,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -36,11 +39,13 @@ struct Inner {
     telemetry: Buffers,
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
+    jobs: JobSignals,
 }
 
 impl HubService {
-    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`]
-    /// and [`Self::trim_telemetry`] are for the program to spawn.
+    /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
+    /// [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
+    /// spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
@@ -49,6 +54,7 @@ impl HubService {
             telemetry: Buffers::default(),
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
+            jobs: JobSignals::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -115,6 +121,14 @@ impl HubService {
 
     pub(crate) fn twin_locks(&self) -> &DeviceLocks {
         &self.inner.twin_locks
+    }
+
+    pub(crate) fn job_options(&self) -> &JobOptions {
+        &self.inner.options.jobs
+    }
+
+    pub(crate) fn job_signals(&self) -> &JobSignals {
+        &self.inner.jobs
     }
 
     pub(crate) fn signatures(&self) -> &SignatureMemo {

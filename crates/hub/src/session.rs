@@ -1,16 +1,22 @@
 //! A device's live connection as the hub sees it.
 
 mod event;
+mod keeping;
 mod link;
+mod subscription;
 mod table;
 
 use std::fmt;
 use std::sync::Arc;
 
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
+use provost_wire::hub::device::PropertyBag;
 
-pub use self::event::{CloseReason, Feature, IncomingMethod, SessionEvent};
+pub use self::event::{CloseReason, IncomingMethod, SessionEvent};
+pub(crate) use self::keeping::subscriptions as kept_subscriptions;
 pub(crate) use self::link::{Link, MethodRefusal, RawAnswer};
+pub(crate) use self::subscription::Subscriptions;
+pub use self::subscription::{Feature, Granted};
 pub(crate) use self::table::{Place, SessionTable};
 use crate::HubError;
 use crate::auth::Admitted;
@@ -23,6 +29,7 @@ use crate::service::HubService;
 pub struct DeviceSession {
     service: HubService,
     place: Place,
+    is_resumed: bool,
 }
 
 impl DeviceSession {
@@ -34,6 +41,7 @@ impl DeviceSession {
         let session = Self {
             service: service.clone(),
             place,
+            is_resumed: false,
         };
         session
             .service
@@ -73,27 +81,20 @@ impl DeviceSession {
         self.place.link().is_closed()
     }
 
-    /// The device wants to hear something from now on.
-    ///
-    /// # Errors
-    /// [`HubError::Store`].
-    pub async fn subscribe(&self, feature: Feature) -> Result<(), HubError> {
-        self.place.set_feature(feature, true);
-        if feature == Feature::Desired {
-            let version = self.twin().await?.desired.version;
-            self.place.link().raise_desired_version(version);
-        }
-        Ok(())
-    }
-
-    /// The device no longer wants to hear something.
-    pub fn unsubscribe(&self, feature: Feature) {
-        self.place.set_feature(feature, false);
+    /// Whether the session goes on with what an earlier connection was subscribed to.
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// Whether the device wants to hear something.
     pub fn is_subscribed(&self, feature: Feature) -> bool {
         self.place.link().has_feature(feature)
+    }
+
+    /// The quality of service something is to be sent with; `None` when the device does not want to
+    /// hear it.
+    pub fn granted(&self, feature: Feature) -> Option<Granted> {
+        self.place.link().granted(feature)
     }
 
     /// The device answers a method. `false` when nobody waits for it: too late, or never asked.
@@ -107,6 +108,24 @@ impl DeviceSession {
     /// Notes a sign of life.
     pub fn touch(&self) {
         self.service.activity().touch(self.link(), self.service.now());
+    }
+
+    /// Ends the session and takes in what is to be said for a device that was lost
+    /// (iot-hub-device-api.md 4.5), whoever ended it.
+    ///
+    /// # Errors
+    /// [`HubError::MessageTooLarge`], [`HubError::Store`].
+    pub async fn end_with(self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
+        // The hub learns first that the device is gone.
+        self.leave();
+        self.take_in(bag, body).await
+    }
+
+    fn leave(&self) {
+        if self.place.leave() {
+            let now = self.service.now();
+            self.service.activity().connection_changed(self.link(), now);
+        }
     }
 
     pub(crate) fn service(&self) -> &HubService {
@@ -136,10 +155,7 @@ impl DeviceSession {
 
 impl Drop for DeviceSession {
     fn drop(&mut self) {
-        if self.place.leave() {
-            let now = self.service.now();
-            self.service.activity().connection_changed(self.link(), now);
-        }
+        self.leave();
     }
 }
 

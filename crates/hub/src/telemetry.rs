@@ -33,10 +33,16 @@ impl DeviceSession {
     /// # Errors
     /// [`HubError::SessionClosed`], [`HubError::MessageTooLarge`], [`HubError::Store`].
     pub async fn send_telemetry(&self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
-        let link = self.open_link()?;
+        self.open_link()?;
+        self.touch();
+        self.take_in(bag, body).await
+    }
+
+    /// Takes a message in, of a session that may be over: a will.
+    pub(crate) async fn take_in(&self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
+        let link = self.link();
         let admitted = link.admitted().ok_or(HubError::SessionClosed)?;
         check_size(&bag, &body)?;
-        self.touch();
         let service = self.service();
         let message = Telemetry {
             device_id: link.device_id().clone(),

@@ -5,12 +5,13 @@ use provost_model::{
     AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
     Timestamp,
 };
+use provost_store::WriteTx;
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
 use crate::registry::DeviceView;
 use crate::service::HubService;
-use crate::session::DeviceSession;
+use crate::session::{DeviceSession, Feature, kept_subscriptions};
 use crate::{HubError, ServiceCaller};
 
 /// A twin with the identity it belongs to.
@@ -96,20 +97,52 @@ impl HubService {
         change: TwinChange,
         if_match: IfMatch,
     ) -> Result<TwinView, HubError> {
+        let event = event(caller.actor(), caller.hub(), &IdentityId::device(id.clone()));
+        let written = self
+            .write_twin_noted(caller.hub(), id, change, if_match, event, |_| Ok(true))
+            .await?;
+        let (identity, twin) = written.ok_or(HubError::DeviceNotFound)?;
+        let device = self.view(caller.hub(), identity);
+        Ok(TwinView { device, twin })
+    }
+
+    /// Writes a twin together with what `note` notes in the same transaction; `None`, and nothing is
+    /// written, when that says so.
+    pub(crate) async fn write_twin_noted(
+        &self,
+        hub: &HubName,
+        id: &DeviceId,
+        change: TwinChange,
+        if_match: IfMatch,
+        event: AuditEvent,
+        note: impl FnOnce(&WriteTx<'_>) -> Result<bool, HubError> + Send + 'static,
+    ) -> Result<Option<(DeviceIdentity, Twin)>, HubError> {
         // Held until the notification is handed over: they leave in the order of versions.
         let identity_id = IdentityId::device(id.clone());
-        let turn = self.twin_locks().lock(caller.hub(), &identity_id).await;
-        let (hub, actor, device_id) = (caller.hub().clone(), caller.actor(), id.clone());
+        let turn = self.twin_locks().lock(hub, &identity_id).await;
+        let (of, device_id) = (hub.clone(), id.clone());
         let written_id = identity_id.clone();
+        let is_heard = self
+            .sessions()
+            .live(hub, &identity_id)
+            .is_some_and(|link| link.has_feature(Feature::Desired));
         let written = self
             .store()
             .write(move |tx| {
+                let hub = of;
                 let found = tx.device_with_twin(&hub, &device_id)?;
                 let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
                 if !if_match.admits(&twin.etag()) {
                     return Err(HubError::PreconditionFailed);
                 }
+                if !note(&tx)? {
+                    return Ok(tx.unchanged(None));
+                }
+                let before = (!is_heard).then(|| twin.desired.value.clone());
                 let notification = change.apply(&mut twin, tx.now())?;
+                if let (Some(before), Some(_)) = (before, &notification) {
+                    note_absence(&tx, &hub, &written_id, &identity.generation_id, &before)?;
+                }
                 tx.update_twin(&hub, &written_id, &twin)?;
                 if notification.is_some() {
                     tx.announce(&desired_changed(&hub, &written_id))?;
@@ -119,20 +152,19 @@ impl HubService {
                     twin,
                     notification,
                 };
-                Ok(tx.record(&event(actor, &hub, &written_id), written)?)
+                Ok(tx.record(&event, Some(written))?)
             })
             .await?;
+        let Some(written) = written else {
+            return Ok(None);
+        };
         if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(caller.hub(), &identity_id)
+            && let Some(link) = self.sessions().live(hub, &identity_id)
         {
             link.notify_desired(notification);
         }
         drop(turn);
-        let device = self.view(caller.hub(), written.identity);
-        Ok(TwinView {
-            device,
-            twin: written.twin,
-        })
+        Ok(Some((written.identity, written.twin)))
     }
 }
 
@@ -187,6 +219,23 @@ impl DeviceSession {
             })
             .await
     }
+}
+
+/// Notes what an absent device knew, when it is subscribed to changes: it is told on its return.
+fn note_absence(
+    tx: &WriteTx<'_>,
+    hub: &HubName,
+    id: &IdentityId,
+    generation: &str,
+    before: &Map<String, Value>,
+) -> Result<(), HubError> {
+    if let Some(kept) = tx.kept_session(hub, id)?
+        && kept.generation_id == generation
+        && kept_subscriptions(&kept, id)?.get(Feature::Desired).is_some()
+    {
+        tx.note_desired_base(hub, id, before)?;
+    }
+    Ok(())
 }
 
 fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {

@@ -212,6 +212,10 @@ exact_id!(
     ModuleId, "module ID", 128, device_char, any, any
 );
 exact_id!(
+    /// Names a job of a hub: up to 256 of a device ID's characters (iot-hub-service-api.md 10.1).
+    JobId, "job ID", 256, device_char, any, any
+);
+exact_id!(
     /// Names a shared access policy (dps-service-api.md 1.1).
     PolicyName, "policy name", 64, policy_char, any, any
 );

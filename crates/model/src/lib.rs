@@ -21,9 +21,11 @@ mod geo;
 mod id;
 mod identity_id;
 mod instance;
+mod job;
 mod key_renewal;
 mod mechanism;
 mod outbound;
+mod pace;
 mod page;
 pub mod query;
 mod random;
@@ -52,16 +54,21 @@ pub use etag::{Etag, IfMatch};
 pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
-    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, ModuleId,
-    OperationId, PolicyName, RegistrationId,
+    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, JobId,
+    ModuleId, OperationId, PolicyName, RegistrationId,
 };
 pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
+pub use job::{
+    DeviceJob, DeviceJobOutcome, DeviceJobState, Job, JobCounts, JobEvent, JobKind, JobMethod, JobStatus,
+    JobWork, NewJob,
+};
 pub use key_renewal::KeyRenewal;
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use outbound::{
     AllocationAnswer, AllocationCall, HubRemoval, KeptProof, Leased, PendingRegistration, RemovalAction,
 };
+pub use pace::{Pace, PaceError};
 pub use page::{MAX_PAGE_SIZE, PageSize};
 pub use random::Random;
 pub use registration::{

@@ -7,11 +7,13 @@
 //!
 //! The JSON a client sees, with `$metadata` and `$version`, is put together in `provost-wire`.
 
+mod difference;
 mod limits;
 mod merge;
 
 use serde_json::{Map, Value};
 
+pub use self::difference::difference;
 pub use self::limits::{MAX_DESIRED, MAX_REPORTED, MAX_TAGS, TwinError};
 use self::merge::{Stamp, merge, replace};
 use crate::{Etag, InitialTwin, Timestamp};

@@ -3,6 +3,7 @@
 mod arguments;
 mod file;
 mod geo;
+mod hub;
 mod outbound;
 mod rates;
 
@@ -18,6 +19,8 @@ use provost_transport::device_api::RateLimits;
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
+pub use provost_hub::JobOptions;
+
 pub use self::outbound::{OutboundConfig, WebhookConfig};
 
 /// The data folder of server and command line when none is named.
@@ -55,6 +58,8 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// How jobs of the hubs are run.
+    pub jobs: JobOptions,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
     /// Which hubs are near which networks.
@@ -207,6 +212,7 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            jobs: file.hub.jobs.options()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),
             dps: file.dps.options(),

@@ -87,6 +87,7 @@ impl Server {
             clock: Arc::clone(&ambient.clock),
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
+            jobs: config.jobs.clone(),
         });
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;
@@ -110,7 +111,7 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        background::start_outbound(&workers, &shutdown, &mut tasks).await?;
+        background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         let keep = ready::keep(config.clone(), store.clone(), connection.clone(), [https, mqtt]);
@@ -158,6 +159,12 @@ impl Server {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(listeners_limit, all).await.is_err() {
             warn!("some tasks did not end in time and are cut");
+        }
+        if let Err(error) = self.hub.release_jobs().await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "jobs are taken up again when their leases are over"
+            );
         }
         if let Err(error) = self.hub.flush_activity().await {
             warn!(

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::sql::params;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -15,6 +15,7 @@ const STEPS: [&str; 7] = [
     include_str!("../migrations/0005_outbound.sql"),
     include_str!("../migrations/0006_geo.sql"),
     include_str!("../migrations/0007_modules.sql"),
+    include_str!("../migrations/0008_jobs.sql"),
 ];
 
 /// Applies what is missing.

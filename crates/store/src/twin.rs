@@ -38,6 +38,16 @@ impl ReadTx<'_> {
         self.find(&sql, &key(hub, id), |row| twin(row, 0, id))
     }
 
+    /// The version of the desired properties of a device or module.
+    pub fn desired_version(&self, hub: &HubName, id: &IdentityId) -> Result<Option<i64>, StoreError> {
+        let sql = format!(
+            "SELECT desired_version FROM {} WHERE {}",
+            table(id),
+            is_row(id, 1)
+        );
+        self.find(&sql, &key(hub, id), |row| row.int(0))
+    }
+
     /// A device's identity together with its twin.
     pub fn device_with_twin(
         &self,

@@ -97,7 +97,7 @@ impl<'a> WriteTx<'a> {
         self.read.engine
     }
 
-    fn next_number(&self) -> i64 {
+    pub(crate) fn next_number(&self) -> i64 {
         take_number(self.numbers)
     }
 }
@@ -111,7 +111,7 @@ impl<'a> Deref for WriteTx<'a> {
 }
 
 /// A transaction for what is itself a log or a trace and needs no audit event: telemetry, signs of
-/// life, retention. It can touch nothing else.
+/// life, what clients leave between connections, retention. It can touch nothing else.
 pub struct AppendTx<'a> {
     engine: Engine<'a>,
     numbers: &'a Cell<i64>,

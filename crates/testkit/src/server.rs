@@ -3,7 +3,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use provost::config::{Config, DpsOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
+use provost::config::{Config, DpsOptions, JobOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
 use provost_model::{Clock, GeoOrder, HostName, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
@@ -155,6 +155,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         },
         metrics_open: false,
         telemetry: Retention::default(),
+        jobs: JobOptions::default(),
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),
         outbound: OutboundConfig::default(),

@@ -1,9 +1,10 @@
 use provost_model::{
     AccessPolicy, AccessRights, Action, Actor, AuditEvent, AuthorityOwner, CertificateName, Change, DeviceId,
-    DeviceIdentity, DpsName, HubName, HubRemoval, KeyPair, PageSize, PolicyName, PolicyOwner, RegistrationId,
-    RegistrationRecord, RemovalAction, SymmetricKey, ambient::SystemRandom, twin::Twin,
+    DeviceIdentity, DeviceJob, DpsName, HubName, HubRemoval, JobId, KeyPair, PageSize, PolicyName,
+    PolicyOwner, RegistrationId, RegistrationRecord, RemovalAction, SymmetricKey, ambient::SystemRandom,
+    twin::Twin,
 };
-use provost_store::{RegistrationFilter, Store, StoreError, StoredAuditEvent};
+use provost_store::{DeviceJobFilter, ReadTx, RegistrationFilter, Store, StoreError, StoredAuditEvent};
 
 /// What a server has stored, read beside it: what a test asserts when the answers alone do not
 /// prove it.
@@ -65,6 +66,19 @@ impl Stored {
             .read(move |tx| tx.twin(&hub, &id.into()))
             .await
             .expect("the store answers")
+    }
+
+    /// What became of the devices of a job.
+    pub async fn device_jobs(&self, job_id: &str) -> Vec<DeviceJob> {
+        let hub = self.hub.clone();
+        let filter = DeviceJobFilter {
+            job_id: Some(JobId::parse(job_id).expect("a job ID")),
+            ..DeviceJobFilter::default()
+        };
+        let read = self
+            .store
+            .read(move |tx: &ReadTx<'_>| tx.device_jobs(&hub, &filter, None, 10_000));
+        read.await.expect("the store answers")
     }
 
     /// The verification code a CA certificate of the provisioning service waits for.

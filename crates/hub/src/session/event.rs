@@ -52,24 +52,3 @@ impl CloseReason {
         }
     }
 }
-
-/// What a device asked to hear; without it the hub keeps silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Feature {
-    /// Answers to its own twin requests.
-    TwinResponses,
-    /// Changes of desired properties.
-    Desired,
-    /// Method calls.
-    Methods,
-}
-
-impl Feature {
-    pub(crate) fn bit(self) -> u8 {
-        match self {
-            Self::TwinResponses => 1,
-            Self::Desired => 2,
-            Self::Methods => 4,
-        }
-    }
-}

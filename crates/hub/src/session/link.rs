@@ -8,7 +8,8 @@ use provost_model::twin::DesiredNotification;
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
-use super::event::{CloseReason, Feature, IncomingMethod, SessionEvent};
+use super::event::{CloseReason, IncomingMethod, SessionEvent};
+use super::subscription::{Feature, Granted, Subscriptions};
 use crate::auth::Admitted;
 
 /// Events that may wait for a session; one that lets them pile up is closed.
@@ -28,6 +29,8 @@ pub(crate) struct RawAnswer {
 pub(crate) struct Link {
     pub(crate) hub: HubName,
     pub(crate) id: IdentityId,
+    /// Whether what the session is subscribed to outlives its connection.
+    pub(crate) is_kept: bool,
     admitted: OnceLock<Box<Admitted>>,
     touched_at: AtomicI64,
     state: Mutex<State>,
@@ -39,7 +42,7 @@ struct State {
     /// A change of the device was seen since the session last began to read it.
     stale: bool,
     closed: Option<CloseReason>,
-    features: u8,
+    subscriptions: Subscriptions,
     next_rid: u32,
     desired_version: i64,
     waiting: VecDeque<SessionEvent>,
@@ -54,10 +57,11 @@ pub(crate) enum MethodRefusal {
 }
 
 impl Link {
-    pub(crate) fn new(hub: HubName, id: IdentityId) -> Self {
+    pub(crate) fn new(hub: HubName, id: IdentityId, is_kept: bool) -> Self {
         Self {
             hub,
             id,
+            is_kept,
             admitted: OnceLock::new(),
             touched_at: AtomicI64::new(i64::MIN),
             state: Mutex::default(),
@@ -112,18 +116,26 @@ impl Link {
         self.lock().closed.is_some()
     }
 
-    pub(crate) fn set_feature(&self, feature: Feature, on: bool) {
-        let mut state = self.lock();
-        if on {
-            state.features |= feature.bit();
-        } else {
-            state.features &= !feature.bit();
-        }
+    pub(crate) fn subscriptions(&self) -> Subscriptions {
+        self.lock().subscriptions
+    }
+
+    /// Changes what the session hears.
+    pub(crate) fn subscribe(&self, subscriptions: Subscriptions) {
+        self.lock().subscriptions = subscriptions;
+    }
+
+    /// What a subscription was granted; `None` when there is none, or the session is over.
+    pub(crate) fn granted(&self, feature: Feature) -> Option<Granted> {
+        let state = self.lock();
+        state
+            .subscriptions
+            .get(feature)
+            .filter(|_| state.closed.is_none())
     }
 
     pub(crate) fn has_feature(&self, feature: Feature) -> bool {
-        let state = self.lock();
-        state.closed.is_none() && state.features & feature.bit() != 0
+        self.granted(feature).is_some()
     }
 
     /// Waits for the next event. After [`SessionEvent::Close`] there is only that.
@@ -150,7 +162,7 @@ impl Link {
     pub(crate) fn notify_desired(&self, notification: DesiredNotification) {
         let mut state = self.lock();
         state.desired_version = state.desired_version.max(notification.version);
-        if state.closed.is_none() && state.features & Feature::Desired.bit() != 0 {
+        if state.closed.is_none() && state.subscriptions.get(Feature::Desired).is_some() {
             self.enqueue(state, SessionEvent::Desired(Box::new(notification)));
         }
     }
@@ -172,7 +184,7 @@ impl Link {
         payload: &[u8],
     ) -> Result<(u32, oneshot::Receiver<RawAnswer>), MethodRefusal> {
         let mut state = self.lock();
-        if state.closed.is_some() || state.features & Feature::Methods.bit() == 0 {
+        if state.closed.is_some() || state.subscriptions.get(Feature::Methods).is_none() {
             return Err(MethodRefusal::NotListening);
         }
         if state.methods.len() >= MAX_METHODS {

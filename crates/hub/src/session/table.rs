@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use provost_model::{DeviceId, HubName, IdentityId, ModuleId};
 use tokio::sync::Notify;
 
-use super::event::{CloseReason, Feature};
+use super::event::CloseReason;
 use super::link::Link;
+use super::subscription::{Feature, Subscriptions};
 use crate::auth::Admitted;
 
 const SHARDS: usize = 64;
@@ -61,8 +62,8 @@ impl SessionTable {
     }
 
     /// Enters a session that is about to be judged. From here on no change of the device is missed.
-    pub(crate) fn enter(self: &Arc<Self>, hub: &HubName, id: &IdentityId) -> Place {
-        let link = Arc::new(Link::new(hub.clone(), id.clone()));
+    pub(crate) fn enter(self: &Arc<Self>, hub: &HubName, id: &IdentityId, is_kept: bool) -> Place {
+        let link = Arc::new(Link::new(hub.clone(), id.clone(), is_kept));
         let key = key(hub, &id.device_id);
         let mut slots = self.shard(&key).lock();
         let slot = slots.by_device.entry(key).or_default();
@@ -267,10 +268,10 @@ impl Place {
         true
     }
 
-    /// Says what the device wants to hear from now on.
-    pub(crate) fn set_feature(&self, feature: Feature, on: bool) {
-        self.link.set_feature(feature, on);
-        if on && feature == Feature::Methods {
+    /// Says what the session wants to hear from now on.
+    pub(crate) fn subscribe(&self, subscriptions: Subscriptions) {
+        self.link.subscribe(subscriptions);
+        if subscriptions.get(Feature::Methods).is_some() {
             let key = key(&self.link.hub, self.link.device_id());
             self.table.shard(&key).listening.notify_waiters();
         }

@@ -27,6 +27,7 @@ async fn connect(
         id: &identity(id),
         sas: Some(token),
         certificates: None,
+        is_kept: false,
     };
     node.connect(request).await
 }
@@ -144,6 +145,7 @@ async fn s13_deleted_ca_closes_the_sessions_it_admitted() {
         id: &identity("d1"),
         sas: None,
         certificates: Some(&chain),
+        is_kept: false,
     };
     let session = house.service.connect(request.clone()).await.unwrap();
     house.remove_ca().await;

@@ -164,6 +164,7 @@ async fn d22_refusals_before_the_proof_are_told_alike() {
             id: &id,
             sas: Some(&token),
             certificates: None,
+            is_kept: false,
         };
         let refused = house.service.connect(request).await.unwrap_err();
         assert!(matches!(refused, ConnectRefusal::NotAuthorized(_)), "{id}");
@@ -180,6 +181,7 @@ async fn host_is_compared_without_case_and_port() {
         id: &identity("d1"),
         sas: Some(&token),
         certificates: None,
+        is_kept: false,
     };
     assert!(house.service.connect(request).await.is_ok());
 }

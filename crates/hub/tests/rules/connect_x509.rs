@@ -14,6 +14,7 @@ async fn connect(house: &House, id: &str, chain: &PresentedChain) -> Result<Devi
         id: &identity(id),
         sas: None,
         certificates: Some(chain),
+        is_kept: false,
     };
     house.service.connect(request).await
 }
@@ -156,6 +157,7 @@ async fn proof_must_be_of_the_registered_kind() {
         id: &identity("sas"),
         sas: Some(&token),
         certificates: Some(&chain),
+        is_kept: false,
     };
     assert!(house.service.connect(request).await.is_ok());
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_hub::{
-    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, ServiceCaller,
-    SessionEvent, create_hub,
+    ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, JobOptions,
+    ServiceCaller, SessionEvent, create_hub,
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -70,6 +70,7 @@ impl House {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention,
+            jobs: JobOptions::default(),
         });
         let house = Self {
             service,
@@ -96,6 +97,7 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
+            jobs: JobOptions::default(),
         })
     }
 
@@ -163,6 +165,7 @@ impl House {
             id: &id,
             sas: Some(token),
             certificates: None,
+            is_kept: false,
         };
         self.service.connect(request).await
     }
@@ -174,6 +177,21 @@ impl House {
     ) -> Result<DeviceSession, ConnectRefusal> {
         let token = self.token(&format!("{HOST}/devices/{id}"), key, None);
         self.connect_with_token(id, &token).await
+    }
+
+    /// A device that keeps its session.
+    pub(crate) async fn connect_kept(&self, id: &str, key: &SymmetricKey) -> DeviceSession {
+        let id = identity(id);
+        let resource = provost_wire::hub::device::sas_audience(HOST, &id);
+        let token = self.token(&resource, key, None);
+        let request = ConnectRequest {
+            host: HOST,
+            id: &id,
+            sas: Some(&token),
+            certificates: None,
+            is_kept: true,
+        };
+        self.service.connect(request).await.unwrap()
     }
 
     /// A new device, connected.

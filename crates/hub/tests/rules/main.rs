@@ -12,6 +12,8 @@ mod connect_x509;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod methods;
 #[cfg(test)]
 mod provisioning;

@@ -95,7 +95,7 @@ async fn d14_desired_patch_reaches_a_subscriber_once() {
         (told.version, told.patch),
         (3, object(&json!({"a": 1, "before": null})))
     );
-    session.unsubscribe(Feature::Desired);
+    session.unsubscribe_all(&[Feature::Desired]).await.unwrap();
     patch(json!({"a": 2})).await.unwrap();
     session.subscribe(Feature::Desired).await.unwrap();
     patch(json!({"a": 3})).await.unwrap();

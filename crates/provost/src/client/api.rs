@@ -131,6 +131,17 @@ impl ApiClient {
     /// All items of a paged query (dps-service-api.md 2.5); at most `top` when given.
     pub async fn query(&mut self, path: &str, top: Option<usize>) -> Result<Vec<Value>, ClientError> {
         let body = serde_json::json!({ "query": "SELECT *" });
+        self.pages(Method::POST, path, Some(&body), top).await
+    }
+
+    /// All items of a listing in pages; at most `top` when given.
+    pub async fn pages(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        top: Option<usize>,
+    ) -> Result<Vec<Value>, ClientError> {
         let mut items = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -138,7 +149,7 @@ impl ApiClient {
             let mut headers: Vec<(&str, &str)> = Vec::new();
             headers.extend(rest.as_deref().map(|rest| ("x-ms-max-item-count", rest)));
             headers.extend(continuation.as_deref().map(|token| (CONTINUATION, token)));
-            let answer = self.send(Method::POST, path, &headers, Some(&body)).await?;
+            let answer = self.send(method.clone(), path, &headers, body).await?;
             let Value::Array(page) = answer.body else {
                 return Err(ClientError::Unexpected("a page that is no array"));
             };

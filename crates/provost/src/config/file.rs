@@ -8,6 +8,7 @@ use provost_provisioning::{Quotas, RefusalRetention};
 use serde::Deserialize;
 
 use super::geo::GeoSection;
+use super::hub::HubSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -42,6 +43,8 @@ pub struct ConfigFile {
     pub metrics: MetricsSection,
     /// Retention of telemetry.
     pub telemetry: TelemetrySection,
+    /// The hubs of this program.
+    pub hub: HubSection,
     /// The provisioning service.
     pub dps: DpsSection,
 }

@@ -62,6 +62,10 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
         let hub = hub.clone();
         async move { hub.trim_telemetry().await }
     });
+    spawn(tasks, shutdown, {
+        let hub = hub.clone();
+        async move { hub.forget_jobs().await }
+    });
     spawn(tasks, shutdown, keep_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));
@@ -74,16 +78,17 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
     }
 }
 
-/// Spawns the work outside the program. An embedded database has one server: what a server before
+/// Spawns the work that is held by leases: jobs, and what is to be done outside the program. An embedded database has one server: what a server before
 /// this one held when it ended is taken over at once. With a database that others use too, leases
 /// run out by themselves.
-pub(super) async fn start_outbound(
+pub(super) async fn start_leased(
     workers: &Workers<'_>,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), StoreError> {
     let Workers {
         config,
+        hub,
         dps,
         store,
         ambient,
@@ -93,6 +98,9 @@ pub(super) async fn start_outbound(
         let forget = |tx: &AppendTx<'_>| tx.forget_leases();
         store.append(forget).await?;
     }
+    // Only now: what a server before this one held is free.
+    let hub = hub.clone();
+    spawn(tasks, shutdown, async move { hub.run_jobs().await });
     let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
     spawn(tasks, shutdown, work);
     let every = config.outbound.hub_check;

@@ -6,7 +6,7 @@
 //! | `/provost/…` | `own`: what Azure has no contract for |
 //! | `/subscriptions/…`, `/providers/…` | `arm`: management |
 //! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | `dps`: service side of provisioning |
-//! | `/devices…`, `/twins…`, `/statistics…` | `hub`: service side of the hub |
+//! | `/devices…`, `/twins…`, `/statistics…`, `/jobs…` | `hub`: service side of the hub |
 //! | `/{idScope}/registrations/…` | `device`: device side of provisioning |
 //!
 //! `reply` is the one place where an error becomes a status code.

@@ -9,9 +9,11 @@
 mod dps;
 mod hub;
 mod hub_publish;
+mod hub_subscribe;
 mod idle;
 mod opening;
 mod reply;
+mod will;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +106,8 @@ impl MqttServer {
             service,
             password,
             keep_alive,
+            is_kept,
+            will,
         } = opening;
         match service {
             Service::Dps(username) => {
@@ -111,11 +115,11 @@ impl MqttServer {
                 Box::pin(session.run(connection, keep_alive, shutdown)).await;
             }
             Service::Hub(username) => {
-                let connect = Box::pin(hub::connect(&self.parts, &peer, username, password)).await;
+                let connect = Box::pin(hub::connect(&self.parts, &peer, username, password, is_kept)).await;
                 match connect {
                     Ok(session) => {
                         drop(peer);
-                        hub::run(&self.parts, connection, session, keep_alive, shutdown).await;
+                        hub::run(&self.parts, connection, session, keep_alive, will, shutdown).await;
                     }
                     Err(code) => Box::pin(reply::refuse(connection, code)).await,
                 }

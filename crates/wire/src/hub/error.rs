@@ -22,7 +22,7 @@ fn by_status(status: u32) -> &'static str {
         400 | 415 => "ArgumentInvalid",
         401 => "IotHubUnauthorizedAccess",
         // An address that leads nowhere is not a device that is missing.
-        403..=405 | 409 | 501 => "InvalidOperation",
+        403..=405 | 409 => "InvalidOperation",
         412 => "PreconditionFailed",
         413 => "MessageTooLarge",
         429 => "ThrottlingException",
@@ -33,7 +33,7 @@ fn by_status(status: u32) -> &'static str {
 }
 
 /// iot-hub-service-api.md 12.2.
-const NAMES: [(u32, &str); 45] = [
+const NAMES: [(u32, &str); 48] = [
     (400_001, "InvalidProtocolVersion"),
     (400_003, "InvalidOperation"),
     (400_004, "ArgumentInvalid"),
@@ -53,6 +53,7 @@ const NAMES: [(u32, &str); 45] = [
     (403_004, "DeviceMaximumQueueDepthExceeded"),
     (403_005, "IotHubMaxCbsTokenExceeded"),
     (403_006, "DeviceMaximumActiveFileUploadLimitExceeded"),
+    (403_010, "OperationNotAvailableInCurrentTier"),
     (403_012, "DeviceDisabled"),
     (404_001, "DeviceNotFound"),
     (404_002, "JobNotFound"),
@@ -66,6 +67,7 @@ const NAMES: [(u32, &str); 45] = [
     (409_301, "ModuleAlreadyExistsOnDevice"),
     (412_001, "PreconditionFailed"),
     (412_002, "DeviceMessageLockLost"),
+    (412_003, "JobRunPreconditionFailed"),
     (413_001, "MessageTooLarge"),
     (413_002, "TooManyDevices"),
     (413_003, "TooManyModulesOnDevice"),
@@ -76,6 +78,7 @@ const NAMES: [(u32, &str); 45] = [
     (429_004, "ThrottlingMaxActiveJobCountExceeded"),
     (429_005, "DeviceThrottlingLimitExceeded"),
     (500_001, "ServerError"),
+    (500_002, "JobCancelled"),
     (500_008, "GenericTimeout"),
     (503_001, "ServiceUnavailable"),
     (504_101, "GatewayTimeout"),

@@ -5,6 +5,7 @@ mod bulk;
 mod device_input;
 mod device_output;
 mod device_write;
+mod job;
 mod method;
 mod regenerate_keys;
 mod route;
@@ -18,6 +19,7 @@ pub use bulk::{BulkItem, BulkResult, BulkWarning, ImportMode, ItemError, parse_b
 pub use device_input::DeviceInput;
 pub use device_output::{Presence, device};
 pub use device_write::{carried_twin, device_write, initial_twin_patch};
+pub use job::{JobQuery, JobToken, Sought, device_job, job, parse_job, taken_in};
 pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
 pub use regenerate_keys::{RegenerateKeys, RegeneratedKeys};
 pub use route::{HubOperation, HubRoute, NotServed, is_hub_path, parse_route};

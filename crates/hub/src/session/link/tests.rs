@@ -5,7 +5,11 @@ use super::*;
 use crate::auth::AdmittedBy;
 
 fn link() -> Link {
-    Link::new(HubName::parse("hub").unwrap(), IdentityId::parse("d1").unwrap())
+    Link::new(
+        HubName::parse("hub").unwrap(),
+        IdentityId::parse("d1").unwrap(),
+        false,
+    )
 }
 
 fn admitted() -> Admitted {
@@ -14,6 +18,12 @@ fn admitted() -> Admitted {
         generation_id: "1".to_owned(),
         expires_at: None,
     }
+}
+
+fn listen(link: &Link, feature: Feature) {
+    let mut subscriptions = link.subscriptions();
+    subscriptions.set(feature, Some(Granted::AtMostOnce));
+    link.subscribe(subscriptions);
 }
 
 fn notification(version: i64) -> DesiredNotification {
@@ -49,7 +59,7 @@ fn nothing_reaches_who_does_not_listen() {
 #[tokio::test]
 async fn events_come_in_order_and_close_overtakes_them() {
     let link = link();
-    link.set_feature(Feature::Desired, true);
+    listen(&link, Feature::Desired);
     (2..5).for_each(|version| link.notify_desired(notification(version)));
     let SessionEvent::Desired(first) = link.next_event().await else {
         panic!("not a notification")
@@ -68,7 +78,7 @@ async fn events_come_in_order_and_close_overtakes_them() {
 #[test]
 fn session_that_does_not_drain_is_closed() {
     let link = link();
-    link.set_feature(Feature::Desired, true);
+    listen(&link, Feature::Desired);
     for version in 0..=64 {
         assert!(!link.is_closed());
         link.notify_desired(notification(version));
@@ -79,7 +89,7 @@ fn session_that_does_not_drain_is_closed() {
 #[tokio::test]
 async fn method_is_answered_once() {
     let link = link();
-    link.set_feature(Feature::Methods, true);
+    listen(&link, Feature::Methods);
     let (_, answered) = link.call_method("reboot", b"{}").unwrap();
     let SessionEvent::Method(request) = link.next_event().await else {
         panic!("not a method")
@@ -101,7 +111,7 @@ async fn method_is_answered_once() {
 #[test]
 fn methods_in_flight_are_capped() {
     let link = link();
-    link.set_feature(Feature::Methods, true);
+    listen(&link, Feature::Methods);
     let calls: Vec<_> = (0..MAX_METHODS)
         .map(|_| link.call_method("m", b"").unwrap())
         .collect();
@@ -113,7 +123,7 @@ fn methods_in_flight_are_capped() {
 #[tokio::test]
 async fn forgotten_method_that_was_not_sent_never_is() {
     let link = link();
-    link.set_feature(Feature::Methods, true);
+    listen(&link, Feature::Methods);
     let (first, _answered) = link.call_method("first", b"").unwrap();
     let _second = link.call_method("second", b"").unwrap();
     link.forget_method(first);
@@ -126,7 +136,7 @@ async fn forgotten_method_that_was_not_sent_never_is() {
 #[tokio::test]
 async fn closing_tells_the_callers_of_methods() {
     let link = link();
-    link.set_feature(Feature::Methods, true);
+    listen(&link, Feature::Methods);
     let (_, answered) = link.call_method("m", b"").unwrap();
     link.close(CloseReason::TakenOver);
     assert!(answered.await.is_err());

@@ -4,6 +4,7 @@ use std::thread;
 
 use provost_model::SymmetricKey;
 
+use super::super::subscription::Granted;
 use super::*;
 use crate::auth::AdmittedBy;
 
@@ -24,7 +25,7 @@ fn admitted(generation: u64) -> Admitted {
 }
 
 fn connect(table: &Arc<SessionTable>, number: u64) -> Place {
-    let place = table.enter(&hub(), &device(number));
+    let place = table.enter(&hub(), &device(number), false);
     place.link().begin_reading();
     assert!(place.admit(admitted(0)));
     place
@@ -51,7 +52,7 @@ fn newcomer_takes_over_and_the_late_drop_of_the_old_changes_nothing() {
 fn one_being_judged_does_not_disturb_the_live_one() {
     let table = Arc::new(SessionTable::new());
     let live = connect(&table, 1);
-    let newcomer = table.enter(&hub(), &device(1));
+    let newcomer = table.enter(&hub(), &device(1), false);
     drop(newcomer);
     assert!(!live.link().is_closed());
     assert!(table.live(&hub(), &device(1)).is_some());
@@ -61,7 +62,7 @@ fn one_being_judged_does_not_disturb_the_live_one() {
 fn hubs_are_counted_apart_and_device_ids_keep_their_case() {
     let table = Arc::new(SessionTable::new());
     let other = HubName::parse("other").unwrap();
-    let place = table.enter(&other, &IdentityId::parse("A").unwrap());
+    let place = table.enter(&other, &IdentityId::parse("A").unwrap(), false);
     assert!(place.admit(admitted(0)));
     assert_eq!((table.connected(&hub()), table.connected(&other)), (0, 1));
     assert!(table.live(&other, &IdentityId::parse("a").unwrap()).is_none());
@@ -77,7 +78,7 @@ fn hubs_are_counted_apart_and_device_ids_keep_their_case() {
 fn modules_live_beside_their_device_and_are_found_with_it() {
     let table = Arc::new(SessionTable::new());
     let enter = |id: &str| {
-        let place = table.enter(&hub(), &IdentityId::parse(id).unwrap());
+        let place = table.enter(&hub(), &IdentityId::parse(id).unwrap(), false);
         assert!(place.admit(admitted(0)));
         place
     };
@@ -104,7 +105,7 @@ fn empty_slots_are_removed() {
     let table = Arc::new(SessionTable::new());
     for number in 0..100 {
         drop(connect(&table, number));
-        drop(table.enter(&hub(), &device(number)));
+        drop(table.enter(&hub(), &device(number), false));
     }
     assert!(table.shards().all(|shard| shard.lock().by_device.is_empty()));
 }
@@ -119,7 +120,9 @@ async fn method_listener_waits_for_the_subscription() {
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    place.set_feature(Feature::Methods, true);
+    let mut subscriptions = Subscriptions::default();
+    subscriptions.set(Feature::Methods, Some(Granted::AtMostOnce));
+    place.subscribe(subscriptions);
     assert!(Arc::ptr_eq(&waiting.await.unwrap(), place.link()));
 }
 
@@ -138,7 +141,7 @@ fn no_revoked_session_survives() {
                 let mut held = Vec::new();
                 for round in 0..3_000_u64 {
                     let number = (round + worker) % DEVICES;
-                    let place = table.enter(&hub(), &device(number));
+                    let place = table.enter(&hub(), &device(number), false);
                     place.link().begin_reading();
                     let generation = stored[usize::try_from(number).unwrap()].load(Ordering::SeqCst);
                     if round % 3 == 0 {

@@ -47,5 +47,12 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         HubOperation::DeviceStatistics | HubOperation::ServiceStatistics => "statistics",
         HubOperation::GetTwin(_) | HubOperation::ReplaceTwin(_) | HubOperation::PatchTwin(_) => "twins",
         HubOperation::InvokeMethod(_) => "methods",
+        HubOperation::GetJob(_)
+        | HubOperation::PutJob(_)
+        | HubOperation::CancelJob(_)
+        | HubOperation::QueryJobs(_)
+        | HubOperation::ListTransfers
+        | HubOperation::GetTransfer(_)
+        | HubOperation::CreateTransfer => "jobs",
     }
 }

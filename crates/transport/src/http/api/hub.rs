@@ -1,5 +1,7 @@
 //! The hub's service side (iot-hub-service-api.md).
 
+mod jobs;
+
 use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
 use provost_model::{DeviceId, PageSize};
 use provost_wire::hub::service::{
@@ -109,8 +111,15 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         }
         HubOperation::NotServed(what) => {
             hub.may_manage_configurations(&caller)?;
-            Err(HubError::NotServed(what.words()).into())
+            Err(HubError::NotOffered(what.words()).into())
         }
+        HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
+        HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
+        HubOperation::CancelJob(id) => jobs::cancel(parts, &caller, &id).await,
+        HubOperation::QueryJobs(query) => jobs::query(parts, call, &caller, query).await,
+        HubOperation::ListTransfers => jobs::list_transfers(parts, &caller),
+        HubOperation::GetTransfer(_) => jobs::get_transfer(parts, &caller),
+        HubOperation::CreateTransfer => jobs::create_transfer(parts, &caller),
     }
 }
 

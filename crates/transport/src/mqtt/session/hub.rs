@@ -1,30 +1,24 @@
 //! A device's session with its hub (iot-hub-device-api.md 4 to 7).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use provost_hub::{ConnectRequest, DeviceSession, Feature, SessionEvent};
+use provost_hub::{ConnectRequest, DeviceSession, SessionEvent};
 use provost_model::Secret;
-use provost_wire::hub::device::{
-    Subscription, Username, desired_patch, desired_topic, method_request_topic, parse_filter,
-};
+use provost_wire::hub::device::{Username, desired_patch, desired_topic, method_request_topic};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::Parts;
 use super::hub_publish::on_publish;
+use super::hub_subscribe::{on_subscribe, on_unsubscribe};
 use super::idle::Patience;
 use super::reply::connack_code;
-use crate::mqtt::codec::{
-    Connack, ConnectReturnCode, Delivery, Packet, Publish, QoS, Subscribe, SubscribeReturnCode, Unsubscribe,
-};
+use super::will::Will;
+use crate::mqtt::codec::{Connack, ConnectReturnCode, Delivery, Packet, Publish};
 use crate::mqtt::connection::{Connection, Incoming, Outbox, ReadError, WriteError};
 use crate::peer::Peer;
 use crate::shutdown::Shutdown;
-
-/// Filters one session may hold at a time; C uses five (iot-hub-device-api.md 7.5).
-const MAX_SUBSCRIPTIONS: usize = 5;
 
 /// Asks the hub to admit the device; `None` closes without a word.
 pub(super) async fn connect(
@@ -32,6 +26,7 @@ pub(super) async fn connect(
     peer: &Peer,
     username: Username,
     password: Option<Secret<String>>,
+    is_kept: bool,
 ) -> Result<DeviceSession, Option<ConnectReturnCode>> {
     // A chain that cannot be read is no proof, and not a reason to refuse a token beside it.
     let certificates = peer.chain();
@@ -41,6 +36,7 @@ pub(super) async fn connect(
         id: &id,
         sas: password.as_ref().map(|token| token.expose().as_str()),
         certificates: certificates.as_ref(),
+        is_kept,
     };
     match parts.hub.connect(request).await {
         Ok(session) => Ok(session),
@@ -85,12 +81,13 @@ pub(super) async fn run<S>(
     mut connection: Connection<S>,
     session: DeviceSession,
     silence: Duration,
+    will: Option<Box<Will>>,
     mut shutdown: Shutdown,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let accepted = Connack {
-        session_present: false,
+        session_present: session.is_resumed(),
         return_code: ConnectReturnCode::Accepted,
     };
     connection.outbox().connack(accepted);
@@ -99,7 +96,6 @@ pub(super) async fn run<S>(
         .expires_at()
         .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
-    let mut filters = BTreeSet::new();
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
@@ -114,7 +110,7 @@ pub(super) async fn run<S>(
                     patience.heard();
                     session.touch();
                     // Boxed: a rare large step does not make every idle session large.
-                    Box::pin(hear(parts, &session, &mut filters, incoming)).await
+                    Box::pin(hear(parts, &session, incoming)).await
                 }
                 Ok(None) => Err(End::Ended),
                 Err(error) => Err(End::Read(error)),
@@ -126,7 +122,10 @@ pub(super) async fn run<S>(
     };
     debug!(device = %session.id(), end = &ended as &dyn std::error::Error, "session ended");
     // The hub learns first; closing the stream may take the peer a while.
-    drop(session);
+    match will.filter(|_| !matches!(ended, End::Disconnect)) {
+        Some(will) => Box::pin(will.publish(session)).await,
+        None => drop(session),
+    }
     Box::pin(connection.close()).await;
 }
 
@@ -157,20 +156,12 @@ pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Resul
 }
 
 /// Something the device has to say.
-async fn hear(
-    parts: &Parts,
-    session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
-    incoming: Incoming<'_>,
-) -> Result<(), End> {
+async fn hear(parts: &Parts, session: &DeviceSession, incoming: Incoming<'_>) -> Result<(), End> {
     let Incoming { packet, outbox } = incoming;
     match packet {
         Packet::Publish(message) => on_publish(parts, session, message, outbox).await,
-        Packet::Subscribe(subscribe) => on_subscribe(session, filters, &subscribe, outbox).await,
-        Packet::Unsubscribe(unsubscribe) => {
-            on_unsubscribe(session, filters, &unsubscribe, outbox);
-            Ok(())
-        }
+        Packet::Subscribe(subscribe) => on_subscribe(session, &subscribe, outbox).await,
+        Packet::Unsubscribe(unsubscribe) => on_unsubscribe(session, &unsubscribe, outbox).await,
         Packet::Pingreq => {
             outbox.pingresp();
             Ok(())
@@ -179,72 +170,5 @@ async fn hear(
         // We send nothing that is acknowledged; an acknowledgement of nothing does no harm.
         Packet::Acknowledgement(..) => Ok(()),
         _ => Err(End::Violation("the packet has no place in a session")),
-    }
-}
-
-/// Azure closes the connection on a filter it does not know instead of answering 0x80
-/// (iot-hub-device-api.md 4.3).
-async fn on_subscribe(
-    session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
-    subscribe: &Subscribe<'_>,
-    outbox: &mut Outbox,
-) -> Result<(), End> {
-    let mut codes = Vec::new();
-    for (filter, qos) in subscribe.filters() {
-        let subscription =
-            parse_filter(filter).ok_or(End::Violation("the filter is not one of the hub's"))?;
-        if let Subscription::CloudToDevice { device } = &subscription
-            && device != session.device_id().as_str()
-        {
-            return Err(End::Violation("the filter belongs to another device"));
-        }
-        if let Subscription::ModuleInputs { .. } = subscription {
-            return Err(End::Violation("the filter belongs to a module"));
-        }
-        filters.insert(filter.to_owned());
-        if filters.len() > MAX_SUBSCRIPTIONS {
-            return Err(End::Violation("too many subscriptions"));
-        }
-        if let Some(feature) = feature(&subscription) {
-            session.subscribe(feature).await?;
-        }
-        let granted = if qos == QoS::AtMostOnce {
-            QoS::AtMostOnce
-        } else {
-            QoS::AtLeastOnce
-        };
-        codes.push(SubscribeReturnCode::Granted(granted));
-    }
-    outbox
-        .suback(subscribe.packet_id, &codes)
-        .map_err(|_| End::Violation("too many filters in one packet"))
-}
-
-fn on_unsubscribe(
-    session: &DeviceSession,
-    filters: &mut BTreeSet<String>,
-    unsubscribe: &Unsubscribe<'_>,
-    outbox: &mut Outbox,
-) {
-    for filter in unsubscribe.filters() {
-        filters.remove(filter);
-        if let Some(feature) = parse_filter(filter).as_ref().and_then(feature) {
-            session.unsubscribe(feature);
-        }
-    }
-    outbox.unsuback(unsubscribe.packet_id);
-}
-
-/// Subscriptions without a feature are granted and stay silent: cloud-to-device messages and
-/// certificate renewal are not served yet.
-fn feature(subscription: &Subscription) -> Option<Feature> {
-    match subscription {
-        Subscription::TwinResponses => Some(Feature::TwinResponses),
-        Subscription::DesiredChanges => Some(Feature::Desired),
-        Subscription::Methods => Some(Feature::Methods),
-        Subscription::CredentialResponses
-        | Subscription::CloudToDevice { .. }
-        | Subscription::ModuleInputs { .. } => None,
     }
 }

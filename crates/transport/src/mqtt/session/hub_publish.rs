@@ -1,6 +1,7 @@
 //! What a device publishes to its hub.
 
 use provost_hub::{DeviceSession, Feature, HubError};
+use provost_model::ModuleId;
 use provost_wire::ErrorBody;
 use provost_wire::hub::device::{
     DeviceTopic, parse_bag, parse_reported, parse_topic, twin_document, twin_response_topic,
@@ -23,11 +24,9 @@ pub(super) async fn on_publish(
         return Err(End::Violation("QoS 2 is not spoken here"));
     }
     match parse_topic(message.topic) {
-        DeviceTopic::Telemetry {
-            device,
-            module: None,
-            bag,
-        } if device == session.device_id().as_str() => on_telemetry(session, bag, message, outbox).await,
+        DeviceTopic::Telemetry { device, module, bag } if is_own(session, device, module) => {
+            on_telemetry(session, bag, message, outbox).await
+        }
         DeviceTopic::TwinGet { rid } => {
             acknowledge(message, outbox);
             let answer = session.twin().await.map(|twin| (200, None, twin_document(&twin)));
@@ -43,9 +42,14 @@ pub(super) async fn on_publish(
             acknowledge(message, outbox);
             Ok(())
         }
-        DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device")),
+        DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device or module")),
         DeviceTopic::Unknown => Err(End::Violation("the topic is not one of the hub's")),
     }
+}
+
+fn is_own(session: &DeviceSession, device: &str, module: Option<&str>) -> bool {
+    let id = session.id();
+    device == id.device_id.as_str() && module == id.module_id.as_ref().map(ModuleId::as_str)
 }
 
 fn acknowledge(message: Publish<'_>, outbox: &mut Outbox) {
@@ -102,7 +106,7 @@ fn answer_twin(
     let (status, version, body) = answer.unwrap_or_else(|error| {
         let tracking_id = parts.random.uuid();
         tracing::info!(
-            device = %session.device_id(),
+            device = %session.id(),
             error = &error as &dyn std::error::Error,
             tracking_id,
             "twin request refused"

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::SessionLimits;
 use super::idle::silence;
+use super::will::Will;
 use crate::mqtt::codec::{Connect, ConnectReturnCode, Packet};
 use crate::mqtt::connection::{Connection, ReadError};
 
@@ -21,6 +22,10 @@ pub(super) struct Opening {
     pub(super) password: Option<Secret<String>>,
     /// Longest silence of this client.
     pub(super) keep_alive: Duration,
+    /// The client keeps its session between connections.
+    pub(super) is_kept: bool,
+    /// What to say for it when it is lost.
+    pub(super) will: Option<Box<Will>>,
 }
 
 /// Whom the client wants to talk to.
@@ -46,6 +51,8 @@ pub(super) enum OpeningError {
     Username,
     #[error("client id and user name differ")]
     ClientId,
+    #[error("the will is refused: {0}")]
+    Will(&'static str),
 }
 
 impl OpeningError {
@@ -53,7 +60,7 @@ impl OpeningError {
     pub(super) fn code(&self) -> Option<ConnectReturnCode> {
         match self {
             Self::Protocol(_) => Some(ConnectReturnCode::UnacceptableProtocolVersion),
-            Self::Username | Self::ClientId => Some(ConnectReturnCode::NotAuthorized),
+            Self::Username | Self::ClientId | Self::Will(_) => Some(ConnectReturnCode::NotAuthorized),
             Self::Silent | Self::Ended | Self::Read(_) | Self::NotConnect => None,
         }
     }
@@ -86,6 +93,8 @@ fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, Openin
         .username
         .and_then(parse_username)
         .ok_or(OpeningError::Username)?;
+    // A device that is being provisioned has nothing to leave behind.
+    let mut will = None;
     let service = match username {
         Username::Dps(username) => {
             // Ids of provisioning are compared without case (dps-device-api.md 1.3).
@@ -101,6 +110,10 @@ fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, Openin
             if connect.client_id != username.client_id() {
                 return Err(OpeningError::ClientId);
             }
+            if let Some(found) = &connect.will {
+                let read = Will::read(found, &username.identity_id()).map_err(OpeningError::Will)?;
+                will = Some(Box::new(read));
+            }
             Service::Hub(username)
         }
     };
@@ -113,5 +126,7 @@ fn judge(connect: &Connect<'_>, limits: SessionLimits) -> Result<Opening, Openin
         service,
         password,
         keep_alive: silence(connect.keep_alive, limits.longest_silence),
+        is_kept: !connect.clean_session,
+        will,
     })
 }

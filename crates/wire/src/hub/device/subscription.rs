@@ -16,8 +16,15 @@ pub enum Subscription {
         /// Whose; must be the session's.
         device: String,
     },
-    /// `devices/{id}/modules/{mid}/inputs/#` or `devices/{id}/modules/{mid}/#`.
+    /// `devices/{id}/modules/{mid}/inputs/#`.
     ModuleInputs {
+        /// Whose.
+        device: String,
+        /// Which module's.
+        module: String,
+    },
+    /// `devices/{id}/modules/{mid}/#` or, from Java, `devices/{id}/modules/{mid}/messages/devicebound/#`.
+    ModuleMessages {
         /// Whose.
         device: String,
         /// Which module's.
@@ -40,7 +47,7 @@ pub fn parse_filter(filter: &str) -> Option<Subscription> {
     if let Some((_, subscription)) = FIXED.iter().find(|(text, _)| *text == filter) {
         return Some(subscription.clone());
     }
-    let parts: Vec<&str> = filter.split('/').take(7).collect();
+    let parts: Vec<&str> = filter.split('/').take(8).collect();
     let plain = |part: &str| !part.is_empty() && !part.contains(['+', '#']);
     match parts.as_slice() {
         ["devices", device, "messages", "devicebound", "#"] if plain(device) => {
@@ -48,15 +55,25 @@ pub fn parse_filter(filter: &str) -> Option<Subscription> {
                 device: (*device).to_owned(),
             })
         }
-        ["devices", device, "modules", module, "#"]
-        | ["devices", device, "modules", module, "inputs", "#"]
-            if plain(device) && plain(module) =>
-        {
+        ["devices", device, "modules", module, "inputs", "#"] if plain(device) && plain(module) => {
             Some(Subscription::ModuleInputs {
                 device: (*device).to_owned(),
                 module: (*module).to_owned(),
             })
         }
+        ["devices", device, "modules", module, "#"]
+        | [
+            "devices",
+            device,
+            "modules",
+            module,
+            "messages",
+            "devicebound",
+            "#",
+        ] if plain(device) && plain(module) => Some(Subscription::ModuleMessages {
+            device: (*device).to_owned(),
+            module: (*module).to_owned(),
+        }),
         _ => None,
     }
 }
@@ -67,6 +84,7 @@ impl fmt::Display for Subscription {
         match self {
             Self::CloudToDevice { device } => write!(f, "devices/{device}/messages/devicebound/#"),
             Self::ModuleInputs { device, module } => write!(f, "devices/{device}/modules/{module}/inputs/#"),
+            Self::ModuleMessages { device, module } => write!(f, "devices/{device}/modules/{module}/#"),
             fixed => FIXED
                 .iter()
                 .find(|(_, subscription)| subscription == fixed)
@@ -85,6 +103,10 @@ mod tests {
     fn every_row_of_the_table() {
         let device = "press-1".to_owned();
         let module = "m".to_owned();
+        let messages = Subscription::ModuleMessages {
+            device: device.clone(),
+            module: module.clone(),
+        };
         for (filter, expected) in [
             ("$iothub/twin/res/#", Subscription::TwinResponses),
             (
@@ -107,7 +129,13 @@ mod tests {
             assert_eq!(parse_filter(filter), Some(expected.clone()));
             assert_eq!(expected.to_string(), filter);
         }
-        assert!(parse_filter("devices/press-1/modules/m/#").is_some());
+        assert_eq!(messages.to_string(), "devices/press-1/modules/m/#");
+        for filter in [
+            "devices/press-1/modules/m/#",
+            "devices/press-1/modules/m/messages/devicebound/#",
+        ] {
+            assert_eq!(parse_filter(filter), Some(messages.clone()));
+        }
     }
 
     #[test]
@@ -121,6 +149,7 @@ mod tests {
             "devices/+/messages/devicebound/#",
             "devices//messages/devicebound/#",
             "devices/d/messages/events/#",
+            "devices/d/modules/m/messages/devicebound/#/x",
         ] {
             assert_eq!(parse_filter(filter), None, "{filter}");
         }

@@ -25,12 +25,16 @@ impl MethodRequest {
     /// Reads the body. Times out of range and names that would not fit a topic are 400004.
     pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
-        let members = Members::root(&value)?;
+        Self::read(&Members::root(&value)?)
+    }
+
+    /// Reads it where it is a part of a body.
+    pub(super) fn read(members: &Members<'_>) -> Result<Self, BodyError> {
         Ok(Self {
             name: members.required("methodName", name)?,
             payload: members.value("payload").cloned(),
-            response_timeout: seconds(&members, "responseTimeoutInSeconds", 5, 30)?,
-            connect_timeout: seconds(&members, "connectTimeoutInSeconds", 0, 0)?,
+            response_timeout: seconds(members, "responseTimeoutInSeconds", 5, 30)?,
+            connect_timeout: seconds(members, "connectTimeoutInSeconds", 0, 0)?,
         })
     }
 }

@@ -1,5 +1,8 @@
-use provost_model::DeviceId;
+mod jobs;
 
+use provost_model::{DeviceId, JobId};
+
+use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
 
 /// An operation of the hub's service API (iot-hub-service-api.md 2).
@@ -36,6 +39,20 @@ pub enum HubOperation {
     ListConfigurations,
     /// What Azure's hub does and this one does not (iot-hub-service-api.md 11).
     NotServed(NotServed),
+    /// `GET /jobs/v2/{jobId}`.
+    GetJob(JobId),
+    /// `PUT /jobs/v2/{jobId}`.
+    PutJob(JobId),
+    /// `POST /jobs/v2/{jobId}/cancel`.
+    CancelJob(JobId),
+    /// `GET /jobs/v2/query`.
+    QueryJobs(JobQuery),
+    /// `GET /jobs`: those of import and export, of which there are none.
+    ListTransfers,
+    /// `GET /jobs/{id}`, `DELETE /jobs/{id}`: one of them.
+    GetTransfer(JobId),
+    /// `POST /jobs/create`: another one.
+    CreateTransfer,
 }
 
 /// What is refused in so many words, so that nobody looks for a mistake of his own.
@@ -52,7 +69,7 @@ impl NotServed {
     pub fn words(self) -> &'static str {
         match self {
             Self::Configurations => "automatic device management",
-            Self::DigitalTwins => "the digital twin API; twins and direct methods do the same",
+            Self::DigitalTwins => "the digital twin API (twins and direct methods do the same)",
         }
     }
 }
@@ -66,8 +83,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, jobs, modules,
-/// configurations) are [`Routed::NotFound`].
+/// Reads a request line. Paths of operations that do not exist here yet (query, modules) are [`Routed::NotFound`].
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
     let operation = match operation(method, &segments(path), query) {
@@ -91,7 +107,14 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "twins", "statistics", "configurations", "digitaltwins"];
+    let words = [
+        "devices",
+        "twins",
+        "statistics",
+        "jobs",
+        "configurations",
+        "digitaltwins",
+    ];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -151,6 +174,7 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => with_id(device, HubOperation::InvokeMethod),
             _ => Routed::MethodNotAllowed,
         },
+        [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
         _ => Routed::NotFound,
     }
 }
@@ -224,7 +248,6 @@ mod tests {
         assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
         assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
         assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
-        assert_eq!(route("GET", "/jobs/v2/j1"), Routed::NotFound);
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,

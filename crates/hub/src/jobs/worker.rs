@@ -1,0 +1,70 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use provost_model::Job;
+use provost_store::StoreError;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::driver::Driver;
+use super::pacer::Pacer;
+use crate::service::HubService;
+
+/// How long a job is held at a time; one whose holder died is taken up again after that.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// How often jobs are looked for whose time has come, or that somebody else took in.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Jobs run at a time on this node.
+const RUN_AT_ONCE: usize = 200;
+
+impl HubService {
+    /// Runs jobs, for ever. Spawned by the program; what it held is taken up by the next one that
+    /// runs, after [`Self::release_jobs`] at once.
+    pub async fn run_jobs(self) {
+        let pacer = Arc::new(Pacer::new(self.job_options().pace));
+        let holder: Arc<str> = self.job_holder().into();
+        let mut running = JoinSet::new();
+        loop {
+            while running.try_join_next().is_some() {}
+            match self
+                .lease_jobs(&holder, RUN_AT_ONCE.saturating_sub(running.len()))
+                .await
+            {
+                Ok(jobs) => {
+                    for job in jobs {
+                        let driver = Driver::new(self.clone(), job, Arc::clone(&holder), Arc::clone(&pacer));
+                        running.spawn(driver.run());
+                    }
+                }
+                Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot look for jobs"),
+            }
+            // Woken, or time to look: both go on with a look.
+            let _ = timeout(LOOK_EVERY, self.job_signals().woken()).await;
+        }
+    }
+
+    /// Gives back the jobs this node runs, when it stops.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_jobs(&self) -> Result<(), StoreError> {
+        let holder = self.job_holder().to_owned();
+        self.store().append(move |tx| tx.release_jobs(&holder)).await
+    }
+
+    fn job_holder(&self) -> &str {
+        self.job_signals().holder(self.random().as_ref())
+    }
+
+    async fn lease_jobs(&self, holder: &Arc<str>, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let (now, holder) = (self.now(), Arc::clone(holder));
+        let due: bool = self.store().read(move |tx| tx.has_due_job(now)).await?;
+        if !due || limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.store()
+            .append(move |tx| tx.lease_jobs(now, now.after(LEASE), &holder, limit))
+            .await
+    }
+}
