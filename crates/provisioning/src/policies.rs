@@ -30,7 +30,7 @@ impl ProvisioningService {
     /// Makes a policy or changes one.
     ///
     /// # Errors
-    /// 404206 for an unknown owner, 400004 for rights the owner does not know or none at all, 403108
+    /// 404206 for an unknown owner, 400004 for rights the owner does not know or none at all, 403102
     /// when there are as many as there may be.
     pub async fn put_policy(
         &self,

@@ -20,7 +20,7 @@ const OF_DPS: [&str; 9] = [
 ];
 /// Every table whose rows belong to a hub, by their column `hub`. Not `registration`: a record says
 /// where a device was sent, and stands until it registers again.
-const OF_HUB: [&str; 7] = [
+const OF_HUB: [&str; 8] = [
     "linked_hub",
     "device",
     "module",
@@ -28,6 +28,7 @@ const OF_HUB: [&str; 7] = [
     "telemetry",
     "remote_hub",
     "hub_removal",
+    "job",
 ];
 /// Tables of both, by the owner's text.
 const OF_OWNER: [&str; 2] = ["access_policy", "ca_certificate"];
@@ -55,6 +56,8 @@ impl WriteTx<'_> {
 
     /// Removes a hub: devices with their twins, telemetry, CA certificates, policies, links.
     pub fn delete_hub(&self, hub: &HubName) -> Result<(), StoreError> {
+        let sql = "DELETE FROM job_device WHERE job IN (SELECT number FROM job WHERE hub = ?1)";
+        self.execute(sql, params![hub.key()])?;
         for table in OF_HUB {
             let sql = format!("DELETE FROM {table} WHERE hub = ?1");
             self.execute(&sql, params![hub.key()])?;
