@@ -114,8 +114,7 @@ impl Server {
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
-        let keep = ready::keep(config.clone(), store.clone(), connection.clone(), [https, mqtt]);
-        background::spawn(&mut tasks, &shutdown, keep);
+        workers.keep_connection(&connection, [https, mqtt], &shutdown, &mut tasks);
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }

@@ -1,5 +1,6 @@
 //! Work that goes on beside the listeners.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
 use super::tls_files::{self, TlsMaterial};
-use super::{Ambient, outbound_work};
+use super::{Ambient, outbound_work, ready};
 use crate::config::Config;
+use crate::connection_file::ConnectionFile;
 
 /// How often the files of the server certificate are looked at.
 const IDENTITY_LOOK: Duration = Duration::from_secs(2);
@@ -38,6 +40,20 @@ pub(super) struct Workers<'a> {
     pub(super) dps: &'a ProvisioningService,
     pub(super) store: &'a Store,
     pub(super) ambient: &'a Ambient,
+}
+
+impl Workers<'_> {
+    /// Spawns what keeps the connection file true.
+    pub(super) fn keep_connection(
+        &self,
+        known: &ConnectionFile,
+        ports: [SocketAddr; 2],
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let keep = ready::keep(self.config.clone(), self.store.clone(), known.clone(), ports);
+        spawn(tasks, shutdown, keep);
+    }
 }
 
 /// Spawns everything; all of it ends when `shutdown` is requested.
@@ -109,11 +125,7 @@ pub(super) async fn start_leased(
     Ok(())
 }
 
-pub(super) fn spawn(
-    tasks: &mut JoinSet<()>,
-    shutdown: &Shutdown,
-    work: impl Future<Output = ()> + Send + 'static,
-) {
+fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
         tokio::select! {

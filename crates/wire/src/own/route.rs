@@ -1,3 +1,5 @@
+mod administration;
+
 use std::time::Duration;
 
 use provost_model::{DpsName, HubName, PageSize, PolicyName, PolicyOwner, RegistrationId};
@@ -104,31 +106,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::Explain),
             _ => Routed::MethodNotAllowed,
         },
-        [word] if is(word, "dps") => match method {
-            "GET" => Routed::To(OwnOperation::ListInstances),
-            "POST" => Routed::To(OwnOperation::AddInstance),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, dps] if is(word, "dps") => match method {
-            "GET" => id(dps, DpsName::parse).map(OwnOperation::GetInstance).into(),
-            "DELETE" => forced(query, |force| {
-                Ok(OwnOperation::DeleteInstance(id(dps, DpsName::parse)?, force))
-            }),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, hub] if is(word, "hubs") => match method {
-            "GET" => id(hub, HubName::parse).map(OwnOperation::GetHub).into(),
-            "DELETE" => forced(query, |force| {
-                Ok(OwnOperation::DeleteHub(id(hub, HubName::parse)?, force))
-            }),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, dps, what, rest @ ..] if is(word, "dps") && is(what, "policies") => {
-            policies(method, id(dps, DpsName::parse).map(PolicyOwner::Dps), rest)
-        }
-        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "policies") => {
-            policies(method, id(hub, HubName::parse).map(PolicyOwner::Hub), rest)
-        }
         [word] if is(word, "hubs") => match method {
             "GET" => Routed::To(OwnOperation::ListHubs),
             "POST" => Routed::To(OwnOperation::AddHub),
@@ -156,40 +133,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "DELETE" => linked(dps, hub, OwnOperation::DeleteLinkedHub),
             _ => Routed::MethodNotAllowed,
         },
-        [word, dps, what @ ..] if is(word, "dps") => of_instance(method, dps, what),
-        _ => Routed::NotFound,
-    }
-}
-
-fn forced(
-    query: Query<'_>,
-    operation: impl FnOnce(bool) -> Result<OwnOperation, RouteError>,
-) -> Routed<OwnOperation> {
-    match query.get("force").as_deref() {
-        None | Some("" | "false") => operation(false).into(),
-        Some("true") => operation(true).into(),
-        Some(_) => Routed::Malformed(RouteError::Parameter("force")),
-    }
-}
-
-fn policies(method: &str, owner: Result<PolicyOwner, RouteError>, path: &[&str]) -> Routed<OwnOperation> {
-    let owner = match owner {
-        Ok(owner) => owner,
-        Err(error) => return Routed::Malformed(error),
-    };
-    let named = |name: &str, operation: fn(PolicyOwner, PolicyName) -> OwnOperation| {
-        id(name, PolicyName::parse)
-            .map(|name| operation(owner.clone(), name))
-            .into()
-    };
-    match (path, method) {
-        ([], "GET") => Routed::To(OwnOperation::ListPolicies(owner)),
-        ([name], "PUT") => named(name, OwnOperation::PutPolicy),
-        ([name], "DELETE") => named(name, OwnOperation::DeletePolicy),
-        ([name, word], "POST") if is(word, "renewKey") => named(name, OwnOperation::RenewPolicyKey),
-        ([] | [_], _) => Routed::MethodNotAllowed,
-        ([_, word], _) if is(word, "renewKey") => Routed::MethodNotAllowed,
-        _ => Routed::NotFound,
+        [word, dps, what, rest @ ..] if is(word, "dps") && !is(what, "policies") => {
+            of_instance(method, dps, &[&[*what], rest].concat())
+        }
+        _ => administration::operation(method, path, query),
     }
 }
 

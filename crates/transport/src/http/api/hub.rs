@@ -65,12 +65,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             hub.delete_device(&caller, &id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
-        HubOperation::ListDevices { top } => {
-            let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
-            let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
-            let devices = hub.devices(&caller, page).await?;
-            Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
-        }
+        HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::DeviceStatistics => {
             let counts = hub.device_statistics(&caller).await?;
@@ -142,6 +137,13 @@ async fn put_device(
     let view = parts.hub.put_device(caller, id, input, call.if_match()).await?;
     // 200 also for a new one: Python takes nothing else (iot-hub-service-api.md 2).
     Ok(device_answer(&view))
+}
+
+async fn list_devices(parts: &ApiParts, caller: &ServiceCaller, top: Option<u64>) -> Result<Answer, Failure> {
+    let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
+    let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
+    let devices = parts.hub.devices(caller, page).await?;
+    Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
 }
 
 async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
