@@ -55,6 +55,7 @@ fn actor(operation: &Operation) -> &'static str {
         Door::Hub(_) => "policy:iothubowner",
         Door::Management | Door::Own | Door::DpsAndAdmin => "admin:command-line",
         Door::Device => "registration:known",
+        Door::HubDevice => "device:dev-1",
         Door::Open => "nobody",
     }
 }

@@ -23,6 +23,7 @@ mod issuers;
 mod jobs;
 mod live_sessions;
 mod policies;
+mod queries;
 mod registration_records;
 mod registry;
 mod remote_hubs;

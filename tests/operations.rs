@@ -29,6 +29,8 @@ pub(crate) enum Door {
     DpsAndAdmin,
     /// The device itself.
     Device,
+    /// The device `dev-1` of the hub itself.
+    HubDevice,
 }
 
 /// One operation as it is called.

@@ -20,6 +20,7 @@ pub(super) fn strangers(world: &World, policies: &Policies, door: Door) -> Vec<S
         Door::Management | Door::Own => at_administration(world),
         Door::DpsAndAdmin => at_dps_and_administration(world, policies),
         Door::Device => at_device_api(world),
+        Door::HubDevice => at_hub_device_api(world, policies),
     }
 }
 
@@ -113,6 +114,29 @@ fn at_device_api(world: &World) -> Vec<Stranger> {
         stranger("hub's owner", world.hub_owner(), 401_002),
         stranger("operator", world.server.admin(), 401_002),
     ]
+}
+
+/// All of them are told alike, whether there is such a device or not (D-22).
+fn at_hub_device_api(world: &World, policies: &Policies) -> Vec<Stranger> {
+    let host = &world.server.hub().host;
+    let (own, other) = (format!("{host}/devices/dev-1"), format!("{host}/devices/dev-2"));
+    let wrong = SymmetricKey::generate(&SystemRandom);
+    let told = |title: &str, token: String| stranger(title, token, 401_003);
+    let mut all = vec![
+        nobody(401_003),
+        told("wrong key", world.signed(&own, &wrong, None)),
+        told("token that is over", world.expired(&own, &world.key, None)),
+        told("another device", world.signed(&other, &world.key, None)),
+        told("owner of the provisioning service", world.dps_owner()),
+        told("operator", world.server.admin()),
+        told("device on its way through provisioning", world.device_token()),
+    ];
+    let without = without(&policies.hub, AccessRight::DeviceConnect);
+    all.extend(without.map(|(held, key)| {
+        let token = world.signed(host, key, Some(&World::policy_of(held)));
+        told(&format!("holder of {held:?}"), token)
+    }));
+    all
 }
 
 /// Those whose token is none, wrong or over.

@@ -13,10 +13,11 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(device(world));
     all.extend(registrations());
     all.extend(shutting_out(world));
-    all.extend(hub());
+    all.extend(hub(world));
     all.extend(jobs());
     all.extend(management(world));
     all.extend(own(world));
+    all.extend(telemetry(world));
     all
 }
 
@@ -130,7 +131,7 @@ fn shutting_out(world: &World) -> Vec<Operation> {
     ]
 }
 
-fn hub() -> Vec<Operation> {
+fn hub(world: &World) -> Vec<Operation> {
     let (read, write, service) = (
         Door::Hub(RegistryRead),
         Door::Hub(RegistryWrite),
@@ -139,7 +140,7 @@ fn hub() -> Vec<Operation> {
     let tags = json!({ "tags": { "hall": 7 } });
     vec![
         Operation::new(write, "PUT", "/devices/dev-1")
-            .body(json!({ "deviceId": "dev-1" }))
+            .body(device_with_key(world))
             .leaves("create", "device", "dev-1"),
         Operation::new(read, "GET", "/devices/dev-1"),
         Operation::new(read, "GET", "/devices?top=10"),
@@ -152,6 +153,7 @@ fn hub() -> Vec<Operation> {
         Operation::new(service, "GET", "/configurations"),
         // Past the door it is said that it is not there.
         Operation::new(service, "GET", "/digitaltwins/dev-1").status(403),
+        Operation::new(service, "POST", "/devices/query").body(json!({ "query": "SELECT * FROM devices" })),
         Operation::new(read, "GET", "/statistics/devices"),
         Operation::new(service, "GET", "/statistics/service"),
         Operation::new(service, "GET", "/twins/dev-1"),
@@ -159,15 +161,77 @@ fn hub() -> Vec<Operation> {
             .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         Operation::new(service, "PUT", "/twins/dev-1")
-            .body(tags)
+            .body(tags.clone())
             .leaves("update", "twin", "dev-1"),
         // Nobody is connected: past the door it is 404103.
         Operation::new(service, "POST", "/twins/dev-1/methods")
             .body(json!({ "methodName": "m" }))
             .status(404),
-        Operation::new(write, "DELETE", "/devices/dev-1")
+        Operation::new(write, "PUT", "/devices/dev-1/modules/m1")
+            .body(json!({ "deviceId": "dev-1", "moduleId": "m1" }))
+            .status(201)
+            .leaves("create", "module", "dev-1/m1"),
+        Operation::new(read, "GET", "/devices/dev-1/modules"),
+        Operation::new(read, "GET", "/devices/dev-1/modules/m1"),
+        Operation::new(service, "GET", "/twins/dev-1/modules/m1"),
+        Operation::new(service, "PATCH", "/twins/dev-1/modules/m1")
+            .body(tags.clone())
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "PUT", "/twins/dev-1/modules/m1")
+            .body(tags)
+            .leaves("update", "twin", "dev-1/m1"),
+        Operation::new(service, "POST", "/twins/dev-1/modules/m1/methods")
+            .body(json!({ "methodName": "m" }))
+            .status(404),
+        Operation::new(write, "DELETE", "/devices/dev-1/modules/m1")
             .status(204)
-            .leaves("delete", "device", "dev-1"),
+            .leaves("delete", "module", "dev-1/m1"),
+    ]
+    .into_iter()
+    .chain(messages(world))
+    .chain([Operation::new(write, "DELETE", "/devices/dev-1")
+        .status(204)
+        .leaves("delete", "device", "dev-1")])
+    .collect()
+}
+
+fn device_with_key(world: &World) -> Value {
+    let key = world.key.to_base64();
+    let keys = json!({ "primaryKey": key, "secondaryKey": key });
+    json!({ "deviceId": "dev-1", "authentication": { "type": "sas", "symmetricKey": keys } })
+}
+
+/// Nobody holds the lock of the token `lost`: past the door it is 412002.
+fn messages(world: &World) -> Vec<Operation> {
+    let (service, hub) = (Door::Hub(ServiceConnect), &world.server.hub().name);
+    let device =
+        |method, path: &str| Operation::new(Door::HubDevice, method, format!("/devices/dev-1/{path}"));
+    let feedback = "/messages/serviceBound/feedback";
+    vec![
+        Operation::new(
+            service,
+            "POST",
+            format!("/provost/hubs/{hub}/devices/dev-1/messages"),
+        )
+        .body(json!({ "body": "aGk=", "ack": "full" }))
+        .leaves("create", "message", "dev-1"),
+        device("POST", "messages/events")
+            .body(json!({ "t": 20 }))
+            .status(204),
+        device("GET", "messages/devicebound"),
+        device("DELETE", "messages/devicebound/lost").status(412),
+        device("DELETE", "messages/devicebound/lost?reject").status(412),
+        device("POST", "messages/devicebound/lost/abandon").status(412),
+        device("POST", "files")
+            .body(json!({ "blobName": "b" }))
+            .status(400),
+        device("POST", "files/notifications")
+            .body(json!({ "isSuccess": true }))
+            .status(400),
+        Operation::new(service, "DELETE", "/devices/dev-1/commands").leaves("delete", "message", "dev-1"),
+        Operation::new(service, "GET", feedback),
+        Operation::new(service, "DELETE", format!("{feedback}/lost")).status(412),
+        Operation::new(service, "POST", format!("{feedback}/lost/abandon")).status(412),
     ]
 }
 
@@ -226,16 +290,11 @@ fn management(world: &World) -> Vec<Operation> {
 }
 
 fn own(world: &World) -> Vec<Operation> {
-    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let dps = &world.server.dps().name;
     let links = format!("/provost/dps/{dps}/linkedHubs");
     let ask = |method, path: String| Operation::new(Door::Own, method, path);
     vec![
         Operation::new(Door::Open, "GET", "/provost/health"),
-        Operation::new(
-            Door::Hub(ServiceConnect),
-            "GET",
-            format!("/provost/hubs/{hub}/telemetry?after=0"),
-        ),
         ask("GET", "/provost/metrics".to_owned()),
         ask("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
@@ -281,5 +340,24 @@ fn own(world: &World) -> Vec<Operation> {
         ask("DELETE", "/provost/hubs/hub2".to_owned())
             .status(204)
             .leaves("delete", "hub", "hub2"),
+    ]
+}
+
+fn telemetry(world: &World) -> Vec<Operation> {
+    let base = format!("/provost/hubs/{}", world.server.hub().name);
+    let group = format!("{base}/consumerGroups/dashboard");
+    let ask = |method, path: String| Operation::new(Door::Hub(ServiceConnect), method, path);
+    vec![
+        ask("GET", format!("{base}/telemetry?after=0")),
+        ask("GET", format!("{base}/telemetry/events?wait=0")),
+        ask("GET", format!("{base}/telemetry/partitions")),
+        ask("PUT", group.clone()).leaves("create", "consumerGroup", "dashboard"),
+        ask("GET", format!("{base}/consumerGroups")),
+        ask("GET", group.clone()),
+        // How far a reader came is no change of anything.
+        ask("PUT", format!("{group}/partitions/0/checkpoint")).body(json!({ "sequenceNumber": 0 })),
+        ask("DELETE", group)
+            .status(204)
+            .leaves("delete", "consumerGroup", "dashboard"),
     ]
 }

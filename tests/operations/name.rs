@@ -3,12 +3,13 @@ use provost_wire::arm::ArmOperation;
 use provost_wire::dps::device::DeviceOperation;
 use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
+use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::OwnOperation;
+use provost_wire::own::{OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 76] = [
+pub(crate) const NAMES: [&str; 104] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -32,6 +33,7 @@ pub(crate) const NAMES: [&str; 76] = [
     "hub delete device",
     "hub list devices",
     "hub bulk devices",
+    "hub query",
     "hub device statistics",
     "hub service statistics",
     "hub get twin",
@@ -41,6 +43,25 @@ pub(crate) const NAMES: [&str; 76] = [
     "hub regenerate keys",
     "hub list configurations",
     "hub not served",
+    "hub purge messages",
+    "hub receive feedback",
+    "hub complete feedback",
+    "hub abandon feedback",
+    "hub device send events",
+    "hub device receive",
+    "hub device complete",
+    "hub device reject",
+    "hub device abandon",
+    "hub device begin file upload",
+    "hub device end file upload",
+    "hub list modules",
+    "hub get module",
+    "hub put module",
+    "hub delete module",
+    "hub get module twin",
+    "hub replace module twin",
+    "hub patch module twin",
+    "hub invoke module method",
     "hub get job",
     "hub put job",
     "hub cancel job",
@@ -75,6 +96,14 @@ pub(crate) const NAMES: [&str; 76] = [
     "own delete policy",
     "own renew policy key",
     "own read telemetry",
+    "own send message",
+    "own follow telemetry",
+    "own telemetry partitions",
+    "own list consumer groups",
+    "own get consumer group",
+    "own put consumer group",
+    "own delete consumer group",
+    "own put checkpoint",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -89,10 +118,12 @@ pub(crate) const NAMES: [&str; 76] = [
 
 /// Which operation a request line asks for.
 pub(crate) fn name(method: &str, path: &str) -> &'static str {
-    match parse_route(method, path, "api-version=2021-10-01") {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match parse_route(method, path, &format!("api-version=2021-10-01&{query}")) {
         Routed::To(Route::DpsService(route)) => dps(&route.operation),
         Routed::To(Route::DpsDevice(route)) => device(&route.operation),
         Routed::To(Route::Hub(route)) => hub(&route.operation),
+        Routed::To(Route::HubDevice(route)) => hub_device(&route.operation),
         Routed::To(Route::Arm(route)) => arm(&route.operation),
         Routed::To(Route::Own(operation)) => own(&operation),
         other => panic!("{method} {path} is no operation: {other:?}"),
@@ -134,6 +165,7 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::DeleteDevice(_) => "hub delete device",
         HubOperation::ListDevices { .. } => "hub list devices",
         HubOperation::BulkDevices => "hub bulk devices",
+        HubOperation::Query => "hub query",
         HubOperation::DeviceStatistics => "hub device statistics",
         HubOperation::ServiceStatistics => "hub service statistics",
         HubOperation::GetTwin(_) => "hub get twin",
@@ -143,6 +175,14 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::RegenerateKeys => "hub regenerate keys",
         HubOperation::ListConfigurations => "hub list configurations",
         HubOperation::NotServed(_) => "hub not served",
+        HubOperation::ListModules(_) => "hub list modules",
+        HubOperation::GetModule(..) => "hub get module",
+        HubOperation::PutModule(..) => "hub put module",
+        HubOperation::DeleteModule(..) => "hub delete module",
+        HubOperation::GetModuleTwin(..) => "hub get module twin",
+        HubOperation::ReplaceModuleTwin(..) => "hub replace module twin",
+        HubOperation::PatchModuleTwin(..) => "hub patch module twin",
+        HubOperation::InvokeModuleMethod(..) => "hub invoke module method",
         HubOperation::GetJob(_) => "hub get job",
         HubOperation::PutJob(_) => "hub put job",
         HubOperation::CancelJob(_) => "hub cancel job",
@@ -150,6 +190,22 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ListTransfers => "hub list transfers",
         HubOperation::GetTransfer(_) => "hub get transfer",
         HubOperation::CreateTransfer => "hub create transfer",
+        HubOperation::PurgeMessages(_) => "hub purge messages",
+        HubOperation::ReceiveFeedback => "hub receive feedback",
+        HubOperation::CompleteFeedback(_) => "hub complete feedback",
+        HubOperation::AbandonFeedback(_) => "hub abandon feedback",
+    }
+}
+
+fn hub_device(operation: &HubDeviceOperation) -> &'static str {
+    match operation {
+        HubDeviceOperation::SendEvents => "hub device send events",
+        HubDeviceOperation::Receive => "hub device receive",
+        HubDeviceOperation::Complete(_) => "hub device complete",
+        HubDeviceOperation::Reject(_) => "hub device reject",
+        HubDeviceOperation::Abandon(_) => "hub device abandon",
+        HubDeviceOperation::BeginFileUpload => "hub device begin file upload",
+        HubDeviceOperation::EndFileUpload => "hub device end file upload",
     }
 }
 
@@ -186,7 +242,17 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::PutPolicy(..) => "own put policy",
         OwnOperation::DeletePolicy(..) => "own delete policy",
         OwnOperation::RenewPolicyKey(..) => "own renew policy key",
-        OwnOperation::ReadTelemetry(..) => "own read telemetry",
+        OwnOperation::SendMessage(..) => "own send message",
+        OwnOperation::Telemetry(_, operation) => match operation {
+            TelemetryOperation::Read(_) => "own read telemetry",
+            TelemetryOperation::Follow(_) => "own follow telemetry",
+            TelemetryOperation::Partitions => "own telemetry partitions",
+            TelemetryOperation::ListGroups => "own list consumer groups",
+            TelemetryOperation::GetGroup(_) => "own get consumer group",
+            TelemetryOperation::PutGroup(_) => "own put consumer group",
+            TelemetryOperation::DeleteGroup(_) => "own delete consumer group",
+            TelemetryOperation::PutCheckpoint(..) => "own put checkpoint",
+        },
         OwnOperation::ReadAllocation(..) => "own read allocation",
         OwnOperation::ListLinkedHubs(_) => "own list linked hubs",
         OwnOperation::GetLinkedHub(..) => "own get linked hub",

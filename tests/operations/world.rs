@@ -52,6 +52,7 @@ impl World {
             Door::Hub(_) => self.server.hub_api(),
             Door::Management => self.server.management(),
             Door::Own | Door::DpsAndAdmin => self.server.own_api(),
+            Door::HubDevice => self.server.hub_api().authorized(Some(self.hub_device_token())),
             Door::Device => self.server.dps_api().authorized(Some(self.device_token())),
         }
     }
@@ -75,6 +76,12 @@ impl World {
     pub(crate) fn device_token(&self) -> String {
         let resource = format!("{}/registrations/known", self.server.dps().id_scope);
         self.signed(&resource, &self.key, Some("registration"))
+    }
+
+    /// A token of the device `dev-1` for its hub, where it has the key of `known`.
+    pub(crate) fn hub_device_token(&self) -> String {
+        let resource = format!("{}/devices/dev-1", self.server.hub().host);
+        self.signed(&resource, &self.key, None)
     }
 
     /// A token for any resource.

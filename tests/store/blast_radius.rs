@@ -27,6 +27,7 @@ fn identity(id: &str) -> DeviceIdentity {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     }
 }
 

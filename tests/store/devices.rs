@@ -13,7 +13,7 @@ fn stamp(at: Timestamp) -> String {
     at.unix_seconds().to_string()
 }
 
-fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
+pub(super) fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
     DeviceIdentity {
         device_id: DeviceId::parse(id).unwrap(),
         generation_id: "638".into(),
@@ -26,6 +26,7 @@ fn identity(id: &str, auth: DeviceAuth) -> DeviceIdentity {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     }
 }
 
@@ -46,6 +47,11 @@ async fn insert(store: &Store, device: DeviceIdentity) {
         })
         .await;
     written.unwrap();
+}
+
+/// Stores a device of no importance.
+pub(super) async fn store_device(store: &Store, id: &str) {
+    insert(store, identity(id, DeviceAuth::None)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,10 @@ mod devices;
 mod enrollments;
 mod entry_counts;
 mod jobs;
+mod messages;
 mod outbound;
 mod registrations;
+mod tag_leaves;
 mod telemetry;
 mod transactions;
 

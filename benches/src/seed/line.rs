@@ -47,6 +47,7 @@ pub(super) fn device(hub: &HubName, index: u32) -> Result<LineDevice> {
         device_scope: None,
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
     };
     let record = RegistrationRecord {
         registration_id: RegistrationId::parse(&id)?,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, Timestamp};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, ModuleIdentity, Timestamp};
 use provost_store::StoreError;
 use tracing::warn;
 
@@ -36,13 +36,18 @@ impl Activity {
     /// Notes a sign of life.
     pub(crate) fn touch(&self, link: &Link, now: Timestamp) {
         if link.touch(now, COARSENESS) {
-            self.note(link, now, false);
+            self.note(&link.hub, &link.id, now, false);
         }
+    }
+
+    /// Notes that a device asked for something without being connected.
+    pub(crate) fn note_asked(&self, hub: &HubName, id: &IdentityId, now: Timestamp) {
+        self.note(hub, id, now, false);
     }
 
     /// Notes a connect or a disconnect.
     pub(crate) fn connection_changed(&self, link: &Link, now: Timestamp) {
-        self.note(link, now, true);
+        self.note(&link.hub, &link.id, now, true);
     }
 
     /// Brings a stored identity up to what is known here.
@@ -54,16 +59,29 @@ impl Activity {
         }
     }
 
+    /// The same for a module.
+    pub(crate) fn overlay_module(&self, hub: &HubName, module: &mut ModuleIdentity) {
+        if let Some(touch) = self.lock().get(&(hub.clone(), module.id())).copied() {
+            module.last_activity_at = Some(touch.last_activity_at);
+            module.connection_updated_at = touch.connection_updated_at.or(module.connection_updated_at);
+        }
+    }
+
+    /// Forgets a module that is gone.
+    pub(crate) fn forget_module(&self, hub: &HubName, id: &IdentityId) {
+        self.lock().remove(&(hub.clone(), id.clone()));
+    }
+
     /// Forgets a device that is gone with its modules, so that one made anew begins without a past.
     pub(crate) fn forget(&self, hub: &HubName, device_id: &DeviceId) {
         self.lock()
             .retain(|(at, id), _| id.device_id != *device_id || at != hub);
     }
 
-    fn note(&self, link: &Link, now: Timestamp, is_connection: bool) {
+    fn note(&self, hub: &HubName, id: &IdentityId, now: Timestamp, is_connection: bool) {
         let connection_updated_at = is_connection.then_some(now);
         let mut noted = self.lock();
-        let touch = noted.entry((link.hub.clone(), link.id.clone())).or_insert(Touch {
+        let touch = noted.entry((hub.clone(), id.clone())).or_insert(Touch {
             connection_updated_at: None,
             last_activity_at: now,
         });

@@ -1,6 +1,7 @@
 //! Who may connect: the order of judging a device (iot-hub-device-api.md 3.4).
 
 mod admitted;
+mod caller;
 mod judge;
 mod refusal;
 
@@ -12,6 +13,7 @@ use provost_store::{ReadTx, StoreError};
 pub(crate) use self::admitted::Admitted;
 #[cfg(test)]
 pub(crate) use self::admitted::AdmittedBy;
+pub use self::caller::DeviceCaller;
 use self::judge::{Known, Presented, judge};
 pub use self::refusal::{ConnectRefusal, RefusalReason};
 use crate::HubError;
@@ -49,19 +51,11 @@ impl HubService {
     /// [`ConnectRefusal`].
     pub async fn connect(&self, request: ConnectRequest<'_>) -> Result<DeviceSession, ConnectRefusal> {
         let presented = Presented::read(&request)?;
-        let hub = match self.hub_by_host(request.host).await {
-            Ok(hub) => hub,
-            Err(HubError::Store(error)) => return Err(ConnectRefusal::Unavailable(Some(error))),
-            Err(_) => {
-                presented.spend_like_a_judgement(self.now());
-                return Err(RefusalReason::UnknownHub.into());
-            }
-        };
+        let hub = self.addressed_hub(&request, &presented).await?;
         let mut place = self.sessions().enter(&hub.name, request.id, request.is_kept);
         for _ in 0..MAX_JUDGEMENTS {
             place.link().begin_reading();
-            let known = self.read_known(&hub, &request, &presented).await?;
-            let admitted = judge(&hub, request.id, &presented, known, self.signatures(), self.now())?;
+            let admitted = self.judge(&hub, &request, &presented).await?;
             match DeviceSession::begin(self, place, admitted) {
                 Ok(mut session) => {
                     session.resume().await?;
@@ -72,6 +66,50 @@ impl HubService {
             }
         }
         Err(ConnectRefusal::Unavailable(None))
+    }
+
+    /// Proves a device that does not stay: whoever asks over HTTPS. It is judged as one that connects,
+    /// by what stands in the store at this moment, and ends no session.
+    ///
+    /// # Errors
+    /// [`ConnectRefusal`].
+    pub async fn authenticate_device(
+        &self,
+        request: ConnectRequest<'_>,
+    ) -> Result<DeviceCaller, ConnectRefusal> {
+        let presented = Presented::read(&request)?;
+        let hub = self.addressed_hub(&request, &presented).await?;
+        let admitted = self.judge(&hub, &request, &presented).await?;
+        let caller = DeviceCaller::new(hub.name, request.id.clone(), &admitted);
+        self.activity().note_asked(caller.hub(), caller.id(), self.now());
+        Ok(caller)
+    }
+
+    async fn addressed_hub(
+        &self,
+        request: &ConnectRequest<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Hub, ConnectRefusal> {
+        match self.hub_by_host(request.host).await {
+            Ok(hub) => Ok(hub),
+            Err(HubError::Store(error)) => Err(ConnectRefusal::Unavailable(Some(error))),
+            Err(_) => {
+                presented.spend_like_a_judgement(self.now());
+                Err(RefusalReason::UnknownHub.into())
+            }
+        }
+    }
+
+    /// Judges a device by what stands in the store now.
+    async fn judge(
+        &self,
+        hub: &Hub,
+        request: &ConnectRequest<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<Admitted, ConnectRefusal> {
+        let known = self.read_known(hub, request, presented).await?;
+        let (memo, now) = (self.signatures(), self.now());
+        judge(hub, request.id, presented, known, memo, now)
     }
 
     async fn read_known(

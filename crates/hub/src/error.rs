@@ -21,6 +21,18 @@ pub enum HubError {
     /// There is no such device.
     #[error("there is no such device")]
     DeviceNotFound,
+    /// The device has no such module.
+    #[error("the device has no such module")]
+    ModuleNotFound,
+    /// The device has a module of this ID.
+    #[error("the device has a module of this ID")]
+    ModuleAlreadyExists,
+    /// The device has as many modules as it may.
+    #[error("a device may have {limit} modules")]
+    TooManyModules {
+        /// Modules allowed.
+        limit: usize,
+    },
     /// A device of this ID exists.
     #[error("a device of this ID exists")]
     DeviceAlreadyExists,
@@ -58,6 +70,18 @@ pub enum HubError {
     /// The device has as many methods in flight as it may.
     #[error("the device has too many methods in flight")]
     TooManyMethods,
+    /// As many messages wait for the device as may.
+    #[error("{limit} messages wait for the device already")]
+    QueueFull {
+        /// How many may.
+        limit: usize,
+    },
+    /// The message is not, or no longer, held under this lock.
+    #[error("the lock of the message is lost")]
+    LockLost,
+    /// No storage for files is linked to the hub.
+    #[error("file upload is not configured")]
+    NoFileStorage,
     /// There is no such job.
     #[error("there is no such job")]
     JobNotFound,
@@ -79,6 +103,15 @@ pub enum HubError {
     /// The device answered a method with something that is not JSON.
     #[error("the device's answer is not JSON")]
     AnswerNotJson,
+    /// There is no such consumer group.
+    #[error("there is no such consumer group")]
+    ConsumerGroupNotFound,
+    /// The hub has as many consumer groups as it may.
+    #[error("a hub has at most {limit} consumer groups")]
+    TooManyConsumerGroups {
+        /// How many it may have.
+        limit: usize,
+    },
     /// This session was closed by the hub; nothing more may be done through it.
     #[error("the session is closed")]
     SessionClosed,
@@ -94,19 +127,30 @@ impl HubError {
             Self::HubNotFound | Self::Unauthenticated(_) | Self::RightMissing | Self::SessionClosed => {
                 ErrorKind::Unauthenticated
             }
-            Self::ArgumentInvalid(_) | Self::DeviceDefinedMultipleTimes(_) | Self::AnswerNotJson => {
-                ErrorKind::Invalid
+            Self::ArgumentInvalid(_)
+            | Self::DeviceDefinedMultipleTimes(_)
+            | Self::AnswerNotJson
+            | Self::NoFileStorage => ErrorKind::Invalid,
+            Self::DeviceNotFound
+            | Self::ModuleNotFound
+            | Self::DeviceNotOnline
+            | Self::ConnectionClosed
+            | Self::ConsumerGroupNotFound
+            | Self::JobNotFound => ErrorKind::NotFound,
+            Self::DeviceAlreadyExists | Self::ModuleAlreadyExists | Self::JobAlreadyExists => {
+                ErrorKind::AlreadyExists
             }
-            Self::DeviceNotFound | Self::DeviceNotOnline | Self::ConnectionClosed | Self::JobNotFound => {
-                ErrorKind::NotFound
-            }
-            Self::DeviceAlreadyExists | Self::JobAlreadyExists => ErrorKind::AlreadyExists,
-            Self::PreconditionFailed | Self::JobEnded => ErrorKind::PreconditionFailed,
+            Self::PreconditionFailed | Self::LockLost | Self::JobEnded => ErrorKind::PreconditionFailed,
             // No time to wait is told: how long a job takes, nobody knows.
             Self::TooManyJobs { .. } => ErrorKind::Conflict,
-            Self::TooManyDevices { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
+            Self::TooManyDevices { .. } | Self::TooManyModules { .. } | Self::MessageTooLarge { .. } => {
+                ErrorKind::TooLarge
+            }
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods | Self::NotOffered(_) => ErrorKind::Forbidden,
+            Self::TooManyMethods
+            | Self::QueueFull { .. }
+            | Self::TooManyConsumerGroups { .. }
+            | Self::NotOffered(_) => ErrorKind::Forbidden,
             Self::Store(error) => error.kind(),
         }
     }
@@ -119,18 +163,26 @@ impl HubError {
             Self::Unauthenticated(_) | Self::SessionClosed => 401_003,
             Self::ArgumentInvalid(_) | Self::AnswerNotJson => 400_004,
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
+            Self::NoFileStorage => 400_022,
+            Self::QueueFull { .. } => 403_004,
             Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
+            Self::TooManyConsumerGroups { .. } => 403_002,
+            Self::ConsumerGroupNotFound => 404_050,
             Self::DeviceNotFound => 404_001,
             Self::JobNotFound => 404_002,
+            Self::ModuleNotFound => 404_010,
             Self::DeviceNotOnline => 404_103,
             Self::ConnectionClosed => 404_104,
             Self::DeviceAlreadyExists => 409_001,
             Self::JobAlreadyExists => 409_104,
+            Self::ModuleAlreadyExists => 409_301,
             Self::PreconditionFailed => 412_001,
+            Self::LockLost => 412_002,
             Self::JobEnded => 412_003,
             Self::MessageTooLarge { .. } => 413_001,
             Self::TooManyDevices { .. } => 413_002,
+            Self::TooManyModules { .. } => 413_003,
             Self::TooManyJobs { .. } => 429_004,
             Self::MethodTimeout => 504_101,
             Self::Store(error) => match error.kind() {
@@ -176,6 +228,17 @@ mod tests {
     fn numbers_have_the_names_of_the_reference() {
         for (error, code, name) in [
             (HubError::DeviceNotFound, 404_001, "DeviceNotFound"),
+            (HubError::ModuleNotFound, 404_010, "ModuleNotFound"),
+            (
+                HubError::ModuleAlreadyExists,
+                409_301,
+                "ModuleAlreadyExistsOnDevice",
+            ),
+            (
+                HubError::TooManyModules { limit: 50 },
+                413_003,
+                "TooManyModulesOnDevice",
+            ),
             (HubError::DeviceNotOnline, 404_103, "DeviceNotOnline"),
             (
                 HubError::ConnectionClosed,

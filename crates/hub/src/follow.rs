@@ -66,6 +66,7 @@ impl HubService {
                             );
                         }
                     }
+                    Change::CloudToDevice { hub, device_id } => self.wake_receiver(hub, device_id),
                     Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
                     Change::Outbound => {}
                 }

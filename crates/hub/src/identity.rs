@@ -137,6 +137,7 @@ fn create(
         device_scope: new.iot_edge.then(|| device_scope(&new.device_id, &generation_id)),
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
         generation_id,
     };
     check_initial(&new.initial_twin)?;

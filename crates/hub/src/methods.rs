@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::{AccessRight, DeviceId, IdentityId};
+use provost_model::{AccessRight, DeviceId, IdentityId, ModuleId};
+use provost_store::ReadTx;
 use provost_wire::hub::MAX_METHOD_PAYLOAD;
 use provost_wire::hub::service::MethodRequest;
 use provost_wire::json;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::registry::missing;
 use crate::service::HubService;
 use crate::session::{Link, MethodRefusal, RawAnswer};
 use crate::{HubError, ServiceCaller};
@@ -40,20 +42,54 @@ impl HubService {
         id: &DeviceId,
         request: &MethodRequest,
     ) -> Result<MethodAnswer, HubError> {
+        let id = IdentityId::device(id.clone());
+        self.invoke(caller, id, request).await
+    }
+
+    /// The same for a module.
+    ///
+    /// # Errors
+    /// As [`Self::invoke_method`], and [`HubError::ModuleNotFound`].
+    pub async fn invoke_module_method(
+        &self,
+        caller: &ServiceCaller,
+        device_id: &DeviceId,
+        module_id: &ModuleId,
+        request: &MethodRequest,
+    ) -> Result<MethodAnswer, HubError> {
+        let id = IdentityId::module(device_id.clone(), module_id.clone());
+        self.invoke(caller, id, request).await
+    }
+
+    async fn invoke(
+        &self,
+        caller: &ServiceCaller,
+        id: IdentityId,
+        request: &MethodRequest,
+    ) -> Result<MethodAnswer, HubError> {
         caller.require(AccessRight::ServiceConnect)?;
         let payload = request.payload.as_ref().map(json::to_bytes).unwrap_or_default();
         check_size(&payload)?;
-        let (hub, device_id) = (caller.hub().clone(), id.clone());
-        let known = self.store().read(move |tx| tx.device(&hub, &device_id)).await?;
-        known.ok_or(HubError::DeviceNotFound)?;
+        self.check_exists(caller, &id).await?;
         let until = Instant::now() + a_little_less(request.connect_timeout);
-        let id = IdentityId::device(id.clone());
         let (pending, answered) = self
             .hand_over(caller, &id, &request.name, &payload, until)
             .await?;
         let answer = answer_of(answered, a_little_less(request.response_timeout)).await;
         drop(pending);
         answer
+    }
+
+    async fn check_exists(&self, caller: &ServiceCaller, id: &IdentityId) -> Result<(), HubError> {
+        let (hub, id) = (caller.hub().clone(), id.clone());
+        let read = move |tx: &ReadTx<'_>| {
+            if tx.credential(&hub, &id)?.is_some() {
+                return Ok(());
+            }
+            let has_device = !id.is_device() && tx.device(&hub, &id.device_id)?.is_some();
+            Err(missing(has_device))
+        };
+        self.store().read(read).await
     }
 
     async fn hand_over(

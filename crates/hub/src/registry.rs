@@ -3,6 +3,8 @@
 mod bulk;
 mod device_write;
 mod generated;
+mod module;
+mod module_write;
 mod record;
 mod regenerate;
 
@@ -12,6 +14,8 @@ use provost_model::{AccessRight, Action, DeviceId, DeviceIdentity, HubName, IfMa
 use provost_wire::hub::service::{DeviceInput, Presence};
 
 pub(crate) use self::generated::{device_scope, generation_id, key_pair};
+pub use self::module::ModuleView;
+pub(crate) use self::module::missing;
 pub(crate) use self::record::announce;
 use self::record::{event, insert, update};
 use crate::service::HubService;

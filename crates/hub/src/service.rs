@@ -1,7 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provost_model::{Assignment, Clock, HostName, Hub, HubName, IdentityId, Random, Retention, Timestamp};
+use provost_model::{
+    Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, QueueLimits, Random,
+    Retention, Timestamp,
+};
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
@@ -10,7 +13,7 @@ use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
 use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
-use crate::telemetry::Buffers;
+use crate::telemetry::Intakes;
 
 /// What a hub service works with.
 pub struct HubOptions {
@@ -22,6 +25,10 @@ pub struct HubOptions {
     pub random: Arc<dyn Random>,
     /// How much telemetry each hub keeps.
     pub retention: Retention,
+    /// How the queues of cloud-to-device messages work.
+    pub messages: QueueLimits,
+    /// Partitions of a hub that has none yet; 1 to [`provost_model::MAX_PARTITIONS`].
+    pub telemetry_partitions: u16,
     /// How jobs are run.
     pub jobs: JobOptions,
 }
@@ -36,7 +43,7 @@ struct Inner {
     options: HubOptions,
     sessions: Arc<SessionTable>,
     activity: Activity,
-    telemetry: Buffers,
+    telemetry: Intakes,
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
     jobs: JobSignals,
@@ -44,14 +51,14 @@ struct Inner {
 
 impl HubService {
     /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
-    /// [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
     /// spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
             sessions: Arc::new(SessionTable::new()),
             activity: Activity::default(),
-            telemetry: Buffers::default(),
+            telemetry: Intakes::default(),
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
             jobs: JobSignals::default(),
@@ -81,6 +88,16 @@ impl HubService {
         self.sessions().connected(hub)
     }
 
+    /// The devices of a hub connected to this node, in any order.
+    pub(crate) fn connected_ids(&self, hub: &HubName) -> Vec<DeviceId> {
+        let live = self.sessions().look_up_live();
+        let of_hub = |link: &&Arc<Link>| link.hub == *hub && link.id.is_device();
+        live.iter()
+            .filter(of_hub)
+            .map(|link| link.device_id().clone())
+            .collect()
+    }
+
     /// Every device connected to this node, itself or by a module, of every hub.
     pub fn live_devices(&self) -> Vec<Assignment> {
         let live = self.sessions().look_up_live();
@@ -107,6 +124,14 @@ impl HubService {
         self.inner.options.retention
     }
 
+    pub(crate) fn queue_limits(&self) -> QueueLimits {
+        self.inner.options.messages
+    }
+
+    pub(crate) fn telemetry_partitions(&self) -> u16 {
+        self.inner.options.telemetry_partitions.clamp(1, MAX_PARTITIONS)
+    }
+
     pub(crate) fn sessions(&self) -> &Arc<SessionTable> {
         &self.inner.sessions
     }
@@ -115,7 +140,7 @@ impl HubService {
         &self.inner.activity
     }
 
-    pub(crate) fn telemetry(&self) -> &Buffers {
+    pub(crate) fn telemetry(&self) -> &Intakes {
         &self.inner.telemetry
     }
 

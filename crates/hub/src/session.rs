@@ -7,7 +7,7 @@ mod subscription;
 mod table;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 use provost_wire::hub::device::PropertyBag;
@@ -21,6 +21,7 @@ pub(crate) use self::table::{Place, SessionTable};
 use crate::HubError;
 use crate::auth::Admitted;
 use crate::service::HubService;
+use crate::telemetry::Intake;
 
 /// A connected device or module. Everything it does goes through this; dropping it disconnects the device.
 ///
@@ -29,6 +30,8 @@ use crate::service::HubService;
 pub struct DeviceSession {
     service: HubService,
     place: Place,
+    /// Where its messages go; known once it sent one.
+    intake: OnceLock<Arc<Intake>>,
     is_resumed: bool,
 }
 
@@ -41,6 +44,7 @@ impl DeviceSession {
         let session = Self {
             service: service.clone(),
             place,
+            intake: OnceLock::new(),
             is_resumed: false,
         };
         session
@@ -110,6 +114,10 @@ impl DeviceSession {
         self.service.activity().touch(self.link(), self.service.now());
     }
 
+    pub(crate) fn intake(&self) -> &OnceLock<Arc<Intake>> {
+        &self.intake
+    }
+
     /// Ends the session and takes in what is to be said for a device that was lost
     /// (iot-hub-device-api.md 4.5), whoever ended it.
     ///
@@ -118,7 +126,7 @@ impl DeviceSession {
     pub async fn end_with(self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
         // The hub learns first that the device is gone.
         self.leave();
-        self.take_in(bag, body).await
+        self.take_in(&bag, &body).await?.stored().await
     }
 
     fn leave(&self) {

@@ -1,17 +1,20 @@
 //! Twins from both sides (iot-hub-service-api.md 7, iot-hub-device-api.md 7).
+//!
+//! `write` changes the twin of a device or module and tells it, or notes what it is to be told.
 
-use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
-use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch,
-    Timestamp,
-};
-use provost_store::WriteTx;
+mod modules;
+mod write;
+
+use provost_model::twin::{Twin, TwinWrite};
+use provost_model::{AccessRight, Action, Actor, AuditEvent, DeviceId, HubName, IdentityId, IfMatch};
 use provost_wire::time::iso;
 use serde_json::{Map, Value};
 
+pub use self::modules::ModuleTwinView;
+pub(crate) use self::write::TwinChange;
 use crate::registry::DeviceView;
 use crate::service::HubService;
-use crate::session::{DeviceSession, Feature, kept_subscriptions};
+use crate::session::DeviceSession;
 use crate::{HubError, ServiceCaller};
 
 /// A twin with the identity it belongs to.
@@ -21,22 +24,6 @@ pub struct TwinView {
     pub device: DeviceView,
     /// Its twin.
     pub twin: Twin,
-}
-
-/// What a service does to a twin.
-#[derive(Debug, Clone)]
-pub(crate) enum TwinChange {
-    /// Merges; null removes.
-    Patch(TwinWrite),
-    /// Replaces the parts that are there as wholes.
-    Replace(TwinWrite),
-}
-
-/// A written twin and what the device is told.
-struct Written {
-    identity: DeviceIdentity,
-    twin: Twin,
-    notification: Option<DesiredNotification>,
 }
 
 impl HubService {
@@ -105,76 +92,6 @@ impl HubService {
         let device = self.view(caller.hub(), identity);
         Ok(TwinView { device, twin })
     }
-
-    /// Writes a twin together with what `note` notes in the same transaction; `None`, and nothing is
-    /// written, when that says so.
-    pub(crate) async fn write_twin_noted(
-        &self,
-        hub: &HubName,
-        id: &DeviceId,
-        change: TwinChange,
-        if_match: IfMatch,
-        event: AuditEvent,
-        note: impl FnOnce(&WriteTx<'_>) -> Result<bool, HubError> + Send + 'static,
-    ) -> Result<Option<(DeviceIdentity, Twin)>, HubError> {
-        // Held until the notification is handed over: they leave in the order of versions.
-        let identity_id = IdentityId::device(id.clone());
-        let turn = self.twin_locks().lock(hub, &identity_id).await;
-        let (of, device_id) = (hub.clone(), id.clone());
-        let written_id = identity_id.clone();
-        let is_heard = self
-            .sessions()
-            .live(hub, &identity_id)
-            .is_some_and(|link| link.has_feature(Feature::Desired));
-        let written = self
-            .store()
-            .write(move |tx| {
-                let hub = of;
-                let found = tx.device_with_twin(&hub, &device_id)?;
-                let (identity, mut twin) = found.ok_or(HubError::DeviceNotFound)?;
-                if !if_match.admits(&twin.etag()) {
-                    return Err(HubError::PreconditionFailed);
-                }
-                if !note(&tx)? {
-                    return Ok(tx.unchanged(None));
-                }
-                let before = (!is_heard).then(|| twin.desired.value.clone());
-                let notification = change.apply(&mut twin, tx.now())?;
-                if let (Some(before), Some(_)) = (before, &notification) {
-                    note_absence(&tx, &hub, &written_id, &identity.generation_id, &before)?;
-                }
-                tx.update_twin(&hub, &written_id, &twin)?;
-                if notification.is_some() {
-                    tx.announce(&desired_changed(&hub, &written_id))?;
-                }
-                let written = Written {
-                    identity,
-                    twin,
-                    notification,
-                };
-                Ok(tx.record(&event, Some(written))?)
-            })
-            .await?;
-        let Some(written) = written else {
-            return Ok(None);
-        };
-        if let Some(notification) = written.notification
-            && let Some(link) = self.sessions().live(hub, &identity_id)
-        {
-            link.notify_desired(notification);
-        }
-        drop(turn);
-        Ok(Some((written.identity, written.twin)))
-    }
-}
-
-impl TwinChange {
-    fn apply(self, twin: &mut Twin, now: Timestamp) -> Result<Option<DesiredNotification>, TwinError> {
-        match self {
-            Self::Patch(write) => twin.patch(&write, now, iso),
-            Self::Replace(write) => twin.replace(&write, now, iso),
-        }
-    }
 }
 
 impl DeviceSession {
@@ -218,30 +135,6 @@ impl DeviceSession {
                 Ok(tx.record(&event, version)?)
             })
             .await
-    }
-}
-
-/// Notes what an absent device knew, when it is subscribed to changes: it is told on its return.
-fn note_absence(
-    tx: &WriteTx<'_>,
-    hub: &HubName,
-    id: &IdentityId,
-    generation: &str,
-    before: &Map<String, Value>,
-) -> Result<(), HubError> {
-    if let Some(kept) = tx.kept_session(hub, id)?
-        && kept.generation_id == generation
-        && kept_subscriptions(&kept, id)?.get(Feature::Desired).is_some()
-    {
-        tx.note_desired_base(hub, id, before)?;
-    }
-    Ok(())
-}
-
-fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {
-    Change::Desired {
-        hub: hub.clone(),
-        id: id.clone(),
     }
 }
 

@@ -18,6 +18,13 @@ pub enum Change {
         /// The device or module.
         id: IdentityId,
     },
+    /// A message waits for a device.
+    CloudToDevice {
+        /// The hub.
+        hub: HubName,
+        /// The device.
+        device_id: DeviceId,
+    },
     /// Shared access policies, hubs, instances, links or CA certificates changed: cached copies are
     /// stale.
     Configuration,

@@ -74,6 +74,8 @@ pub struct DeviceIdentity {
     pub connection_updated_at: Option<Timestamp>,
     /// Last sign of life; kept coarsely.
     pub last_activity_at: Option<Timestamp>,
+    /// Messages that wait for it.
+    pub cloud_to_device_message_count: u32,
 }
 
 /// A module's record (iot-hub-service-api.md 11). It has no status: it may connect as long as its

@@ -88,6 +88,14 @@ fn name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
+fn group_char(c: char) -> bool {
+    name_char(c) || c == '$'
+}
+
+fn group_start(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '$'
+}
+
 fn policy_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '!' | '-' | '.' | '_' | '@')
 }
@@ -198,6 +206,10 @@ caseless_id!(
 caseless_id!(
     /// The stable name of a provisioning service instance.
     DpsName, "provisioning service name", 64, name_char, alphanumeric, alphanumeric
+);
+caseless_id!(
+    /// Names a consumer group of a hub's telemetry, as Event Hubs does; `$Default` is always there.
+    ConsumerGroupName, "consumer group name", 50, group_char, group_start, alphanumeric
 );
 caseless_id!(
     /// Names a CA certificate of an instance (dps-service-api.md 4.4).

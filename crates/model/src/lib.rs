@@ -12,6 +12,7 @@ pub mod ambient;
 mod audit;
 mod authority;
 mod change;
+mod cloud_to_device;
 mod device;
 mod enrollment;
 mod error_kind;
@@ -41,6 +42,10 @@ pub mod twin;
 pub use audit::{Action, Actor, AuditEvent, Subject};
 pub use authority::{AuthorityOwner, CertificateAuthority};
 pub use change::{Change, NumberedChange};
+pub use cloud_to_device::{
+    Ack, CloudMessage, Delivery, Feedback, LockLost, LockToken, MessageOutcome, QueueEntry, QueueLimits,
+    QueuedMessage, Settled,
+};
 pub use device::{
     DeviceAuth, DeviceAuthKind, DeviceIdentity, DeviceStatus, MAX_MANAGED_BY, MAX_MODULES, MAX_STATUS_REASON,
     ModuleIdentity,
@@ -54,8 +59,8 @@ pub use etag::{Etag, IfMatch};
 pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
-    CertificateName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError, IdScope, JobId,
-    ModuleId, OperationId, PolicyName, RegistrationId,
+    CertificateName, ConsumerGroupName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError,
+    IdScope, JobId, ModuleId, OperationId, PolicyName, RegistrationId,
 };
 pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
@@ -78,5 +83,9 @@ pub use remote_hub::{HubHealth, HubHealthState, RemoteHub};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use shut_out::ShutOut;
-pub use telemetry::{Retention, StoredTelemetry, Telemetry};
+pub use telemetry::{
+    AcceptedTelemetry, Checkpoint, ConsumerGroup, MAX_PARTITIONS, MAX_SEGMENT, PartitionId, Retention,
+    SegmentBuilder, SegmentError, StoredSegment, StoredTelemetry, Telemetry, TelemetryCursor,
+    TelemetryPartition, TelemetrySegment, TelemetryStart,
+};
 pub use time::{Clock, Timestamp};

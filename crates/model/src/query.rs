@@ -10,6 +10,8 @@ mod condition;
 mod evaluate;
 mod expression;
 mod function;
+mod leaf;
+mod plan;
 mod select;
 
 pub use self::aggregate::{Aggregate, Totals};
@@ -17,4 +19,6 @@ pub use self::condition::Condition;
 pub use self::evaluate::Row;
 pub use self::expression::{Arithmetic, Comparison, Expression, MAX_HEIGHT, Path};
 pub use self::function::Function;
+pub use self::leaf::{Leaf, leaves};
+pub use self::plan::{Plan, Probe};
 pub use self::select::{Collection, Column, ColumnValue, Query, Selection};

@@ -1,12 +1,22 @@
+mod cursor;
+mod partition;
+mod segment;
+
 use std::time::Duration;
 
-use crate::{DeviceId, Timestamp};
+pub use self::cursor::{TelemetryCursor, TelemetryStart};
+pub use self::partition::{MAX_PARTITIONS, PartitionId, TelemetryPartition};
+pub use self::segment::{
+    AcceptedTelemetry, MAX_SEGMENT, SegmentBuilder, SegmentError, StoredSegment, TelemetrySegment,
+};
+
+use crate::{ConsumerGroupName, IdentityId, Timestamp};
 
 /// A device-to-cloud message as a device sent it (iot-hub-device-api.md 5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telemetry {
-    /// The sender.
-    pub device_id: DeviceId,
+    /// Who sent it.
+    pub sender: IdentityId,
     /// The sender's generation.
     pub generation_id: String,
     /// How the sender proved itself: the JSON text of `iothub-connection-auth-method`.
@@ -24,8 +34,12 @@ pub struct Telemetry {
 /// A message with its place in the hub's buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTelemetry {
-    /// Grows with every message of the hub.
+    /// The partition it is in: always the same for a device.
+    pub partition: PartitionId,
+    /// Its number in the partition: 0, 1, 2, … without a gap.
     pub sequence_number: i64,
+    /// Its place in the partition in bytes, as Event Hubs counts.
+    pub offset: i64,
     /// The message.
     pub message: Telemetry,
 }
@@ -34,7 +48,7 @@ pub struct StoredTelemetry {
 /// after it already fill `bytes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Payload and property bytes kept for a hub.
+    /// Bytes kept for a hub.
     pub bytes: u64,
     /// Age of the oldest message kept.
     pub age: Duration,
@@ -48,4 +62,24 @@ impl Default for Retention {
             age: Duration::from_hours(24),
         }
     }
+}
+
+/// Those who read a hub's telemetry together and remember how far they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerGroup {
+    /// Its name.
+    pub name: ConsumerGroupName,
+    /// When it was made; `None` for the one that every hub has.
+    pub created_at: Option<Timestamp>,
+}
+
+/// How far a consumer group came in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The number of the next message to read.
+    pub sequence_number: i64,
+    /// When it was stored.
+    pub updated_at: Timestamp,
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod file;
 mod geo;
 mod hub;
+mod messages;
 mod outbound;
 mod rates;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use provost_model::{GeoOrder, HostName, Retention};
+use provost_model::{GeoOrder, HostName, QueueLimits, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
@@ -58,8 +59,12 @@ pub struct Config {
     pub metrics_open: bool,
     /// What of the telemetry is kept.
     pub telemetry: Retention,
+    /// Partitions of a hub that has none yet.
+    pub telemetry_partitions: u16,
     /// How jobs of the hubs are run.
     pub jobs: JobOptions,
+    /// The queues of cloud-to-device messages.
+    pub messages: QueueLimits,
     /// Switches of the provisioning service.
     pub dps: DpsOptions,
     /// Which hubs are near which networks.
@@ -212,7 +217,9 @@ impl Config {
             },
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
+            telemetry_partitions: file.hub.telemetry_partitions()?,
             jobs: file.hub.jobs.options()?,
+            messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,
             outbound: file.dps.outbound(),
             dps: file.dps.options(),

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::ValueEnum;
 use serde_json::Value;
 
-pub use self::table::{Column, list_table, object_table, rows_table};
+pub use self::table::{Column, list_table, members_table, object_table, rows_table};
 pub use self::talk::{bar, confirmed, say, spinner, warn};
 
 /// How data is printed.
@@ -58,6 +58,14 @@ impl Output {
         match self.format() {
             Format::Json => write_line(&pretty(&Value::Array(values.to_vec()))),
             Format::Table => write_line(&list_table(values, columns)),
+        }
+    }
+
+    /// Many documents without chosen columns: each of their members is one, inner objects as JSON.
+    pub fn rows(self, values: &[Value]) -> io::Result<()> {
+        match self.format() {
+            Format::Json => write_line(&pretty(&Value::Array(values.to_vec()))),
+            Format::Table => write_line(&members_table(values)),
         }
     }
 

@@ -87,7 +87,9 @@ impl Server {
             clock: Arc::clone(&ambient.clock),
             random: Arc::clone(&ambient.random),
             retention: config.telemetry,
+            telemetry_partitions: config.telemetry_partitions,
             jobs: config.jobs.clone(),
+            messages: config.messages,
         });
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;
@@ -158,6 +160,12 @@ impl Server {
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(listeners_limit, all).await.is_err() {
             warn!("some tasks did not end in time and are cut");
+        }
+        if tokio::time::timeout(END_LIMIT, self.hub.flush_telemetry())
+            .await
+            .is_err()
+        {
+            warn!("the last telemetry was not stored in time; the devices send it again");
         }
         if let Err(error) = self.hub.release_jobs().await {
             warn!(

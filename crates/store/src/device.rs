@@ -9,7 +9,7 @@ use crate::{ReadTx, StoreError, WriteTx};
 
 pub(crate) const COLUMNS: &str = "device_id, generation_id, etag, status, status_reason, status_updated_at, auth, \
     primary_key, secondary_key, primary_thumbprint, secondary_thumbprint, iot_edge, device_scope, \
-    connection_updated_at, last_activity_at";
+    connection_updated_at, last_activity_at, message_count";
 
 impl ReadTx<'_> {
     /// A device's identity.
@@ -85,7 +85,8 @@ impl WriteTx<'_> {
             &columns.reported,
             &columns.reported_metadata,
         ];
-        self.execute(sql, params).map(|_| ())
+        self.execute(sql, params)?;
+        self.index_new(hub, &device.device_id, &twin.tags)
     }
 
     /// Writes the identity of an existing device; the twin stays. `false` when there is none.
@@ -114,13 +115,15 @@ impl WriteTx<'_> {
         Ok(self.execute(sql, params)? > 0)
     }
 
-    /// Removes a device with its twin, its modules and their kept sessions; `false` when there was
-    /// none.
+    /// Removes a device with its twin, its modules, their kept sessions and the messages that
+    /// wait for it; `false` when there was none.
     pub fn delete_device(&self, hub: &HubName, id: &DeviceId) -> Result<bool, StoreError> {
+        self.index_gone(hub, id)?;
         for table in ["kept_session", "module"] {
             let sql = format!("DELETE FROM {table} WHERE hub = ?1 AND device_id = ?2");
             self.execute(&sql, params![hub.key(), id.as_str()])?;
         }
+        crate::device_message::forget_device(self, hub, id)?;
         let sql = "DELETE FROM device WHERE hub = ?1 AND device_id = ?2";
         Ok(self.execute(sql, params![hub.key(), id.as_str()])? > 0)
     }
@@ -161,5 +164,7 @@ pub(crate) fn identity(row: &Row<'_>) -> Result<DeviceIdentity, StoreError> {
         device_scope: row.opt_text(12)?,
         connection_updated_at: row.opt_int(13)?.map(Timestamp::from_micros),
         last_activity_at: row.opt_int(14)?.map(Timestamp::from_micros),
+        cloud_to_device_message_count: u32::try_from(row.int(15)?)
+            .map_err(|_| place.inconsistent("message_count"))?,
     })
 }

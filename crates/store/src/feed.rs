@@ -20,6 +20,7 @@ pub(crate) fn insert(
     let (topic, scope, item) = match change {
         Change::Device { hub, device_id } => ("device", hub.key(), device_id.to_string()),
         Change::Desired { hub, id } => ("desired", hub.key(), id.to_string()),
+        Change::CloudToDevice { hub, device_id } => ("cloudToDevice", hub.key(), device_id.to_string()),
         Change::Configuration => ("configuration", "", String::new()),
         Change::Outbound => ("outbound", "", String::new()),
     };
@@ -75,6 +76,10 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
             device_id: id.device_id,
         })?,
         "desired" => identity().map(|(hub, id)| Change::Desired { hub, id })?,
+        "cloudToDevice" => identity().map(|(hub, id)| Change::CloudToDevice {
+            hub,
+            device_id: id.device_id,
+        })?,
         "configuration" => Change::Configuration,
         "outbound" => Change::Outbound,
         _ => return Err(inconsistent("topic")),

@@ -5,9 +5,10 @@ use provost_model::Timestamp;
 use crate::StoreError;
 use crate::engine::Engine;
 use crate::sql::params;
+use crate::tag_leaf;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 11] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -16,6 +17,9 @@ const STEPS: [&str; 8] = [
     include_str!("../migrations/0006_geo.sql"),
     include_str!("../migrations/0007_modules.sql"),
     include_str!("../migrations/0008_jobs.sql"),
+    include_str!("../migrations/0009_telemetry_partitions.sql"),
+    include_str!("../migrations/0010_tag_leaf.sql"),
+    include_str!("../migrations/0011_cloud_to_device.sql"),
 ];
 
 /// Applies what is missing.
@@ -50,21 +54,25 @@ fn apply_missing(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {
     }
     for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
         engine.run_script(&in_dialect(engine, step))?;
+        if step.contains("CREATE TABLE tag_leaf ") {
+            tag_leaf::backfill(engine)?;
+        }
         let insert = "INSERT INTO migration (version, applied_at) VALUES (?1, ?2)";
         engine.execute(insert, params![version, now.as_micros()])?;
     }
     Ok(())
 }
 
-/// The three words in which the engines differ. PostgreSQL compares text by locale unless told to
+/// The four words in which the engines differ. PostgreSQL compares text by locale unless told to
 /// compare bytes, which keyset paging needs; SQLite keeps an integer key inside its row tree only
-/// when it is spelled INTEGER.
+/// when it is spelled INTEGER, and would keep a table that is all key twice unless told not to.
 fn in_dialect(engine: Engine<'_>, sql: &str) -> String {
-    let (text, blob, serial) = match engine {
-        Engine::Sqlite(_) => ("TEXT", "BLOB", "INTEGER"),
-        Engine::Postgres(_) => ("TEXT COLLATE \"C\"", "BYTEA", "BIGINT"),
+    let (text, blob, serial, clustered) = match engine {
+        Engine::Sqlite(_) => ("TEXT", "BLOB", "INTEGER", " WITHOUT ROWID"),
+        Engine::Postgres(_) => ("TEXT COLLATE \"C\"", "BYTEA", "BIGINT", ""),
     };
     sql.replace("{text}", text)
         .replace("{blob}", blob)
         .replace("{serial}", serial)
+        .replace("{clustered}", clustered)
 }

@@ -1,144 +1,150 @@
-//! A hub's buffer of device-to-cloud messages: appended, read in order, cut at the old end.
+//! A hub's buffer of device-to-cloud messages: partitions, each a row of segments, appended at one
+//! end and cut at the other.
 
-use provost_model::{DeviceId, HubName, StoredTelemetry, Telemetry, Timestamp};
-use serde_json::{Map, Value};
+mod consumer;
+mod cut;
+mod segments;
 
-use crate::convert::{Place, json};
-use crate::sql::{Row, params};
+use provost_model::{HubName, PartitionId, TelemetryPartition, TelemetrySegment, Timestamp};
+
+pub use self::cut::TelemetryCut;
+use crate::convert::Place;
+use crate::sql::params;
 use crate::{AppendTx, ReadTx, StoreError};
 
-/// What a cut of the buffer removed.
+/// What an append left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TelemetryCut {
-    /// Messages removed.
+pub struct TelemetryAppended {
+    /// Messages appended.
     pub messages: u64,
-    /// Their size.
+    /// Their bytes.
     pub bytes: u64,
+    /// Bytes the hub keeps now.
+    pub kept: u64,
 }
 
 impl AppendTx<'_> {
-    /// Appends a message; returns its sequence number and the bytes it counts for.
-    pub fn append_telemetry(&self, hub: &HubName, message: &Telemetry) -> Result<(i64, u64), StoreError> {
-        let sql = "INSERT INTO telemetry (number, hub, device_id, generation_id, auth_method, enqueued_at, \
-                   properties, system_properties, body, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let number = self.next_number();
-        let properties = json(&as_object(&message.properties));
-        let system_properties = json(&as_object(&message.system_properties));
-        let size = message.body.len() + properties.len() + system_properties.len();
-        let params = params![
-            number,
-            hub.key(),
-            message.device_id.as_str(),
-            &message.generation_id,
-            &message.auth_method,
-            message.enqueued_at.as_micros(),
-            &properties,
-            &system_properties,
-            message.body.as_slice(),
-            i64::try_from(size).unwrap_or(i64::MAX),
-        ];
-        self.execute(sql, params)?;
-        Ok((number, size as u64))
+    /// The partitions of a hub, made now when it has none: `wanted` of them. How many a hub has never
+    /// changes afterwards: a device stays in its partition.
+    pub fn open_partitions(&self, hub: &HubName, wanted: u16) -> Result<Vec<TelemetryPartition>, StoreError> {
+        let there = self.read().telemetry_partitions(hub)?;
+        if !there.is_empty() {
+            return Ok(there);
+        }
+        let sql = "INSERT INTO telemetry_partition (hub, number, begin_sequence, next_sequence, next_offset, \
+                   bytes, last_enqueued_at) VALUES (?1, ?2, 0, 0, 0, 0, NULL)";
+        for number in 0..i64::from(wanted) {
+            self.execute(sql, params![hub.key(), number])?;
+        }
+        self.read().telemetry_partitions(hub)
     }
 
-    /// Removes the oldest messages of a hub: those enqueued before `before`, and as many more as
-    /// `bytes` asks for, at most `limit` messages in one call.
-    pub fn cut_telemetry(
+    /// Appends segments, in order, each to its partition. The writers of all nodes stand in a line
+    /// (the row of numbers is locked), so the numbers of a partition have no gap.
+    pub fn append_telemetry(
         &self,
         hub: &HubName,
-        before: Timestamp,
-        bytes: u64,
-        limit: usize,
-    ) -> Result<TelemetryCut, StoreError> {
-        let sql = "SELECT number, enqueued_at, size FROM telemetry WHERE hub = ?1 ORDER BY number LIMIT ?2";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let oldest = self.read().query(sql, params![hub.key(), limit], |row| {
-            Ok((row.int(0)?, row.int(1)?, row.int(2)?))
-        })?;
-        let mut cut = TelemetryCut::default();
-        let mut last = None;
-        for (number, at, size) in oldest {
-            if at >= before.as_micros() && cut.bytes >= bytes {
-                break;
+        segments: &[(PartitionId, TelemetrySegment)],
+    ) -> Result<TelemetryAppended, StoreError> {
+        let mut partitions = self.read().telemetry_partitions(hub)?;
+        let mut appended = TelemetryAppended::default();
+        for (id, segment) in segments {
+            let partition = partitions
+                .iter_mut()
+                .find(|partition| partition.id == *id)
+                .ok_or_else(|| missing(hub))?;
+            self.insert_segment(hub, partition, segment)?;
+            let size = bytes_of(segment);
+            partition.next += segment.count;
+            partition.next_offset += size;
+            partition.bytes += size;
+            partition.last_enqueued_at = partition.last_enqueued_at.max(Some(segment.enqueued_at.1));
+            appended.messages += positive(segment.count);
+            appended.bytes += positive(size);
+        }
+        for partition in &partitions {
+            if segments.iter().any(|(id, _)| *id == partition.id) {
+                self.save_partition(hub, partition)?;
             }
-            cut.messages += 1;
-            cut.bytes += u64::try_from(size).unwrap_or(0);
-            last = Some(number);
+            appended.kept += positive(partition.bytes);
         }
-        if let Some(last) = last {
-            self.execute(
-                "DELETE FROM telemetry WHERE hub = ?1 AND number <= ?2",
-                params![hub.key(), last],
-            )?;
-        }
-        Ok(cut)
+        Ok(appended)
+    }
+
+    fn insert_segment(
+        &self,
+        hub: &HubName,
+        partition: &TelemetryPartition,
+        segment: &TelemetrySegment,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO telemetry_segment (hub, partition_number, first_sequence, count, first_offset, \
+                   first_enqueued_at, last_enqueued_at, size, messages) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let params = params![
+            hub.key(),
+            i64::from(partition.id.get()),
+            partition.next,
+            segment.count,
+            partition.next_offset,
+            segment.enqueued_at.0.as_micros(),
+            segment.enqueued_at.1.as_micros(),
+            bytes_of(segment),
+            segment.bytes.as_slice(),
+        ];
+        self.execute(sql, params).map(|_| ())
+    }
+
+    fn save_partition(&self, hub: &HubName, partition: &TelemetryPartition) -> Result<(), StoreError> {
+        let sql = "UPDATE telemetry_partition SET begin_sequence = ?3, next_sequence = ?4, next_offset = ?5, \
+                   bytes = ?6, last_enqueued_at = ?7 WHERE hub = ?1 AND number = ?2";
+        let params = params![
+            hub.key(),
+            i64::from(partition.id.get()),
+            partition.begin,
+            partition.next,
+            partition.next_offset,
+            partition.bytes,
+            partition.last_enqueued_at.map(Timestamp::as_micros),
+        ];
+        self.execute(sql, params).map(|_| ())
     }
 }
 
 impl ReadTx<'_> {
-    /// Messages of a hub after the one numbered `after`, oldest first, at most `limit`.
-    pub fn telemetry_after(
-        &self,
-        hub: &HubName,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<StoredTelemetry>, StoreError> {
-        let sql = "SELECT number, device_id, generation_id, auth_method, enqueued_at, properties, \
-                   system_properties, body FROM telemetry WHERE hub = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.query(sql, params![hub.key(), after, limit], stored)
-    }
-
-    /// The bytes a hub's buffer holds. Reads every entry: ask once, then count along.
-    pub fn telemetry_bytes(&self, hub: &HubName) -> Result<u64, StoreError> {
-        let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM telemetry WHERE hub = ?1";
-        Ok(u64::try_from(self.count(sql, params![hub.key()])?).unwrap_or(0))
-    }
-
-    /// The number of the newest message of a hub, 0 when there is none.
-    pub fn last_telemetry(&self, hub: &HubName) -> Result<i64, StoreError> {
-        self.count(
-            "SELECT COALESCE(MAX(number), 0) FROM telemetry WHERE hub = ?1",
-            params![hub.key()],
-        )
+    /// The partitions of a hub in their order; none before the first use.
+    pub fn telemetry_partitions(&self, hub: &HubName) -> Result<Vec<TelemetryPartition>, StoreError> {
+        let sql = "SELECT number, begin_sequence, next_sequence, next_offset, bytes, last_enqueued_at \
+                   FROM telemetry_partition WHERE hub = ?1 ORDER BY number";
+        self.query(sql, params![hub.key()], |row| {
+            Ok(TelemetryPartition {
+                id: partition_id(hub, row.int(0)?)?,
+                begin: row.int(1)?,
+                next: row.int(2)?,
+                next_offset: row.int(3)?,
+                bytes: row.int(4)?,
+                last_enqueued_at: row.opt_int(5)?.map(Timestamp::from_micros),
+            })
+        })
     }
 }
 
-fn as_object(properties: &[(String, Option<String>)]) -> Map<String, Value> {
-    properties
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone().map_or(Value::Null, Value::String)))
-        .collect()
+fn partition_id(hub: &HubName, number: i64) -> Result<PartitionId, StoreError> {
+    let id = u16::try_from(number).ok().and_then(PartitionId::new);
+    id.ok_or_else(|| missing(hub))
 }
 
-fn as_pairs(object: Map<String, Value>) -> Vec<(String, Option<String>)> {
-    let text = |value| match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    };
-    object
-        .into_iter()
-        .map(|(key, value)| (key, text(value)))
-        .collect()
+fn missing(hub: &HubName) -> StoreError {
+    Place {
+        table: "telemetry_partition",
+        key: hub.key(),
+    }
+    .inconsistent("number")
 }
 
-fn stored(row: &Row<'_>) -> Result<StoredTelemetry, StoreError> {
-    let number = row.int(0)?;
-    let key = number.to_string();
-    let place = Place {
-        table: "telemetry",
-        key: &key,
-    };
-    Ok(StoredTelemetry {
-        sequence_number: number,
-        message: Telemetry {
-            device_id: place.id("device_id", DeviceId::parse(&row.text(1)?))?,
-            generation_id: row.text(2)?,
-            auth_method: row.text(3)?,
-            enqueued_at: Timestamp::from_micros(row.int(4)?),
-            properties: as_pairs(place.object("properties", &row.text(5)?)?),
-            system_properties: as_pairs(place.object("system_properties", &row.text(6)?)?),
-            body: row.blob(7)?,
-        },
-    })
+fn bytes_of(segment: &TelemetrySegment) -> i64 {
+    i64::try_from(segment.bytes.len()).unwrap_or(i64::MAX)
+}
+
+fn positive(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }

@@ -1,14 +1,55 @@
 use provost_model::twin::{Twin, TwinSection};
-use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId, PageSize};
+use provost_model::{DeviceId, DeviceIdentity, HubName, IdentityId};
 
 use crate::convert::{Place, json};
-use crate::device::{COLUMNS as DEVICE_COLUMNS, identity};
+use crate::device::COLUMNS as DEVICE_COLUMNS;
 use crate::identity_row::{is_row, key, table};
 use crate::sql::{Row, params};
+use crate::twin_query::with_twin;
 use crate::{ReadTx, StoreError, WriteTx};
 
 pub(crate) const COLUMNS: &str = "twin_version, twin_etag, model_id, desired_version, reported_version, tags, desired, \
     desired_metadata, reported, reported_metadata";
+
+/// Which documents of a twin are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TwinParts {
+    /// The tags.
+    pub tags: bool,
+    /// The desired properties.
+    pub desired: bool,
+    /// The reported properties.
+    pub reported: bool,
+}
+
+impl TwinParts {
+    /// All of them.
+    pub const ALL: Self = Self {
+        tags: true,
+        desired: true,
+        reported: true,
+    };
+
+    /// The columns of a twin, an empty document in place of what is not read.
+    pub(crate) fn columns(self) -> String {
+        let of = |is_read: bool, columns: &'static [&'static str]| {
+            let read = move |column: &&'static str| if is_read { *column } else { "'{}'" };
+            columns.iter().map(read)
+        };
+        let numbers = [
+            "twin_version",
+            "twin_etag",
+            "model_id",
+            "desired_version",
+            "reported_version",
+        ];
+        let documents = of(self.tags, &["tags"])
+            .chain(of(self.desired, &["desired", "desired_metadata"]))
+            .chain(of(self.reported, &["reported", "reported_metadata"]));
+        let columns: Vec<_> = numbers.into_iter().chain(documents).collect();
+        columns.join(", ")
+    }
+}
 
 /// The documents of a twin as stored text.
 pub(crate) struct TwinColumns {
@@ -57,22 +98,6 @@ impl ReadTx<'_> {
         let sql = format!("SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id = ?2");
         self.find(&sql, params![hub.key(), id.as_str()], with_twin)
     }
-
-    /// Identities with their twins in order of their IDs, beginning after `after`.
-    pub fn devices_with_twins(
-        &self,
-        hub: &HubName,
-        after: Option<&DeviceId>,
-        page: PageSize,
-    ) -> Result<Vec<(DeviceIdentity, Twin)>, StoreError> {
-        let sql = format!(
-            "SELECT {DEVICE_COLUMNS}, {COLUMNS} FROM device WHERE hub = ?1 AND device_id > ?2 \
-             ORDER BY device_id LIMIT ?3"
-        );
-        let after = after.map(DeviceId::as_str).unwrap_or_default();
-        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
-        self.query(&sql, params![hub.key(), after, limit], with_twin)
-    }
 }
 
 impl WriteTx<'_> {
@@ -86,6 +111,9 @@ impl WriteTx<'_> {
             is_row(id, 11)
         );
         let columns = TwinColumns::of(twin);
+        if id.is_device() {
+            self.index_change(hub, &id.device_id, &twin.tags, &columns.tags)?;
+        }
         let mut params = params![
             twin.version,
             twin.etag_counter,
@@ -102,13 +130,6 @@ impl WriteTx<'_> {
         params.extend(key(hub, id));
         Ok(self.execute(&sql, &params)? > 0)
     }
-}
-
-fn with_twin(row: &Row<'_>) -> Result<(DeviceIdentity, Twin), StoreError> {
-    let identity = identity(row)?;
-    let id = IdentityId::device(identity.device_id.clone());
-    let twin = twin(row, DEVICE_COLUMNS.split(',').count(), &id)?;
-    Ok((identity, twin))
 }
 
 pub(crate) fn twin(row: &Row<'_>, first: usize, id: &IdentityId) -> Result<Twin, StoreError> {

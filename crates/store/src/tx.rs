@@ -93,8 +93,12 @@ impl<'a> WriteTx<'a> {
         self.engine().execute(sql, params)
     }
 
-    fn engine(&self) -> Engine<'a> {
+    pub(crate) fn engine(&self) -> Engine<'a> {
         self.read.engine
+    }
+
+    pub(crate) fn numbers(&self) -> &'a Cell<i64> {
+        self.numbers
     }
 
     pub(crate) fn next_number(&self) -> i64 {
@@ -111,7 +115,7 @@ impl<'a> Deref for WriteTx<'a> {
 }
 
 /// A transaction for what is itself a log or a trace and needs no audit event: telemetry, signs of
-/// life, what clients leave between connections, retention. It can touch nothing else.
+/// life, deliveries, what clients leave between connections, retention. It can touch nothing else.
 pub struct AppendTx<'a> {
     engine: Engine<'a>,
     numbers: &'a Cell<i64>,
@@ -133,9 +137,17 @@ impl<'a> AppendTx<'a> {
     pub(crate) fn next_number(&self) -> i64 {
         take_number(self.numbers)
     }
+
+    pub(crate) fn engine(&self) -> Engine<'a> {
+        self.engine
+    }
+
+    pub(crate) fn numbers(&self) -> &'a Cell<i64> {
+        self.numbers
+    }
 }
 
-fn take_number(numbers: &Cell<i64>) -> i64 {
+pub(crate) fn take_number(numbers: &Cell<i64>) -> i64 {
     let next = numbers.get() + 1;
     numbers.set(next);
     next

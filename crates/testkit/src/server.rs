@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use provost::config::{Config, DpsOptions, JobOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
 use provost::serve::{Ambient, Server};
-use provost_model::{Clock, GeoOrder, HostName, Retention};
+use provost_model::{Clock, GeoOrder, HostName, QueueLimits, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
@@ -155,7 +155,9 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         },
         metrics_open: false,
         telemetry: Retention::default(),
+        telemetry_partitions: 4,
         jobs: JobOptions::default(),
+        messages: QueueLimits::default(),
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),
         outbound: OutboundConfig::default(),

@@ -1,12 +1,15 @@
 //! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use provost_hub::TelemetryCounts;
 use provost_model::{HubName, RegistrationState};
 
 /// The media type of [`Metrics::render`].
@@ -53,6 +56,9 @@ pub struct Metrics {
     polls: Family<AttemptLabels, Counter>,
     service_operations: Family<OperationLabels, Counter>,
     hub_sessions: Family<HubLabel, Gauge>,
+    telemetry_messages: Family<HubLabel, Counter>,
+    telemetry_bytes: Family<HubLabel, Counter>,
+    telemetry_removed: Family<HubLabel, Counter>,
     connections: Family<ListenerLabel, Gauge>,
 }
 
@@ -66,6 +72,9 @@ impl Default for Metrics {
             polls: Family::default(),
             service_operations: Family::default(),
             hub_sessions: Family::default(),
+            telemetry_messages: Family::default(),
+            telemetry_bytes: Family::default(),
+            telemetry_removed: Family::default(),
             connections: Family::default(),
         };
         metrics.register();
@@ -105,6 +114,21 @@ impl Metrics {
             "hub_sessions",
             "Devices connected to a hub on this node",
             self.hub_sessions.clone(),
+        );
+        registry.register(
+            "telemetry_messages",
+            "Device-to-cloud messages stored",
+            self.telemetry_messages.clone(),
+        );
+        registry.register(
+            "telemetry_bytes",
+            "Bytes of the device-to-cloud messages stored",
+            self.telemetry_bytes.clone(),
+        );
+        registry.register(
+            "telemetry_removed",
+            "Device-to-cloud messages removed by retention",
+            self.telemetry_removed.clone(),
         );
         registry.register(
             "connections",
@@ -179,17 +203,38 @@ impl Metrics {
         OpenConnection(open)
     }
 
-    /// All of them as text, with the devices connected to each hub.
-    pub(crate) fn render(&self, sessions: &[(HubName, usize)]) -> String {
-        for (hub, connected) in sessions {
-            let connected = i64::try_from(*connected).unwrap_or(i64::MAX);
-            self.hub_sessions.get_or_create(&hub_label(hub)).set(connected);
+    /// All of them as text, with what the hubs count themselves.
+    pub(crate) fn render(&self, hubs: &[HubNumbers]) -> String {
+        for numbers in hubs {
+            let label = hub_label(&numbers.hub);
+            let connected = i64::try_from(numbers.sessions).unwrap_or(i64::MAX);
+            self.hub_sessions.get_or_create(&label).set(connected);
+            let telemetry = &numbers.telemetry;
+            for (family, count) in [
+                (&self.telemetry_messages, telemetry.messages),
+                (&self.telemetry_bytes, telemetry.bytes),
+                (&self.telemetry_removed, telemetry.removed),
+            ] {
+                // Counted by the hub; only shown here.
+                family
+                    .get_or_create(&label)
+                    .inner()
+                    .store(count, Ordering::Relaxed);
+            }
         }
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// What a hub counts itself.
+#[derive(Debug)]
+pub(crate) struct HubNumbers {
+    pub(crate) hub: HubName,
+    pub(crate) sessions: usize,
+    pub(crate) telemetry: TelemetryCounts,
 }
 
 fn hub_label(hub: &HubName) -> HubLabel {
@@ -222,7 +267,16 @@ mod tests {
         let open = metrics.connection("https");
         let hub = HubName::parse("Hub1").unwrap();
         metrics.run("http", &assigned(&hub));
-        let text = metrics.render(&[(hub, 3)]);
+        let telemetry = TelemetryCounts {
+            messages: 7,
+            bytes: 900,
+            removed: 2,
+        };
+        let text = metrics.render(&[HubNumbers {
+            hub,
+            sessions: 3,
+            telemetry,
+        }]);
         for line in [
             "# TYPE provost_registration_attempts counter",
             "provost_registration_attempts_total{protocol=\"mqtt\",outcome=\"refused\",reason=\"expired\"} 1",
@@ -232,6 +286,9 @@ mod tests {
             "provost_service_operations_total{service=\"dps\",operation=\"enrollments\",status=\"2xx\"} 1",
             "provost_service_operations_total{service=\"dps\",operation=\"enrollments\",status=\"429\"} 1",
             "provost_hub_sessions{hub=\"hub1\"} 3",
+            "provost_telemetry_messages_total{hub=\"hub1\"} 7",
+            "provost_telemetry_bytes_total{hub=\"hub1\"} 900",
+            "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
         ] {
             assert!(

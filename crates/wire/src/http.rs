@@ -12,6 +12,8 @@ pub enum Route {
     DpsService(dps::service::ServiceRoute),
     /// The hub, service side.
     Hub(hub::service::HubRoute),
+    /// The hub, device side.
+    HubDevice(hub::device::HubDeviceRoute),
     /// The management plane.
     Arm(arm::ArmRoute),
     /// `/provost/`.
@@ -25,13 +27,14 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<Route> {
     first([
         &|| dps::service::parse_route(method, path, query).map(Route::DpsService),
         &|| hub::service::parse_route(method, path, query).map(Route::Hub),
+        &|| hub::device::parse_route(method, path, query).map(Route::HubDevice),
         &|| own::parse_route(method, path, query).map(Route::Own),
         &|| arm::parse_route(method, path, query).map(Route::Arm),
         &|| dps::device::parse_route(method, path, query).map(Route::DpsDevice),
     ])
 }
 
-fn first(routes: [&dyn Fn() -> Routed<Route>; 5]) -> Routed<Route> {
+fn first(routes: [&dyn Fn() -> Routed<Route>; 6]) -> Routed<Route> {
     routes
         .into_iter()
         .map(|route| route())
@@ -51,6 +54,7 @@ mod tests {
             Routed::To(Route::DpsDevice(_)) => "device",
             Routed::To(Route::DpsService(_)) => "service",
             Routed::To(Route::Hub(_)) => "hub",
+            Routed::To(Route::HubDevice(_)) => "hub device",
             Routed::To(Route::Arm(_)) => "arm",
             Routed::To(Route::Own(_)) => "own",
             Routed::MethodNotAllowed => "405",
@@ -64,6 +68,9 @@ mod tests {
             ("POST", "/registrations/line-7/query", "service"),
             ("PUT", "/enrollments/press-1", "service"),
             ("GET", "/devices/press-1", "hub"),
+            ("DELETE", "/devices/press-1/commands", "hub"),
+            ("POST", "/devices/press-1/messages/events", "hub device"),
+            ("GET", "/devices/press-1/messages/events", "405"),
             (
                 "GET",
                 "/subscriptions/s/providers/Microsoft.Devices/provisioningServices",

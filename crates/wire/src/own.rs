@@ -12,7 +12,7 @@
 //! | `GET`, `DELETE /provost/dps/{dps}[?force=true]` | one |
 //! | `GET /provost/{dps|hubs}/{name}/policies` | policies with their keys, as the management plane shows them |
 //! | `PUT`, `DELETE …/policies/{policy}`, `POST …/policies/{policy}/renewKey` | one |
-//! | `GET /provost/hubs/{hub}/telemetry?after=&limit=&wait=` | [`TelemetryPage`] |
+//! | `/provost/hubs/{hub}/telemetry…`, `/provost/hubs/{hub}/consumerGroups…` | see [`TelemetryOperation`] |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
@@ -49,8 +49,12 @@ pub use hubs::{
 pub use instances::{AccessPolicyInput, InstanceInput, OwnInstanceView, RenewKeyInput};
 pub use quota::QuotaView;
 pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
-pub use route::{MAX_WAIT, OwnOperation, TelemetryQuery, parse_route};
-pub use telemetry::{TelemetryItem, TelemetryPage};
+pub use route::{OwnOperation, parse_route};
+pub use telemetry::{
+    COMMENT, CheckpointInput, CheckpointView, ConsumerGroupView, EVENT_STREAM, LostView, MAX_WAIT,
+    PartitionView, TelemetryItem, TelemetryOperation, TelemetryPageView, TelemetryQuery, format_cursor,
+    lost_event, message_event, parse_cursor,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,9 @@
-use provost_model::query::Condition;
-use provost_model::{DeviceId, HubName, PageSize};
-use provost_wire::hub::service::TwinRow;
+use std::ops::ControlFlow;
 
+use provost_model::query::Condition;
+use provost_model::{DeviceId, HubName};
+
+use super::walk::{Walk, parts_of};
 use crate::HubError;
 use crate::service::HubService;
 
@@ -15,7 +17,7 @@ pub struct MatchPage {
 }
 
 /// Devices looked at in one call.
-const LOOKED_AT: usize = 200;
+const LOOKED_AT: usize = 5_000;
 
 impl HubService {
     /// The next devices after `after` a condition holds of, at most `limit`. The work of one call is
@@ -31,30 +33,31 @@ impl HubService {
         after: Option<&DeviceId>,
         limit: usize,
     ) -> Result<MatchPage, HubError> {
-        let (name, begin) = (hub.clone(), after.cloned());
-        let size = PageSize::clamp(Some(LOOKED_AT), LOOKED_AT, LOOKED_AT);
-        let rows = self
-            .store()
-            .scan(move |tx| tx.devices_with_twins(&name, begin.as_ref(), size))
-            .await?;
-        let is_last = rows.len() < size.get();
-        let mut page = MatchPage {
-            ids: Vec::new(),
-            next: None,
-        };
-        for (identity, twin) in rows {
-            let device = self.view(hub, identity);
-            if condition.matches(&TwinRow::new(&device.identity, &twin, device.presence())) {
-                page.ids.push(device.identity.device_id.clone());
-            }
-            page.next = Some(device.identity.device_id);
-            if page.ids.len() >= limit.max(1) {
-                return Ok(page);
-            }
-        }
-        if is_last {
-            page.next = None;
-        }
-        Ok(page)
+        let (service, hub, condition) = (self.clone(), hub.clone(), condition.clone());
+        let (after, limit) = (after.cloned(), limit.max(1));
+        let matching = self.store().scan(move |tx| {
+            let walk = Walk {
+                service: &service,
+                hub: &hub,
+                condition: &condition,
+                parts: parts_of(condition.expression()),
+                budget: LOOKED_AT,
+            };
+            let mut ids = Vec::new();
+            let next = walk.run(tx, after.as_ref(), |row| {
+                ids.push(row.device_id().clone());
+                enough(ids.len() >= limit)
+            })?;
+            Ok::<_, HubError>(MatchPage { ids, next })
+        });
+        matching.await
+    }
+}
+
+pub(super) fn enough(is_enough: bool) -> ControlFlow<()> {
+    if is_enough {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use provost_model::twin::TwinWrite;
-use provost_model::{AccessRight, DeviceId, Etag, IfMatch, InitialTwin};
+use provost_model::{AccessRight, Etag, IdentityId, IfMatch, InitialTwin};
 use provost_wire::hub::service::{BulkItem, ImportMode, MAX_BULK};
 
 use super::Expected;
@@ -11,7 +11,7 @@ use crate::twins::TwinChange;
 use crate::{HubError, ServiceCaller};
 
 impl HubService {
-    /// Writes up to [`MAX_BULK`] devices, each on its own: what is done stays done whatever happens
+    /// Writes up to [`MAX_BULK`] devices and modules, each on its own: what is done stays done whatever happens
     /// to the others. Returns the refusals, in the order of the items. Needs `RegistryWrite`.
     ///
     /// # Errors
@@ -21,7 +21,7 @@ impl HubService {
         &self,
         caller: &ServiceCaller,
         items: Vec<BulkItem>,
-    ) -> Result<Vec<(DeviceId, HubError)>, HubError> {
+    ) -> Result<Vec<(IdentityId, HubError)>, HubError> {
         caller.require(AccessRight::RegistryWrite)?;
         if items.len() > MAX_BULK {
             return Err(HubError::TooManyDevices {
@@ -42,11 +42,8 @@ impl HubService {
         Ok(join_all(performing).await.into_iter().flatten().collect())
     }
 
-    async fn perform(&self, caller: &ServiceCaller, id: &DeviceId, item: BulkItem) -> Result<(), HubError> {
+    async fn perform(&self, caller: &ServiceCaller, id: &IdentityId, item: BulkItem) -> Result<(), HubError> {
         use ImportMode as Mode;
-        if item.module_id.is_some() {
-            return Err(HubError::ArgumentInvalid("modules are not served".to_owned()));
-        }
         let etag = item.device.etag.clone();
         let expected = match item.mode {
             Mode::Create => Expected::Nothing(initial_twin(item.twin)),
@@ -54,33 +51,69 @@ impl HubService {
             Mode::UpdateIfMatchEtag => Expected::Device(tag(etag)?),
             Mode::CreateOrUpdate => Expected::Either(IfMatch::Any),
             Mode::CreateOrUpdateIfMatchEtag => Expected::Either(tag(etag)?),
-            Mode::Delete => return self.remove_device(caller, id, IfMatch::Any).await,
-            Mode::DeleteIfMatchEtag => return self.remove_device(caller, id, tag(etag)?).await,
+            Mode::Delete => return self.remove(caller, id, IfMatch::Any).await,
+            Mode::DeleteIfMatchEtag => return self.remove(caller, id, tag(etag)?).await,
             Mode::UpdateTwin => return self.merge_twin(caller, id, item.twin, IfMatch::Any).await,
             Mode::UpdateTwinIfMatchEtag => {
                 let seen = tag(item.twin_etag)?;
                 return self.merge_twin(caller, id, item.twin, seen).await;
             }
         };
-        let written = self.write_device(caller, id, item.device, expected).await;
-        written.map(drop)
+        match (&id.module_id, item.module) {
+            (Some(module_id), Some(module)) => {
+                let id = (&id.device_id, module_id);
+                self.bulk_module(caller, id, module, expected).await
+            }
+            _ => self
+                .write_device(caller, &id.device_id, item.device, expected)
+                .await
+                .map(drop),
+        }
+    }
+
+    async fn remove(
+        &self,
+        caller: &ServiceCaller,
+        id: &IdentityId,
+        if_match: IfMatch,
+    ) -> Result<(), HubError> {
+        match &id.module_id {
+            Some(module_id) => {
+                self.remove_module(caller, &id.device_id, module_id, if_match)
+                    .await
+            }
+            None => self.remove_device(caller, &id.device_id, if_match).await,
+        }
     }
 
     async fn merge_twin(
         &self,
         caller: &ServiceCaller,
-        id: &DeviceId,
+        id: &IdentityId,
         twin: TwinWrite,
         if_match: IfMatch,
     ) -> Result<(), HubError> {
         let change = TwinChange::Patch(twin);
-        self.write_twin(caller, id, change, if_match).await.map(drop)
+        match &id.module_id {
+            Some(module_id) => {
+                let id = (&id.device_id, module_id);
+                self.write_module_twin(caller, id, change, if_match)
+                    .await
+                    .map(drop)
+            }
+            None => self
+                .write_twin(caller, &id.device_id, change, if_match)
+                .await
+                .map(drop),
+        }
     }
 }
 
-fn with_id(item: BulkItem) -> Result<(DeviceId, BulkItem), HubError> {
-    let id = item.device.device_id.clone();
-    let id = id.ok_or_else(|| HubError::ArgumentInvalid("an item has no id".to_owned()))?;
+fn with_id(item: BulkItem) -> Result<(IdentityId, BulkItem), HubError> {
+    let device_id = item.device.device_id.clone();
+    let device_id = device_id.ok_or_else(|| HubError::ArgumentInvalid("an item has no id".to_owned()))?;
+    let module_id = item.module.as_ref().and_then(|module| module.module_id.clone());
+    let id = IdentityId { device_id, module_id };
     Ok((id, item))
 }
 

@@ -29,6 +29,7 @@ pub(super) fn create(
         device_scope: own_scope.or(input.device_scope),
         connection_updated_at: None,
         last_activity_at: None,
+        cloud_to_device_message_count: 0,
         device_id,
         generation_id,
     })
@@ -74,7 +75,7 @@ fn check_id(input: &DeviceInput, device_id: &DeviceId) -> Result<(), HubError> {
 
 /// The credential to store, given the one that is stored. An absent `authentication` means new keys
 /// on create and no change on update.
-fn credential(
+pub(super) fn credential(
     input: Option<AuthInput>,
     stored: Option<&DeviceAuth>,
     random: &dyn Random,

@@ -9,6 +9,8 @@ pub enum SessionEvent {
     Desired(Box<DesiredNotification>),
     /// A method is called.
     Method(Box<IncomingMethod>),
+    /// Messages may wait for the device: take them.
+    Messages,
 }
 
 /// A method on its way to a device (iot-hub-device-api.md 7.4).

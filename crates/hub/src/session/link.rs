@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use provost_model::twin::DesiredNotification;
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::event::{CloseReason, IncomingMethod, SessionEvent};
 use super::subscription::{Feature, Granted, Subscriptions};
@@ -46,6 +47,10 @@ struct State {
     next_rid: u32,
     desired_version: i64,
     waiting: VecDeque<SessionEvent>,
+    /// Messages may wait for the device, and it was not told yet.
+    has_messages: bool,
+    /// When a message comes back that another delivery holds. Boxed: it is hardly ever there.
+    next_return: Option<Box<Instant>>,
     methods: Vec<(u32, oneshot::Sender<RawAnswer>)>,
 }
 
@@ -123,6 +128,8 @@ impl Link {
     /// Changes what the session hears.
     pub(crate) fn subscribe(&self, subscriptions: Subscriptions) {
         self.lock().subscriptions = subscriptions;
+        // Something may have waited since before.
+        self.messages_may_wait();
     }
 
     /// What a subscription was granted; `None` when there is none, or the session is over.
@@ -141,7 +148,7 @@ impl Link {
     /// Waits for the next event. After [`SessionEvent::Close`] there is only that.
     pub(crate) async fn next_event(&self) -> SessionEvent {
         loop {
-            {
+            let next_return = {
                 let mut state = self.lock();
                 if let Some(reason) = state.closed {
                     return SessionEvent::Close(reason);
@@ -153,9 +160,40 @@ impl Link {
                     }
                     return event;
                 }
+                if std::mem::take(&mut state.has_messages) {
+                    return SessionEvent::Messages;
+                }
+                state.next_return.as_deref().copied()
+            };
+            match next_return {
+                None => self.wake.notified().await,
+                // Boxed: a timer is large, and most sessions need none.
+                Some(at) => match Box::pin(timeout_at(at, self.wake.notified())).await {
+                    Ok(()) => {}
+                    Err(_elapsed) => {
+                        self.lock().next_return = None;
+                        self.messages_may_wait();
+                    }
+                },
             }
-            self.wake.notified().await;
         }
+    }
+
+    /// Tells the device, when it listens, that messages may wait for it.
+    pub(crate) fn messages_may_wait(&self) {
+        let mut state = self.lock();
+        if state.closed.is_none() && state.subscriptions.get(Feature::CloudToDevice).is_some() {
+            state.has_messages = true;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the device once more at this instant, or no more on its own.
+    pub(crate) fn messages_return_at(&self, at: Option<Instant>) {
+        self.lock().next_return = at.map(Box::new);
+        // Whoever waits for an event waits until then.
+        self.wake.notify_one();
     }
 
     /// Tells the device of a change, when it listens.

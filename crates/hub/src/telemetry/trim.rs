@@ -8,8 +8,8 @@ use crate::service::HubService;
 
 /// How often old messages are looked for.
 const TRIM_EVERY: Duration = Duration::from_mins(1);
-/// Messages removed in one append, so that others get their turn.
-const CHUNK: usize = 500;
+/// Segments removed in one append, so that others get their turn.
+const CHUNK: usize = 200;
 
 impl HubService {
     /// Keeps every hub's buffer within its retention, for ever. Spawned by the program.
@@ -29,24 +29,26 @@ impl HubService {
     /// [`StoreError`].
     pub async fn trim_telemetry_now(&self) -> Result<(), StoreError> {
         for hub in self.store().read(every_hub).await? {
+            if hub.is_remote {
+                continue;
+            }
             self.trim_hub(&hub.name).await?;
         }
         Ok(())
     }
 
     async fn trim_hub(&self, hub: &HubName) -> Result<(), StoreError> {
-        let buffer = self.telemetry().of(self.store(), hub).await?;
+        let intake = self.telemetry().of(self, hub).await?;
         loop {
             let retention = self.retention();
             let before = self.now().before(retention.age);
-            let excess = buffer.bytes().saturating_sub(retention.bytes);
             let name = hub.clone();
             let cut = self
                 .store()
-                .append(move |tx| tx.cut_telemetry(&name, before, excess, CHUNK))
+                .append(move |tx| tx.cut_telemetry(&name, before, retention.bytes, CHUNK))
                 .await?;
-            buffer.removed(cut.bytes);
-            if cut.messages < CHUNK as u64 {
+            intake.counters.cut(cut);
+            if cut.segments < CHUNK {
                 return Ok(());
             }
         }

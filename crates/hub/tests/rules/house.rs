@@ -12,7 +12,7 @@ use provost_hub::{
 use provost_model::ambient::SystemRandom;
 use provost_model::{
     Action, Actor, AuditEvent, Clock, DeviceAuth, DeviceId, DeviceStatus, HostName, Hub, HubName, IdentityId,
-    IfMatch, KeyPair, PolicyName, PolicyOwner, Retention, SymmetricKey, Timestamp,
+    IfMatch, KeyPair, PolicyName, PolicyOwner, QueueLimits, Retention, SymmetricKey, Timestamp,
 };
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_wire::hub::service::DeviceInput;
@@ -70,7 +70,9 @@ impl House {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention,
+            telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         });
         let house = Self {
             service,
@@ -97,7 +99,9 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(SystemRandom),
             retention: Retention::default(),
+            telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            messages: QueueLimits::default(),
         })
     }
 

@@ -14,7 +14,11 @@ mod house;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod methods;
+#[cfg(test)]
+mod modules;
 #[cfg(test)]
 mod provisioning;
 #[cfg(test)]

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use provost_hub::HubError;
 use provost_model::twin::TwinWrite;
-use provost_model::{DeviceStatus, Etag, IfMatch, PageSize};
-use provost_wire::hub::service::{BulkItem, DeviceInput, ImportMode};
+use provost_model::{DeviceStatus, Etag, IfMatch, ModuleId, PageSize};
+use provost_wire::hub::service::{BulkItem, DeviceInput, ImportMode, ModuleInput};
 use serde_json::json;
 
 use crate::house::{House, device, keys};
@@ -15,7 +15,7 @@ fn item(id: &str, mode: ImportMode) -> BulkItem {
             device_id: Some(device(id)),
             ..DeviceInput::default()
         },
-        module_id: None,
+        module: None,
         twin: TwinWrite::default(),
         twin_etag: None,
     }
@@ -127,8 +127,13 @@ async fn s05_bulk_items_stand_for_themselves() {
     stale.device.etag = Some(Etag::from_text("old"));
     let mut with_twin = item("with-twin", ImportMode::Create);
     with_twin.twin.tags = json!({"line": 1}).as_object().cloned();
-    let mut module = item("module", ImportMode::Create);
-    module.module_id = Some("m".to_owned());
+    let module = |device_id: &str| BulkItem {
+        module: Some(ModuleInput {
+            module_id: Some(ModuleId::parse("m").unwrap()),
+            ..ModuleInput::default()
+        }),
+        ..item(device_id, ImportMode::Create)
+    };
     let items = vec![
         item("new", ImportMode::Create),
         item("there", ImportMode::Create),
@@ -138,12 +143,13 @@ async fn s05_bulk_items_stand_for_themselves() {
         item("either", ImportMode::CreateOrUpdate),
         item("missing-2", ImportMode::UpdateTwin),
         item("no-tag", ImportMode::UpdateIfMatchEtag),
-        module,
+        module("there"),
+        module("nowhere"),
     ];
     let refused = house.service.bulk(&caller, items).await.unwrap();
     let refused: Vec<_> = refused
         .iter()
-        .map(|(id, error)| (id.as_str(), error.code()))
+        .map(|(id, error)| (id.to_string(), error.code()))
         .collect();
     let expected = [
         ("there", 409_001),
@@ -151,9 +157,19 @@ async fn s05_bulk_items_stand_for_themselves() {
         ("stale", 412_001),
         ("missing-2", 404_001),
         ("no-tag", 400_004),
-        ("module", 400_004),
-    ];
+        ("nowhere/m", 404_001),
+    ]
+    .map(|(id, code)| (id.to_owned(), code));
     assert_eq!(refused, expected);
+    assert_eq!(
+        house
+            .service
+            .modules(&caller, &device("there"))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let made = house.service.twin(&caller, &device("with-twin")).await.unwrap();
     assert_eq!(made.twin.tags.get("line"), Some(&json!(1)));
 }

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
 use provost_attestation::sas;
-use provost_hub::{HubError, ServiceCaller};
+use provost_hub::{HubError, ServiceCaller, TelemetryRead};
 use provost_model::twin::TwinWrite;
-use provost_model::{Change, IfMatch, PageSize, PolicyName, PolicyOwner, SymmetricKey};
+use provost_model::{
+    Change, ConsumerGroupName, IfMatch, PageSize, PartitionId, PolicyName, PolicyOwner, SymmetricKey,
+    TelemetryCursor, TelemetryStart,
+};
 use provost_wire::hub::service::{DeviceInput, MethodRequest};
 
 use crate::house::{HOST, House, device, made};
@@ -82,6 +85,14 @@ async fn outcomes(house: &House, caller: &ServiceCaller) -> Vec<(&'static str, R
     };
     let any = || IfMatch::Any;
     let (input, twin) = (DeviceInput::default(), TwinWrite::default);
+    let group = ConsumerGroupName::parse("g").unwrap();
+    let partition = PartitionId::new(0).unwrap();
+    let read = TelemetryRead {
+        partition: None,
+        device_id: None,
+        limit: top,
+        wait: Duration::ZERO,
+    };
     vec![
         ("get", Read, hub.device(caller, &id).await.err()),
         ("list", Read, hub.devices(caller, top).await.err()),
@@ -117,9 +128,45 @@ async fn outcomes(house: &House, caller: &ServiceCaller) -> Vec<(&'static str, R
         (
             "read",
             Service,
-            hub.read_telemetry(caller, 0, top, Duration::ZERO).await.err(),
+            hub.read_telemetry(caller, &read, TelemetryCursor::default())
+                .await
+                .err(),
         ),
-        ("newest", Service, hub.last_telemetry(caller).await.err()),
+        (
+            "begin to read",
+            Service,
+            hub.telemetry_cursor(caller, &read, TelemetryStart::Latest)
+                .await
+                .err(),
+        ),
+        (
+            "partitions",
+            Service,
+            hub.telemetry_partitions_of(caller).await.err(),
+        ),
+        ("groups", Service, hub.consumer_groups(caller).await.err()),
+        (
+            "group",
+            Service,
+            hub.consumer_group(caller, group.clone()).await.err(),
+        ),
+        (
+            "make group",
+            Service,
+            hub.put_consumer_group(caller, group.clone()).await.err(),
+        ),
+        (
+            "checkpoint",
+            Service,
+            hub.put_checkpoint(caller, group.clone(), partition, 0, Some(7))
+                .await
+                .err(),
+        ),
+        (
+            "end group",
+            Service,
+            hub.delete_consumer_group(caller, group).await.err(),
+        ),
     ]
 }
 

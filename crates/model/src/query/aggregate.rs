@@ -35,11 +35,6 @@ impl Totals {
         self.count += 1;
     }
 
-    /// Counts `rows` rows without looking at a value.
-    pub fn count_rows(&mut self, rows: u64) {
-        self.count = self.count.saturating_add(rows);
-    }
-
     /// Takes in the value of a row.
     pub fn add(&mut self, value: &Value) {
         self.count += 1;

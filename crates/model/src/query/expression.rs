@@ -119,7 +119,7 @@ pub(super) fn descend<'a>(document: &'a Value, names: &[String]) -> Option<&'a V
 
 impl Expression {
     /// Calls `visit` with every path in it.
-    pub fn each_path(&mut self, visit: &mut dyn FnMut(&mut Path)) {
+    pub fn each_path(&self, visit: &mut dyn FnMut(&Path)) {
         match self {
             Self::Literal(_) => {}
             Self::Attribute(path) => visit(path),
@@ -132,6 +132,24 @@ impl Expression {
             Self::Compare(_, left, right) | Self::Calculate(_, left, right) => {
                 left.each_path(visit);
                 right.each_path(visit);
+            }
+        }
+    }
+
+    /// The same, to change them.
+    pub fn each_path_mut(&mut self, visit: &mut dyn FnMut(&mut Path)) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Attribute(path) => visit(path),
+            Self::All(inner) | Self::Any(inner) | Self::Call(_, inner) => {
+                for expression in inner {
+                    expression.each_path_mut(visit);
+                }
+            }
+            Self::Not(inner) | Self::Negate(inner) | Self::In(inner, _) => inner.each_path_mut(visit),
+            Self::Compare(_, left, right) | Self::Calculate(_, left, right) => {
+                left.each_path_mut(visit);
+                right.each_path_mut(visit);
             }
         }
     }

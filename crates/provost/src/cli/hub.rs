@@ -1,15 +1,20 @@
 //! `provost hub`.
 
 mod certificate;
+mod consumer_group;
 mod device;
 mod device_body;
 mod instance;
 mod job;
 mod method;
+mod module;
+mod module_twin;
 mod monitor;
 mod policy;
+mod query;
 mod renew_key;
 mod statistics;
+mod telemetry;
 mod twin;
 
 use clap::{Args, Subcommand};
@@ -52,6 +57,18 @@ pub(super) enum HubCommand {
     /// Twins: tags, desired and reported properties
     #[command(subcommand)]
     Twin(twin::TwinVerb),
+    /// Modules of devices
+    #[command(subcommand)]
+    ModuleIdentity(module::ModuleVerb),
+    /// Twins of modules
+    #[command(subcommand)]
+    ModuleTwin(module_twin::ModuleTwinVerb),
+    /// Find devices: a page of twins, or what the query selects
+    #[command(
+        after_help = "Examples:\n  provost hub query -q \"SELECT * FROM devices WHERE tags.site = 'north'\" --output table\n  \
+        provost hub query -q 'SELECT status, COUNT() AS devices FROM devices GROUP BY status'"
+    )]
+    Query(query::QueryArguments),
     /// Direct methods
     #[command(subcommand)]
     Method(method::MethodVerb),
@@ -59,9 +76,22 @@ pub(super) enum HubCommand {
     #[command(subcommand)]
     Job(job::JobVerb),
     /// Follow telemetry live, one line a message
-    #[command(after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
-        provost hub monitor --from-start --count 15\n  provost hub monitor --device-id press-0001")]
+    #[command(
+        visible_alias = "monitor-events",
+        after_help = "Examples:\n  provost simulate --devices 3 --messages 5\n  \
+            provost hub monitor --from earliest --messages 15\n  \
+            provost hub consumer-group create --name dashboard\n  \
+            provost hub monitor --consumer-group dashboard --from earliest --messages 10\n  \
+            provost hub monitor --consumer-group dashboard --messages 5 --properties all\n  \
+            provost hub monitor --device-id press-0001"
+    )]
     Monitor(monitor::MonitorArguments),
+    /// What the telemetry buffer holds
+    #[command(subcommand)]
+    Telemetry(telemetry::TelemetryVerb),
+    /// Consumer groups: readers of telemetry that remember how far they came
+    #[command(subcommand)]
+    ConsumerGroup(consumer_group::ConsumerGroupVerb),
     /// Count devices
     #[command(after_help = "Example:\n  provost hub statistics")]
     Statistics(HubName),
@@ -112,6 +142,24 @@ impl DeviceName {
     }
 }
 
+/// Which module of which device.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModuleName {
+    #[command(flatten)]
+    device: DeviceName,
+    /// Module ID
+    #[arg(long, short, value_name = "ID")]
+    module_id: String,
+}
+
+impl ModuleName {
+    /// Where it is below a collection such as `devices` or `twins`.
+    fn path(&self, collection: &str) -> String {
+        let device = self.device.path(collection);
+        format!("{device}/modules/{}", super::input::segment(&self.module_id))
+    }
+}
+
 impl HubCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
@@ -123,9 +171,14 @@ impl HubCommand {
             Self::Policy(verb) => verb.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
+            Self::ModuleIdentity(verb) => verb.run(context).await,
+            Self::ModuleTwin(verb) => verb.run(context).await,
+            Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
+            Self::Telemetry(verb) => verb.run(context).await,
+            Self::ConsumerGroup(verb) => verb.run(context).await,
             Self::Statistics(hub) => statistics::show(&hub, context).await,
         }
     }

@@ -130,7 +130,17 @@ impl ApiClient {
 
     /// All items of a paged query (dps-service-api.md 2.5); at most `top` when given.
     pub async fn query(&mut self, path: &str, top: Option<usize>) -> Result<Vec<Value>, ClientError> {
-        let body = serde_json::json!({ "query": "SELECT *" });
+        self.query_text(path, "SELECT *", top).await
+    }
+
+    /// The same for a query that says what it wants (iot-hub-service-api.md 8.1).
+    pub async fn query_text(
+        &mut self,
+        path: &str,
+        text: &str,
+        top: Option<usize>,
+    ) -> Result<Vec<Value>, ClientError> {
+        let body = serde_json::json!({ "query": text });
         self.pages(Method::POST, path, Some(&body), top).await
     }
 

@@ -2,17 +2,33 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use provost_hub::JobOptions;
-use provost_model::Pace;
+use provost_model::{MAX_PARTITIONS, Pace};
 use serde::Deserialize;
+
+use super::messages::MessagesSection;
 
 /// `[hub]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HubSection {
+    /// Partitions of the telemetry of a hub that has none yet.
+    pub telemetry_partitions: Option<u16>,
     /// How jobs are run.
     pub jobs: JobsSection,
+    /// Messages to devices.
+    pub c2d: MessagesSection,
+}
+
+impl HubSection {
+    /// The number of partitions, 4 when none is given.
+    pub(super) fn telemetry_partitions(&self) -> Result<u16> {
+        match self.telemetry_partitions.unwrap_or(4) {
+            count @ 1..=MAX_PARTITIONS => Ok(count),
+            count => bail!("[hub] telemetry_partitions is {count}, not 1 to {MAX_PARTITIONS}"),
+        }
+    }
 }
 
 /// `[hub.jobs]`, see [`JobOptions`].

@@ -1,5 +1,5 @@
 use comfy_table::{ContentArrangement, Table, TableStyle, presets};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A column of a list: its title and the JSON pointer (RFC 6901) of its cell.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,24 @@ pub fn list_table(values: &[Value], columns: &[Column]) -> String {
         })
         .collect();
     rows_table(&titles, rows)
+}
+
+/// A list with a column for each member any of its documents has, in order of appearance.
+pub fn members_table(values: &[Value]) -> String {
+    let mut titles: Vec<&str> = Vec::new();
+    for name in values.iter().filter_map(Value::as_object).flat_map(Map::keys) {
+        if !titles.contains(&name.as_str()) {
+            titles.push(name);
+        }
+    }
+    if titles.is_empty() {
+        return String::new();
+    }
+    let row = |value: &Value| {
+        let cell = |name: &&str| value.get(*name).map_or_else(String::new, cell_text);
+        titles.iter().map(cell).collect()
+    };
+    rows_table(&titles, values.iter().map(row).collect())
 }
 
 /// A document as two columns, inner objects by their path (`attestation.type`), lists as JSON. The
@@ -125,6 +143,17 @@ mod tests {
         assert_eq!(lines[0], ["ID", "ATTESTATION", "N"]);
         assert_eq!(lines[1], ["press-1", "x509"]);
         assert_eq!(lines[2], ["press-22", "symmetricKey", "3"]);
+    }
+
+    #[test]
+    fn members_of_all_documents_are_columns() {
+        let table = members_table(&[json!({"a": 1}), json!({"b": {"c": 2}, "a": "x"})]);
+        let lines: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(lines, [vec!["A", "B"], vec!["1"], vec!["x", "{\"c\":2}"]]);
+        assert_eq!(members_table(&[]), "");
     }
 
     #[test]

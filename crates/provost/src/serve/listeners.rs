@@ -45,7 +45,7 @@ pub(super) fn open(
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
     let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, dps, ambient, &metrics);
+    let (api, mqtt) = services(config, hub, dps, ambient, &metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
@@ -87,6 +87,7 @@ fn services(
     dps: ProvisioningService,
     ambient: &Ambient,
     metrics: &Arc<Metrics>,
+    shutdown: &Shutdown,
 ) -> (HttpApi, MqttServer) {
     let device_api = DeviceApi::new(DeviceApiParts {
         dps: dps.clone(),
@@ -116,6 +117,7 @@ fn services(
         service_rate: ServiceRate::new(&config.limits.rates),
         metrics: Arc::clone(metrics),
         metrics_open: config.metrics_open,
+        shutdown: shutdown.clone(),
     });
     (api, mqtt)
 }

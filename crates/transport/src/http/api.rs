@@ -6,7 +6,8 @@
 //! | `/provost/…` | `own`: what Azure has no contract for |
 //! | `/subscriptions/…`, `/providers/…` | `arm`: management |
 //! | `/enrollments…`, `/enrollmentGroups…`, `/registrations…` | `dps`: service side of provisioning |
-//! | `/devices…`, `/twins…`, `/statistics…`, `/jobs…` | `hub`: service side of the hub |
+//! | `/devices/{id}/messages/…`, `/devices/{id}/files…` | `hub_device`: device side of the hub |
+//! | `/devices…`, `/twins…`, `/messages…`, `/statistics…`, `/jobs…` | `hub`: service side of the hub |
 //! | `/{idScope}/registrations/…` | `device`: device side of provisioning |
 //!
 //! `reply` is the one place where an error becomes a status code.
@@ -17,6 +18,7 @@ mod device;
 mod dps;
 mod family;
 mod hub;
+mod hub_device;
 mod own;
 mod reply;
 
@@ -38,6 +40,7 @@ use super::ResponseBody;
 use crate::device_api::{DeviceApi, Known, ServiceRate};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::shutdown::Shutdown;
 
 /// What one request may take.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +83,8 @@ pub struct ApiParts {
     pub metrics: Arc<Metrics>,
     /// Whether metrics are shown to anybody.
     pub metrics_open: bool,
+    /// When answers that go on have to end.
+    pub shutdown: Shutdown,
 }
 
 /// The API of every service. Cheap to clone.
@@ -118,6 +123,10 @@ impl HttpApi {
 
     async fn perform(&self, call: &Call, connection: &Connection, routed: Routed<Route>) -> Answer {
         let parts = &*self.parts;
+        if !call.has_json() && !takes_any_body(&routed) {
+            let error = CallError::MediaType;
+            return parts.refuse(&call.tracking_id, error.code(), &error.to_string());
+        }
         match routed {
             Routed::To(Route::DpsDevice(_) | Route::DpsService(_))
                 if call.body.len() > parts.limits.max_dps_body_bytes =>
@@ -128,8 +137,9 @@ impl HttpApi {
             Routed::To(Route::DpsDevice(route)) => device::answer(parts, call, connection, route).await,
             Routed::To(Route::DpsService(route)) => dps::answer(parts, call, route).await,
             Routed::To(Route::Hub(route)) => hub::answer(parts, call, route).await,
+            Routed::To(Route::HubDevice(route)) => hub_device::answer(parts, call, connection, route).await,
             Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
-            Routed::To(Route::Own(operation)) => own::answer(parts, call, operation).await,
+            Routed::To(Route::Own(operation)) => own::answer(&self.parts, call, operation).await,
             Routed::Malformed(error) if is_hub_path(&call.path) => hub::malformed(parts, call, &error),
             Routed::Malformed(error) => {
                 parts.refuse(&call.tracking_id, error.code(), &error.public_message())
@@ -142,6 +152,11 @@ impl HttpApi {
             Routed::NotFound => parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"),
         }
     }
+}
+
+/// Whether what is sent to an address may be anything. Elsewhere it is JSON.
+fn takes_any_body(routed: &Routed<Route>) -> bool {
+    matches!(routed, Routed::To(Route::HubDevice(_)))
 }
 
 /// One client connection: remembers who proved itself on it.

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
-use hyper::body::Body;
+use hyper::body::{Body, Frame};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -54,5 +56,56 @@ where
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge(limit)),
         Ok(Err(error)) => Err(BodyError::Broken(error)),
         Err(_elapsed) => Err(BodyError::Stalled),
+    }
+}
+
+/// A body that asks `next` for its next piece each time the client took one; it holds one piece.
+pub(crate) fn unfold<S, F, N>(state: S, next: N) -> ResponseBody
+where
+    S: Send + 'static,
+    F: Future<Output = Option<(Bytes, S)>> + Send + 'static,
+    N: Fn(S) -> F + Send + Unpin + 'static,
+{
+    let pending = Box::pin(next(state));
+    Unfold {
+        next,
+        pending: Some(pending),
+    }
+    .boxed_unsync()
+}
+
+struct Unfold<F, N> {
+    next: N,
+    /// What makes the next piece; none once the body has ended.
+    pending: Option<Pin<Box<F>>>,
+}
+
+impl<S, F, N> Body for Unfold<F, N>
+where
+    F: Future<Output = Option<(Bytes, S)>>,
+    N: Fn(S) -> F,
+    Self: Unpin,
+{
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(pending) = self.pending.as_mut() else {
+            return Poll::Ready(None);
+        };
+        match ready!(pending.as_mut().poll(context)) {
+            Some((bytes, state)) => {
+                let pending = Box::pin((self.next)(state));
+                self.pending = Some(pending);
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            None => {
+                self.pending = None;
+                Poll::Ready(None)
+            }
+        }
     }
 }

@@ -148,6 +148,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }))
     }
 
+    /// Whether a packet is behind the one handed out last, or what is there is malformed: then
+    /// [`Self::buffered`] says so.
+    pub fn has_packet(&mut self) -> bool {
+        self.inbox.release();
+        !matches!(self.inbox.packet_length(self.limits.max_remaining), Ok(None))
+    }
+
+    /// The next packet when all of it is here already; reads nothing.
+    pub fn buffered(&mut self) -> Result<Option<Incoming<'_>>, ReadError> {
+        self.inbox.release();
+        let Some(length) = self.inbox.packet_length(self.limits.max_remaining)? else {
+            return Ok(None);
+        };
+        self.packet_deadline = None;
+        let packet = self.inbox.packet(length, self.limits.max_remaining)?;
+        Ok(Some(Incoming {
+            packet,
+            outbox: &mut self.outbox,
+        }))
+    }
+
     /// Reads once; false at the end of the stream between two packets.
     async fn fill(&mut self) -> Result<bool, ReadError> {
         let is_between_packets = self.inbox.is_empty();

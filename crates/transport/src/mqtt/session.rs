@@ -3,9 +3,12 @@
 //! 1. `opening`: the first packet must be a CONNECT in time; its user name tells a device that
 //!    wants to be provisioned from a device of a hub.
 //! 2. `dps`: register and poll, answered as JSON on the response topic.
-//! 3. `hub`: telemetry, twin, methods, for as long as the hub lets the session live.
+//! 3. `hub`: telemetry, twin, methods, messages (`devicebound`), for as long as the hub lets the
+//!    session live.
 //! 4. `reply`: the one place where a refusal becomes a CONNACK code.
 
+mod acknowledging;
+mod devicebound;
 mod dps;
 mod hub;
 mod hub_publish;

@@ -1,7 +1,10 @@
-//! The hub's device side over MQTT: user names, topics, property bags, twin documents
-//! (iot-hub-device-api.md 2, 5 and 7).
+//! The hub's device side: user names, topics, property bags and twin documents of MQTT, addresses,
+//! headers and bodies of HTTPS (iot-hub-device-api.md 2, 5 to 7, 9 and 10).
 
 mod bag;
+mod devicebound;
+mod event;
+pub(crate) mod route;
 mod server_topic;
 mod subscription;
 mod topic;
@@ -11,6 +14,9 @@ mod username;
 use provost_model::IdentityId;
 
 pub use bag::{BagError, MAX_PROPERTIES, PropertyBag, format_bag, parse_bag};
+pub use devicebound::{MAX_TOPIC, devicebound_headers, devicebound_topic, devicebound_topic_length};
+pub use event::{EVENT_BATCH, event_properties, parse_events};
+pub use route::{DeviceOperation, HubDeviceRoute, parse_route};
 pub use server_topic::{ServerTopic, parse_server_topic};
 pub use subscription::{Subscription, parse_filter};
 pub use topic::{

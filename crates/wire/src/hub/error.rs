@@ -33,7 +33,7 @@ fn by_status(status: u32) -> &'static str {
 }
 
 /// iot-hub-service-api.md 12.2.
-const NAMES: [(u32, &str); 48] = [
+const NAMES: [(u32, &str); 49] = [
     (400_001, "InvalidProtocolVersion"),
     (400_003, "InvalidOperation"),
     (400_004, "ArgumentInvalid"),
@@ -59,6 +59,7 @@ const NAMES: [(u32, &str); 48] = [
     (404_002, "JobNotFound"),
     (404_008, "CertificateNotFound"),
     (404_010, "ModuleNotFound"),
+    (404_050, "ConsumerGroupNotFound"),
     (404_103, "DeviceNotOnline"),
     (404_104, "DeviceConnectionClosedRemotely"),
     (409_001, "DeviceAlreadyExists"),

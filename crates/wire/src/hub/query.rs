@@ -4,6 +4,7 @@
 //! keywords in any case. What a query means is the business of `provost_model::query`.
 
 mod alias;
+mod continuation;
 mod error;
 mod expression;
 mod names;
@@ -15,6 +16,7 @@ mod tokens;
 
 use provost_model::query::{Collection, Condition, Expression, Query, Selection};
 
+pub use self::continuation::Position;
 pub use self::error::QueryError;
 pub use self::print::{print_condition, print_query};
 use self::tokens::Tokens;

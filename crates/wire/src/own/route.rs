@@ -1,24 +1,9 @@
 mod administration;
 
-use std::time::Duration;
+use provost_model::{DeviceId, DpsName, HubName, PolicyName, PolicyOwner, RegistrationId};
 
-use provost_model::{DpsName, HubName, PageSize, PolicyName, PolicyOwner, RegistrationId};
-
+use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
 use crate::address::{Query, RouteError, Routed, id, is, segments};
-
-/// Longest time a telemetry request waits for a message.
-pub const MAX_WAIT: Duration = Duration::from_secs(30);
-
-/// Which messages of a hub's buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TelemetryQuery {
-    /// Those with a greater sequence number. `None` when the caller names none: from now on.
-    pub after: Option<i64>,
-    /// At most so many; 100 when the caller names none.
-    pub limit: PageSize,
-    /// How long to wait when there is none yet; up to [`MAX_WAIT`].
-    pub wait: Duration,
-}
 
 /// An operation under `/provost/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +40,10 @@ pub enum OwnOperation {
     DeletePolicy(PolicyOwner, PolicyName),
     /// Give a policy another key.
     RenewPolicyKey(PolicyOwner, PolicyName),
-    /// Read a hub's telemetry buffer.
-    ReadTelemetry(HubName, TelemetryQuery),
+    /// A hub's telemetry and its consumer groups.
+    Telemetry(HubName, TelemetryOperation),
+    /// Send a message to a device of a hub.
+    SendMessage(HubName, DeviceId),
     /// The latest call of a registration's webhook.
     ReadAllocation(DpsName, RegistrationId),
     /// The hubs an instance may assign to.
@@ -111,10 +98,20 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::AddHub),
             _ => Routed::MethodNotAllowed,
         },
-        [word, hub, what] if is(word, "hubs") && is(what, "telemetry") => match method {
-            "GET" => telemetry(hub, query).into(),
-            _ => Routed::MethodNotAllowed,
-        },
+        [word, hub, what, device, last]
+            if is(word, "hubs") && is(what, "devices") && is(last, "messages") =>
+        {
+            match method {
+                "POST" => send_message(hub, device).into(),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "telemetry") => {
+            with_hub(hub, of_telemetry(method, rest, query))
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "consumerGroups") => {
+            with_hub(hub, of_groups(method, rest))
+        }
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
         {
@@ -170,23 +167,16 @@ fn allocation(dps: &str, device: &str) -> Result<OwnOperation, RouteError> {
     Ok(OwnOperation::ReadAllocation(dps, device))
 }
 
-fn telemetry(hub: &str, query: Query<'_>) -> Result<OwnOperation, RouteError> {
-    let after = match query.get("after").filter(|text| !text.is_empty()) {
-        Some(text) => Some(text.parse().map_err(|_| RouteError::Parameter("after"))?),
-        None => None,
-    };
-    let limit = query
-        .number("limit")?
-        .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let wait = query.number("wait")?.unwrap_or(0);
-    Ok(OwnOperation::ReadTelemetry(
-        id(hub, HubName::parse)?,
-        TelemetryQuery {
-            after,
-            limit: PageSize::clamp(limit, 100, 1000),
-            wait: Duration::from_secs(wait).min(MAX_WAIT),
-        },
-    ))
+fn send_message(hub: &str, device: &str) -> Result<OwnOperation, RouteError> {
+    let (hub, device) = (id(hub, HubName::parse)?, id(device, DeviceId::parse)?);
+    Ok(OwnOperation::SendMessage(hub, device))
+}
+
+fn with_hub(hub: &str, routed: Routed<TelemetryOperation>) -> Routed<OwnOperation> {
+    match id(hub, HubName::parse) {
+        Ok(hub) => routed.map(|operation| OwnOperation::Telemetry(hub, operation)),
+        Err(error) => Routed::Malformed(error),
+    }
 }
 
 #[cfg(test)]

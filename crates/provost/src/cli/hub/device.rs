@@ -107,7 +107,7 @@ pub(in crate::cli) struct StringArguments {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum KeyType {
+pub(super) enum KeyType {
     Primary,
     Secondary,
 }
@@ -180,20 +180,25 @@ impl StringArguments {
         let hub = self.device.hub.instance(context).await?;
         let mut client = self.device.hub.client(context).await?;
         let device = client.get(&self.device.path("devices")).await?;
-        let member = match self.key_type {
-            KeyType::Primary => "primaryKey",
-            KeyType::Secondary => "secondaryKey",
-        };
-        let key = device
-            .pointer(&format!("/authentication/symmetricKey/{member}"))
-            .and_then(Value::as_str)
-            .filter(|key| !key.is_empty())
-            .map(SymmetricKey::parse)
-            .transpose()
-            .map_err(|_| ClientError::Unexpected("the key of the device is not a key"))?;
+        let key = key_of(&device, self.key_type)?;
         let string = ConnectionString::device(&hub.host, &self.device.device_id, key);
         Ok(context.output.text("connectionString", &string.reveal())?)
     }
+}
+
+/// A key of an identity the hub showed; `None` when it proves itself otherwise.
+pub(super) fn key_of(identity: &Value, key_type: KeyType) -> Result<Option<SymmetricKey>, ClientError> {
+    let member = match key_type {
+        KeyType::Primary => "primaryKey",
+        KeyType::Secondary => "secondaryKey",
+    };
+    identity
+        .pointer(&format!("/authentication/symmetricKey/{member}"))
+        .and_then(Value::as_str)
+        .filter(|key| !key.is_empty())
+        .map(SymmetricKey::parse)
+        .transpose()
+        .map_err(|_| ClientError::Unexpected("the key of the device is not a key"))
 }
 
 fn show(context: &Context, mut device: Value, show_keys: bool) -> Result<(), Failure> {

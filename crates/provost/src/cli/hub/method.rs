@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::DeviceName;
-use crate::cli::input::json;
+use crate::cli::input::{json, segment};
 use crate::cli::{Context, Failure};
 
 #[derive(Debug, Subcommand)]
@@ -19,6 +19,9 @@ pub(in crate::cli) enum MethodVerb {
 pub(in crate::cli) struct InvokeArguments {
     #[command(flatten)]
     device: DeviceName,
+    /// Call a module of the device instead
+    #[arg(long, short, value_name = "ID")]
+    module_id: Option<String>,
     /// Name of the method
     #[arg(long, visible_alias = "mn", value_name = "NAME")]
     method_name: String,
@@ -50,13 +53,21 @@ impl MethodVerb {
         let body = arguments.body()?;
         let mut client = arguments.device.hub.client(context).await?;
         client.set_timeout(arguments.patience());
-        let path = format!("{}/methods", arguments.device.path("twins"));
+        let path = arguments.path();
         let answer = client.post(&path, &body, None).await?;
         Ok(context.output.document(&answer)?)
     }
 }
 
 impl InvokeArguments {
+    fn path(&self) -> String {
+        let device = self.device.path("twins");
+        match &self.module_id {
+            Some(module_id) => format!("{device}/modules/{}/methods", segment(module_id)),
+            None => format!("{device}/methods"),
+        }
+    }
+
     /// The hub answers within both times; the rest is for the way.
     fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.timeout) + u64::from(self.connect_timeout) + 15)
@@ -82,6 +93,19 @@ mod tests {
     struct Line {
         #[command(subcommand)]
         verb: MethodVerb,
+    }
+
+    #[test]
+    fn a_module_is_called_below_its_device() {
+        let path = |line: &str| {
+            let MethodVerb::Invoke(arguments) = Line::parse_from(line.split(' ')).verb;
+            arguments.path()
+        };
+        assert_eq!(path("x invoke -d press-1 --mn reboot"), "/twins/press-1/methods");
+        assert_eq!(
+            path("x invoke -d press-1 -m $cam --mn reboot"),
+            "/twins/press-1/modules/%24cam/methods"
+        );
     }
 
     #[test]

@@ -25,6 +25,13 @@ pub(in crate::cli) enum TwinVerb {
 pub(in crate::cli) struct WriteArguments {
     #[command(flatten)]
     device: DeviceName,
+    #[command(flatten)]
+    twin: TwinBody,
+}
+
+/// What a twin is to hold.
+#[derive(Debug, Args)]
+pub(super) struct TwinBody {
     /// Tags: JSON or a file
     #[arg(long, value_name = "JSON")]
     tags: Option<String>,
@@ -48,29 +55,31 @@ impl TwinVerb {
                 Ok(context.output.document(&twin)?)
             }
             Self::Update(arguments) => {
-                let body = arguments.body()?;
+                let body = arguments.twin.body()?;
                 let mut client = arguments.device.hub.client(context).await?;
                 let path = arguments.device.path("twins");
-                let twin = client.patch(&path, &body, Some(arguments.if_match())).await?;
+                let twin = client
+                    .patch(&path, &body, Some(arguments.twin.if_match()))
+                    .await?;
                 Ok(context.output.document(&twin)?)
             }
             Self::Replace(arguments) => {
-                let body = arguments.body()?;
+                let body = arguments.twin.body()?;
                 let mut client = arguments.device.hub.client(context).await?;
                 let path = arguments.device.path("twins");
-                let twin = client.put(&path, &body, Some(arguments.if_match())).await?;
+                let twin = client.put(&path, &body, Some(arguments.twin.if_match())).await?;
                 Ok(context.output.document(&twin)?)
             }
         }
     }
 }
 
-impl WriteArguments {
-    fn if_match(&self) -> &str {
+impl TwinBody {
+    pub(super) fn if_match(&self) -> &str {
         self.etag.as_deref().unwrap_or("*")
     }
 
-    fn body(&self) -> Result<Value, Failure> {
+    pub(super) fn body(&self) -> Result<Value, Failure> {
         if let Some(whole) = &self.json {
             return json_object("--json", whole).map(Value::Object);
         }
@@ -104,6 +113,7 @@ mod tests {
     fn body(flags: &[&str]) -> Result<Value, Failure> {
         Line::parse_from([&["x", "-d", "press-1"], flags].concat())
             .arguments
+            .twin
             .body()
     }
 

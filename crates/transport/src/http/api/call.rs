@@ -62,9 +62,6 @@ impl Call {
                     _ => CallError::BodyLost,
                 })?
         };
-        if !body.is_empty() && !is_json(&head.headers) {
-            return Err(CallError::MediaType);
-        }
         let host = head.headers.get(HOST).and_then(|value| value.to_str().ok());
         let host = host.or_else(|| head.uri.host()).unwrap_or_default().to_owned();
         let authorization = text(&head.headers, &AUTHORIZATION).map(|text| Secret::new(text.to_owned()));
@@ -78,6 +75,28 @@ impl Call {
             body,
             tracking_id,
         })
+    }
+
+    /// Whether the body is JSON as far as the client says, or there is none.
+    pub(super) fn has_json(&self) -> bool {
+        self.body.is_empty() || is_json(&self.headers)
+    }
+
+    /// The call without its body, for an answer that goes on.
+    pub(super) fn for_later(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            host: self.host.clone(),
+            authorization: self
+                .authorization
+                .as_ref()
+                .map(|secret| Secret::new(secret.expose().clone())),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            tracking_id: self.tracking_id.clone(),
+        }
     }
 
     /// A header's text.

@@ -9,6 +9,7 @@ pub(super) fn of(routed: &Routed<Route>) -> Option<(&'static str, &'static str)>
         Routed::To(Route::DpsDevice(_)) => None,
         Routed::To(Route::DpsService(route)) => Some(("dps", of_dps(&route.operation))),
         Routed::To(Route::Hub(route)) => Some(("hub", of_hub(&route.operation))),
+        Routed::To(Route::HubDevice(_)) => Some(("hub", "deviceMessages")),
         Routed::To(Route::Arm(_)) => Some(("management", "management")),
         Routed::To(Route::Own(_)) => Some(("provost", "provost")),
         Routed::Malformed(_) | Routed::MethodNotAllowed | Routed::NotFound => Some(("none", "unknown")),
@@ -44,9 +45,19 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::BulkDevices
         | HubOperation::RegenerateKeys => "devices",
         HubOperation::ListConfigurations | HubOperation::NotServed(_) => "notServed",
+        HubOperation::ListModules(_)
+        | HubOperation::GetModule(..)
+        | HubOperation::PutModule(..)
+        | HubOperation::DeleteModule(..) => "modules",
         HubOperation::DeviceStatistics | HubOperation::ServiceStatistics => "statistics",
-        HubOperation::GetTwin(_) | HubOperation::ReplaceTwin(_) | HubOperation::PatchTwin(_) => "twins",
-        HubOperation::InvokeMethod(_) => "methods",
+        HubOperation::GetTwin(_)
+        | HubOperation::ReplaceTwin(_)
+        | HubOperation::PatchTwin(_)
+        | HubOperation::GetModuleTwin(..)
+        | HubOperation::ReplaceModuleTwin(..)
+        | HubOperation::PatchModuleTwin(..) => "twins",
+        HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => "methods",
+        HubOperation::Query => "queries",
         HubOperation::GetJob(_)
         | HubOperation::PutJob(_)
         | HubOperation::CancelJob(_)
@@ -54,5 +65,9 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::ListTransfers
         | HubOperation::GetTransfer(_)
         | HubOperation::CreateTransfer => "jobs",
+        HubOperation::PurgeMessages(_)
+        | HubOperation::ReceiveFeedback
+        | HubOperation::CompleteFeedback(_)
+        | HubOperation::AbandonFeedback(_) => "messages",
     }
 }

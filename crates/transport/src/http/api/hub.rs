@@ -1,12 +1,16 @@
 //! The hub's service side (iot-hub-service-api.md).
 
 mod jobs;
+mod messages;
+mod modules;
 
-use provost_hub::{DeviceView, HubError, ServiceCaller, TwinView};
-use provost_model::{DeviceId, PageSize};
+use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
+use provost_model::{DeviceId, IdentityId, PageSize};
+use provost_wire::hub::query::{Position, parse_query};
 use provost_wire::hub::service::{
-    BulkResult, DeviceInput, DeviceStatistics, HubOperation, HubRoute, ItemError, MethodRequest, Presence,
-    RegenerateKeys, RegeneratedKeys, ServiceStatistics, device, method_answer, parse_bulk, parse_twin_patch,
+    BulkResult, DeviceInput, DeviceStatistics, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
+    HubOperation, HubRoute, ItemError, MethodRequest, Presence, RegenerateKeys, RegeneratedKeys,
+    ServiceStatistics, device, method_answer, parse_bulk, parse_query_request, parse_twin_patch,
     parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
@@ -18,11 +22,13 @@ use super::reply::{Answer, HubShape};
 
 /// Devices a listing gives when the caller names no number.
 const DEFAULT_TOP: usize = 1000;
+/// Most items of a page of a query (iot-hub-service-api.md 8.1).
+const MAX_QUERY_PAGE: usize = 100;
 
 /// Answers one operation.
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: HubRoute) -> Answer {
     let shape = match route.operation {
-        HubOperation::InvokeMethod(_) => HubShape::Nested,
+        HubOperation::InvokeMethod(_) | HubOperation::InvokeModuleMethod(..) => HubShape::Nested,
         _ => HubShape::Classic,
     };
     match perform(parts, call, route.operation).await {
@@ -67,6 +73,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         }
         HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
+        HubOperation::Query => query(parts, call, &caller).await,
         HubOperation::DeviceStatistics => {
             let counts = hub.device_statistics(&caller).await?;
             Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
@@ -107,6 +114,38 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::NotServed(what) => {
             hub.may_manage_configurations(&caller)?;
             Err(HubError::NotOffered(what.words()).into())
+        }
+        HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
+        HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
+        HubOperation::CompleteFeedback(token) => messages::complete_feedback(parts, &caller, &token).await,
+        HubOperation::AbandonFeedback(token) => messages::abandon_feedback(parts, &caller, &token).await,
+        HubOperation::ListModules(device) => modules::list(parts, &caller, &device).await,
+        HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
+        HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,
+        HubOperation::DeleteModule(device, module) => {
+            hub.delete_module(&caller, &device, &module, call.if_match())
+                .await?;
+            Ok(Answer::no_content())
+        }
+        HubOperation::GetModuleTwin(device, module) => {
+            let view = hub.module_twin(&caller, &device, &module).await?;
+            Ok(modules::twin_answer(&view))
+        }
+        HubOperation::PatchModuleTwin(device, module) => {
+            let write = parse_twin_patch(&call.body)?;
+            let patch = hub.patch_module_twin(&caller, (&device, &module), write, call.if_match());
+            Ok(modules::twin_answer(&patch.await?))
+        }
+        HubOperation::ReplaceModuleTwin(device, module) => {
+            let write = parse_twin_replacement(&call.body)?;
+            let replace = hub.replace_module_twin(&caller, (&device, &module), write, call.if_match());
+            Ok(modules::twin_answer(&replace.await?))
+        }
+        HubOperation::InvokeModuleMethod(device, module) => {
+            let request = MethodRequest::parse(&call.body)?;
+            let invoke = hub.invoke_module_method(&caller, &device, &module, &request);
+            let answer = invoke.await?;
+            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
         }
         HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
         HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
@@ -151,7 +190,7 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
     let refused = parts.hub.bulk(caller, items).await?;
     let errors = refused
         .iter()
-        .map(|(id, error)| ItemError::new(id.as_str(), error.code(), error.public_message()))
+        .map(|(id, error)| ItemError::new(id, error.code(), error.public_message()))
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
@@ -163,10 +202,39 @@ async fn regenerate_keys(parts: &ApiParts, call: &Call, caller: &ServiceCaller) 
     for (id, renewed) in parts.hub.regenerate_keys(caller, request).await? {
         match renewed {
             Ok(keys) => answer.rotated(&id, &keys),
-            Err(error) => answer.failed(ItemError::new(id.as_str(), error.code(), error.public_message())),
+            Err(error) => answer.failed(ItemError::new(
+                &IdentityId::device(id),
+                error.code(),
+                error.public_message(),
+            )),
         }
     }
     Ok(Answer::ok(answer.to_json()))
+}
+
+async fn query(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let text = parse_query_request(&call.body)?;
+    let invalid = |message: String| Failure::Hub(HubError::ArgumentInvalid(message));
+    let query = parse_query(&text).map_err(|error| invalid(error.to_string()))?;
+    let position = match call.header(HEADER_CONTINUATION) {
+        None | Some("") => None,
+        Some(position) => Some(
+            Position::parse(position, &text)
+                .ok_or_else(|| invalid("the continuation is not one of this query".to_owned()))?,
+        ),
+    };
+    let size = PageSize::clamp(call.number(HEADER_MAX_ITEM_COUNT), MAX_QUERY_PAGE, MAX_QUERY_PAGE);
+    let page = parts.hub.query(caller, query, size, position).await?;
+    let (kind, items) = match page.items {
+        QueryItems::Twins(items) => ("Twin", items),
+        QueryItems::DeviceJobs(items) => ("DeviceJob", items),
+        QueryItems::Rows(items) => ("Raw", items),
+    };
+    let answer = value(&Value::Array(items)).with_header(HEADER_ITEM_TYPE, kind);
+    Ok(match page.next {
+        Some(next) => answer.with_header(HEADER_CONTINUATION, next.to_text(&text)),
+        None => answer,
+    })
 }
 
 fn presence(view: &DeviceView) -> Presence {

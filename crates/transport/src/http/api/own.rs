@@ -1,32 +1,42 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod follow;
 mod hubs;
 mod instances;
+mod messages;
 mod shutting_out;
+mod telemetry;
+
+use std::sync::Arc;
 
 use provost_hub::HubError;
 use provost_provisioning::{AdminCaller, ProvisioningError};
 use provost_wire::own::{AdminTokenInput, AdminTokenView, ExplainInput, Health, OwnOperation};
-use provost_wire::{BodyError, json};
+use provost_wire::{BodyError, RouteError, json};
 
 use super::ApiParts;
 use super::call::Call;
 use super::dps;
 use super::reply::{Answer, HubShape};
-use crate::metrics::CONTENT_TYPE;
+use crate::metrics::{CONTENT_TYPE, HubNumbers};
 
 /// Answers one operation.
-pub(super) async fn answer(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Answer {
+pub(super) async fn answer(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) -> Answer {
     match perform(parts, call, operation).await {
         Ok(answer) => answer,
         Err(Failure::Dps(failure)) => failure.answer(parts, call),
         Err(Failure::Hub(error)) => parts.hub_failed(call, &error, HubShape::Classic),
+        Err(Failure::HubBody(error)) => {
+            parts.hub_refuse(call, error.hub_code(), &error.to_string(), HubShape::Classic)
+        }
     }
 }
 
 enum Failure {
     Dps(dps::Failure),
     Hub(HubError),
+    /// A body that is the hub's to read.
+    HubBody(BodyError),
 }
 
 impl From<dps::Failure> for Failure {
@@ -47,13 +57,19 @@ impl From<HubError> for Failure {
     }
 }
 
+impl From<RouteError> for Failure {
+    fn from(error: RouteError) -> Self {
+        Self::Hub(HubError::ArgumentInvalid(error.public_message()))
+    }
+}
+
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
         Self::Dps(error.into())
     }
 }
 
-async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
+async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
     match operation {
         OwnOperation::Health => Ok(shown(&Health {
             status: "ok".to_owned(),
@@ -73,7 +89,8 @@ async fn perform(parts: &ApiParts, call: &Call, operation: OwnOperation) -> Resu
         OwnOperation::PutPolicy(owner, name) => instances::put_policy(parts, call, owner, name).await,
         OwnOperation::DeletePolicy(owner, name) => instances::delete_policy(parts, call, owner, name).await,
         OwnOperation::RenewPolicyKey(owner, name) => instances::renew_key(parts, call, owner, name).await,
-        OwnOperation::ReadTelemetry(hub, query) => hubs::telemetry(parts, call, &hub, query).await,
+        OwnOperation::Telemetry(hub, operation) => telemetry::answer(parts, call, &hub, operation).await,
+        OwnOperation::SendMessage(hub, device) => messages::send(parts, call, &hub, &device).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,
@@ -109,13 +126,14 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
         admin(parts, call).await?;
     }
     let hubs = parts.hub.hubs().await?.into_iter();
-    let sessions: Vec<_> = hubs
-        .map(|hub| {
-            let connected = parts.hub.connected_devices(&hub.name);
-            (hub.name, connected)
+    let of_hubs: Vec<_> = hubs
+        .map(|hub| HubNumbers {
+            sessions: parts.hub.connected_devices(&hub.name),
+            telemetry: parts.hub.telemetry_counts(&hub.name),
+            hub: hub.name,
         })
         .collect();
-    let text = parts.metrics.render(&sessions);
+    let text = parts.metrics.render(&of_hubs);
     Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
 }
 

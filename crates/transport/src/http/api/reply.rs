@@ -1,11 +1,12 @@
 //! Answers, and errors as status codes: the only place that knows them on HTTP.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use provost_hub::HubError;
+use provost_hub::{ConnectRefusal, HubError};
 use provost_model::{ErrorKind, Etag};
 use provost_provisioning::ProvisioningError;
 use provost_wire::ErrorBody;
@@ -26,8 +27,13 @@ const TRANSPORT_SECURITY: HeaderName = HeaderName::from_static("strict-transport
 /// An answer on its way out.
 pub(super) struct Answer {
     status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    headers: Vec<(Cow<'static, str>, String)>,
+    body: Body,
+}
+
+enum Body {
+    Whole(Vec<u8>),
+    Streamed(ResponseBody),
 }
 
 impl Answer {
@@ -40,8 +46,18 @@ impl Answer {
         Self {
             status,
             headers: Vec::new(),
-            body,
+            body: Body::Whole(body),
         }
+    }
+
+    /// A body that goes on for as long as it likes, of the given media type, with status 200.
+    pub(super) fn streamed(media_type: &str, body: ResponseBody) -> Self {
+        let answer = Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Body::Streamed(body),
+        };
+        answer.with_header("content-type", media_type)
     }
 
     /// The status on its way out.
@@ -53,12 +69,16 @@ impl Answer {
         Self {
             status: 204,
             headers: Vec::new(),
-            body: Vec::new(),
+            body: Body::Whole(Vec::new()),
         }
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -68,8 +88,11 @@ impl Answer {
     }
 
     pub(super) fn into_response(self, tracking_id: &str) -> Response<ResponseBody> {
-        let has_body = !self.body.is_empty();
-        let mut response = Response::new(full_body(self.body));
+        let (has_body, body) = match self.body {
+            Body::Whole(bytes) => (!bytes.is_empty(), full_body(bytes)),
+            Body::Streamed(body) => (true, body),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -85,7 +108,9 @@ impl Answer {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         }
         for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+            // Values of messages may hold more than ASCII; they travel as UTF-8.
+            let value = HeaderValue::from_bytes(value.as_bytes());
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), value) {
                 headers.insert(name, value);
             }
         }
@@ -125,6 +150,27 @@ impl ApiParts {
         log(call, failure.kind(), failure.code(), failure);
         let answer = self.hub_refuse(call, failure.code(), &failure.public_message(), shape);
         with_retry_after(answer, failure.kind())
+    }
+
+    /// A device of the hub that was not let in. Whether there is such a device is told to nobody who is
+    /// not it (D-22); that it is disabled, to itself.
+    pub(super) fn device_refused(&self, call: &Call, refusal: &ConnectRefusal) -> Answer {
+        let (kind, code, message) = match refusal {
+            ConnectRefusal::NotAuthorized(_) => (
+                ErrorKind::Unauthenticated,
+                401_003,
+                "the device is not authorized",
+            ),
+            ConnectRefusal::Disabled => (ErrorKind::Forbidden, 403_012, "the device is disabled"),
+            ConnectRefusal::Unavailable(_) => (
+                ErrorKind::Unavailable,
+                503_001,
+                "the service is not available at the moment",
+            ),
+        };
+        log(call, kind, code, refusal);
+        let answer = self.hub_refuse(call, code, message, HubShape::Classic);
+        with_retry_after(answer, kind)
     }
 
     /// An error of the hub's shape. The header names the same thing as the body, else C# trusts

@@ -10,15 +10,20 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::Parts;
+use super::acknowledging::Acknowledgements;
+use super::devicebound::Devicebound;
 use super::hub_publish::on_publish;
 use super::hub_subscribe::{on_subscribe, on_unsubscribe};
 use super::idle::Patience;
 use super::reply::connack_code;
 use super::will::Will;
-use crate::mqtt::codec::{Connack, ConnectReturnCode, Delivery, Packet, Publish};
+use crate::mqtt::codec::{Acknowledgement, Connack, ConnectReturnCode, Delivery, Packet, Publish};
 use crate::mqtt::connection::{Connection, Incoming, Outbox, ReadError, WriteError};
 use crate::peer::Peer;
 use crate::shutdown::Shutdown;
+
+/// Bytes of answers with which they are sent before more is heard.
+const MAX_UNSENT: usize = 16 * 1024;
 
 /// Asks the hub to admit the device; `None` closes without a word.
 pub(super) async fn connect(
@@ -96,30 +101,58 @@ pub(super) async fn run<S>(
         .expires_at()
         .map(|at| Instant::now() + at.since(parts.clock.now()));
     let mut patience = Patience::new(silence, end);
+    let mut acknowledgements = Acknowledgements::default();
+    let mut devicebound = Devicebound::default();
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
         }
         let step = tokio::select! {
             biased;
-            event = session.next_event() => say(connection.outbox(), event),
+            event = session.next_event() => match event {
+                // Boxed, as below.
+                SessionEvent::Messages => {
+                    Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
+                }
+                event => say(connection.outbox(), event),
+            },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
-            incoming = connection.next() => match incoming {
+            stored = acknowledgements.stored() => match stored {
+                Ok(()) => {
+                    acknowledgements.acknowledge(connection.outbox());
+                    Ok(())
+                }
+                Err(error) => Err(End::Hub(error)),
+            },
+            incoming = connection.next(), if !acknowledgements.is_full() => match incoming {
                 Ok(Some(incoming)) => {
                     patience.heard();
                     session.touch();
                     // Boxed: a rare large step does not make every idle session large.
-                    Box::pin(hear(parts, &session, incoming)).await
+                    let progress = (&mut acknowledgements, &mut devicebound);
+                    Box::pin(hear(parts, &session, progress, incoming)).await
                 }
                 Ok(None) => Err(End::Ended),
                 Err(error) => Err(End::Read(error)),
             },
         };
+        let step = match step {
+            // Most packets come alone.
+            Ok(()) if connection.has_packet() => {
+                let progress = (&mut acknowledgements, &mut devicebound);
+                let rest = hear_rest(parts, &session, progress, &mut connection);
+                Box::pin(rest).await
+            }
+            step => step,
+        };
         if let Err(end) = step {
             break end;
         }
     };
+    if let End::Shutdown = ended {
+        Box::pin(acknowledgements.drain(connection.outbox())).await;
+    }
     debug!(device = %session.id(), end = &ended as &dyn std::error::Error, "session ended");
     // The hub learns first; closing the stream may take the peer a while.
     match will.filter(|_| !matches!(ended, End::Disconnect)) {
@@ -133,6 +166,8 @@ pub(super) async fn run<S>(
 fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
         SessionEvent::Close(reason) => return Err(End::Closed(reason.as_str())),
+        // Delivered where they are taken.
+        SessionEvent::Messages => return Ok(()),
         SessionEvent::Desired(notification) => {
             (desired_topic(notification.version), desired_patch(&notification))
         }
@@ -141,7 +176,7 @@ fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     publish(outbox, &topic, &payload)
 }
 
-/// Queues a message to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
+/// Queues an answer or a notification to the device; all of them are QoS 0 (iot-hub-device-api.md 4.4).
 pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Result<(), End> {
     let message = Publish {
         topic,
@@ -155,11 +190,35 @@ pub(super) fn publish(outbox: &mut Outbox, topic: &str, payload: &[u8]) -> Resul
         .map_err(|_| End::Violation("an answer does not fit into a packet"))
 }
 
+/// What came together with a packet just heard: it costs no wait and no look at anything else.
+async fn hear_rest<S>(
+    parts: &Parts,
+    session: &DeviceSession,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
+    connection: &mut Connection<S>,
+) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    while !session.is_closed() && !acknowledgements.is_full() && connection.outbox().len() < MAX_UNSENT {
+        match connection.buffered()? {
+            Some(incoming) => hear(parts, session, (acknowledgements, devicebound), incoming).await?,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
 /// Something the device has to say.
-async fn hear(parts: &Parts, session: &DeviceSession, incoming: Incoming<'_>) -> Result<(), End> {
+async fn hear(
+    parts: &Parts,
+    session: &DeviceSession,
+    (acknowledgements, devicebound): (&mut Acknowledgements, &mut Devicebound),
+    incoming: Incoming<'_>,
+) -> Result<(), End> {
     let Incoming { packet, outbox } = incoming;
     match packet {
-        Packet::Publish(message) => on_publish(parts, session, message, outbox).await,
+        Packet::Publish(message) => on_publish(parts, session, acknowledgements, message, outbox).await,
         Packet::Subscribe(subscribe) => on_subscribe(session, &subscribe, outbox).await,
         Packet::Unsubscribe(unsubscribe) => on_unsubscribe(session, &unsubscribe, outbox).await,
         Packet::Pingreq => {
@@ -167,7 +226,10 @@ async fn hear(parts: &Parts, session: &DeviceSession, incoming: Incoming<'_>) ->
             Ok(())
         }
         Packet::Disconnect => Err(End::Disconnect),
-        // We send nothing that is acknowledged; an acknowledgement of nothing does no harm.
+        Packet::Acknowledgement(Acknowledgement::Puback, packet_id) => {
+            devicebound.acknowledged(packet_id, session).await
+        }
+        // An acknowledgement of nothing does no harm.
         Packet::Acknowledgement(..) => Ok(()),
         _ => Err(End::Violation("the packet has no place in a session")),
     }

@@ -8,15 +8,18 @@ use provost_wire::hub::device::{
 };
 
 use super::Parts;
+use super::acknowledging::Acknowledgements;
 use super::hub::{End, publish};
 use crate::mqtt::codec::{Delivery, Publish};
 use crate::mqtt::connection::Outbox;
 
-/// Handles a message. `QoS` 1 is acknowledged once the message is where it belongs, and before
-/// anything is answered to it.
+/// Handles a message. `QoS` 1 is acknowledged once the message is where it belongs, before anything is
+/// answered to it unless telemetry sent before is still on its way to the disk: acknowledgements keep
+/// their order, answers do not wait.
 pub(super) async fn on_publish(
     parts: &Parts,
     session: &DeviceSession,
+    acknowledgements: &mut Acknowledgements,
     message: Publish<'_>,
     outbox: &mut Outbox,
 ) -> Result<(), End> {
@@ -25,21 +28,21 @@ pub(super) async fn on_publish(
     }
     match parse_topic(message.topic) {
         DeviceTopic::Telemetry { device, module, bag } if is_own(session, device, module) => {
-            on_telemetry(session, bag, message, outbox).await
+            on_telemetry(session, acknowledgements, bag, message).await
         }
         DeviceTopic::TwinGet { rid } => {
-            acknowledge(message, outbox);
+            acknowledge(acknowledgements, message, outbox);
             let answer = session.twin().await.map(|twin| (200, None, twin_document(&twin)));
             answer_twin(parts, session, rid, answer, outbox)
         }
         DeviceTopic::TwinReported { rid, version } => {
             let answer = on_reported(session, version, message.payload).await;
-            acknowledge(message, outbox);
+            acknowledge(acknowledgements, message, outbox);
             answer_twin(parts, session, rid, answer, outbox)
         }
         DeviceTopic::MethodResponse { status, rid } => {
             session.answer_method(rid, status, message.payload.to_vec());
-            acknowledge(message, outbox);
+            acknowledge(acknowledgements, message, outbox);
             Ok(())
         }
         DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device or module")),
@@ -52,27 +55,29 @@ fn is_own(session: &DeviceSession, device: &str, module: Option<&str>) -> bool {
     device == id.device_id.as_str() && module == id.module_id.as_ref().map(ModuleId::as_str)
 }
 
-fn acknowledge(message: Publish<'_>, outbox: &mut Outbox) {
+fn acknowledge(acknowledgements: &mut Acknowledgements, message: Publish<'_>, outbox: &mut Outbox) {
     if let Some(packet_id) = message.delivery.packet_id() {
-        outbox.puback(packet_id);
+        acknowledgements.done(packet_id, outbox);
     }
 }
 
-/// What cannot be stored is not acknowledged: the device sends it again on its next connection.
+/// Takes the message in and goes on reading; it is acknowledged once it is on disk. What cannot be
+/// stored is not acknowledged: the device sends it again on its next connection.
 async fn on_telemetry(
     session: &DeviceSession,
+    acknowledgements: &mut Acknowledgements,
     bag: &str,
     message: Publish<'_>,
-    outbox: &mut Outbox,
 ) -> Result<(), End> {
+    let bytes = bag.len() + message.payload.len();
     let mut bag = parse_bag(bag).map_err(|_| End::Violation("the properties are not readable"))?;
     if message.retain {
         // Accepted, not retained, and said so to the back end (iot-hub-device-api.md 4.4).
         bag.properties
             .push(("mqtt-retain".to_owned(), Some("true".to_owned())));
     }
-    session.send_telemetry(bag, message.payload.to_vec()).await?;
-    acknowledge(message, outbox);
+    let ticket = session.accept_telemetry(&bag, message.payload).await?;
+    acknowledgements.wait_for(ticket, message.delivery.packet_id(), bytes);
     Ok(())
 }
 

@@ -3,7 +3,7 @@ use provost_model::query::{Collection, Expression, Path};
 /// Takes the name of the collection off the attributes: `devices.tags.x`, or `d.tags.x` after
 /// `FROM devices AS d`, is `tags.x`.
 pub(super) fn resolve(expression: &mut Expression, alias: Option<&str>, collection: Collection) {
-    expression.each_path(&mut |path| resolve_path(path, alias, collection));
+    expression.each_path_mut(&mut |path| resolve_path(path, alias, collection));
 }
 
 pub(super) fn resolve_path(path: &mut Path, alias: Option<&str>, collection: Collection) {

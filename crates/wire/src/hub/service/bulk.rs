@@ -1,10 +1,11 @@
-use provost_model::Etag;
 use provost_model::twin::TwinWrite;
+use provost_model::{Etag, IdentityId};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::MAX_BULK;
 use super::device_input::DeviceInput;
+use super::module::ModuleInput;
 use super::twin_input::read_patch;
 use crate::hub::error;
 use crate::json::{self, BodyError, Members};
@@ -51,8 +52,8 @@ pub struct BulkItem {
     pub mode: ImportMode,
     /// With which device; its id is always there.
     pub device: DeviceInput,
-    /// Set when the item is about a module.
-    pub module_id: Option<String>,
+    /// Set when the item is about a module of the device.
+    pub module: Option<ModuleInput>,
     /// Tags and desired properties.
     pub twin: TwinWrite,
     /// The state of the twin the caller has seen.
@@ -88,7 +89,10 @@ fn read(item: &Members<'_>) -> Result<BulkItem, BodyError> {
     Ok(BulkItem {
         mode: item.word("importMode", &MODES)?.unwrap_or(ImportMode::Create),
         device,
-        module_id: text("moduleId")?.map(str::to_owned),
+        module: match text("moduleId")? {
+            Some(_) => Some(ModuleInput::read(item, "id", "eTag")?),
+            None => None,
+        },
         twin: read_patch(item)?,
         twin_etag: text("twinETag")?.map(Etag::from_text),
     })
@@ -124,11 +128,11 @@ pub struct BulkWarning {
 }
 
 impl ItemError {
-    /// A device that failed with this number.
-    pub fn new(device_id: &str, code: u32, status: impl Into<String>) -> Self {
+    /// A device or module that failed with this number.
+    pub fn new(id: &IdentityId, code: u32, status: impl Into<String>) -> Self {
         Self {
-            device_id: device_id.to_owned(),
-            module_id: None,
+            device_id: id.device_id.to_string(),
+            module_id: id.module_id.as_ref().map(ToString::to_string),
             error_code: error::name(code),
             error_status: status.into(),
         }
@@ -190,6 +194,7 @@ mod tests {
         );
         assert_eq!(items[0].device.etag.as_ref().unwrap().as_str(), "e");
         assert_eq!(items[0].device.status, Some(DeviceStatus::Disabled));
+        assert!(items[1].module.is_none());
         assert_eq!(items[1].twin_etag.as_ref().unwrap().as_str(), "t");
         assert!(items[1].twin.tags.is_some() && items[1].twin.desired.is_some());
     }
@@ -205,7 +210,11 @@ mod tests {
 
     #[test]
     fn result_shape() {
-        let errors = vec![ItemError::new("a", 409_001, "exists")];
+        let errors = vec![ItemError::new(
+            &IdentityId::parse("a").unwrap(),
+            409_001,
+            "exists",
+        )];
         let result = BulkResult::new(errors, vec![BulkWarning::without_twin("b", "too large")]);
         assert_eq!(result.http_status(), 400);
         assert_eq!(

@@ -61,8 +61,7 @@ pub fn device(identity: &DeviceIdentity, presence: Presence) -> Value {
         connection_state_updated_time: time::iso_or_never(identity.connection_updated_at),
         status_updated_time: time::iso_or_never(identity.status_updated_at),
         last_activity_time: time::iso_or_never(identity.last_activity_at),
-        // There is no cloud-to-device queue yet, so it is empty.
-        cloud_to_device_message_count: 0,
+        cloud_to_device_message_count: identity.cloud_to_device_message_count,
         authentication: AuthOutput::of(&identity.auth),
         capabilities: Capabilities {
             iot_edge: identity.iot_edge,
@@ -100,6 +99,7 @@ mod tests {
             device_scope: None,
             connection_updated_at: None,
             last_activity_at: Some(Timestamp::from_unix_seconds(0)),
+            cloud_to_device_message_count: 0,
         }
     }
 

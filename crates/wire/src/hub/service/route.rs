@@ -1,9 +1,10 @@
 mod jobs;
 
-use provost_model::{DeviceId, JobId};
+use provost_model::{DeviceId, JobId, LockToken, ModuleId};
 
 use super::JobQuery;
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
+use crate::hub::device::route::lock_token;
 
 /// An operation of the hub's service API (iot-hub-service-api.md 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum HubOperation {
     },
     /// `POST /devices`.
     BulkDevices,
+    /// `POST /devices/query`.
+    Query,
     /// `GET /statistics/devices`.
     DeviceStatistics,
     /// `GET /statistics/service`.
@@ -39,6 +42,30 @@ pub enum HubOperation {
     ListConfigurations,
     /// What Azure's hub does and this one does not (iot-hub-service-api.md 11).
     NotServed(NotServed),
+    /// `DELETE /devices/{id}/commands`.
+    PurgeMessages(DeviceId),
+    /// `GET /messages/serviceBound/feedback`.
+    ReceiveFeedback,
+    /// `DELETE /messages/serviceBound/feedback/{lockToken}`.
+    CompleteFeedback(LockToken),
+    /// `POST /messages/serviceBound/feedback/{lockToken}/abandon`.
+    AbandonFeedback(LockToken),
+    /// `GET /devices/{id}/modules`.
+    ListModules(DeviceId),
+    /// `GET /devices/{id}/modules/{mid}`.
+    GetModule(DeviceId, ModuleId),
+    /// `PUT /devices/{id}/modules/{mid}`.
+    PutModule(DeviceId, ModuleId),
+    /// `DELETE /devices/{id}/modules/{mid}`.
+    DeleteModule(DeviceId, ModuleId),
+    /// `GET /twins/{id}/modules/{mid}`.
+    GetModuleTwin(DeviceId, ModuleId),
+    /// `PUT /twins/{id}/modules/{mid}`.
+    ReplaceModuleTwin(DeviceId, ModuleId),
+    /// `PATCH /twins/{id}/modules/{mid}`.
+    PatchModuleTwin(DeviceId, ModuleId),
+    /// `POST /twins/{id}/modules/{mid}/methods`.
+    InvokeModuleMethod(DeviceId, ModuleId),
     /// `GET /jobs/v2/{jobId}`.
     GetJob(JobId),
     /// `PUT /jobs/v2/{jobId}`.
@@ -83,7 +110,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (query, modules) are [`Routed::NotFound`].
+/// Reads a request line.
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
     let operation = match operation(method, &segments(path), query) {
@@ -109,6 +136,7 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 pub fn is_hub_path(path: &str) -> bool {
     let words = [
         "devices",
+        "messages",
         "twins",
         "statistics",
         "jobs",
@@ -127,9 +155,9 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => Routed::To(HubOperation::BulkDevices),
             _ => Routed::MethodNotAllowed,
         },
-        // Not 405: POST here is the query operation, which does not exist yet.
+        // With another method it is a device of that name.
         [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
-            Routed::NotFound
+            Routed::To(HubOperation::Query)
         }
         [devices, device] if is(devices, "devices") => match method {
             "GET" => with_id(device, HubOperation::GetDevice),
@@ -156,6 +184,15 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
         [word, _, ..] if is(word, "digitaltwins") => {
             Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
         }
+        [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
+            "DELETE" => with_id(device, HubOperation::PurgeMessages),
+            _ => Routed::MethodNotAllowed,
+        },
+        [messages, bound, feedback, rest @ ..]
+            if is(messages, "messages") && is(bound, "servicebound") && is(feedback, "feedback") =>
+        {
+            of_feedback(method, rest)
+        }
         [statistics, what] if is(statistics, "statistics") => {
             match (is(what, "devices"), is(what, "service")) {
                 (false, false) => Routed::NotFound,
@@ -174,9 +211,63 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "POST" => with_id(device, HubOperation::InvokeMethod),
             _ => Routed::MethodNotAllowed,
         },
+        [first, device, modules, rest @ ..] if is(modules, "modules") => {
+            of_modules(method, first, device, rest)
+        }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
         _ => Routed::NotFound,
     }
+}
+
+fn of_feedback(method: &str, path: &[&str]) -> Routed<HubOperation> {
+    match (method, path) {
+        ("GET", []) => Routed::To(HubOperation::ReceiveFeedback),
+        ("DELETE", [token]) => lock_token(token).map(HubOperation::CompleteFeedback).into(),
+        ("POST", [token, abandon]) if is(abandon, "abandon") => {
+            lock_token(token).map(HubOperation::AbandonFeedback).into()
+        }
+        (_, [] | [_]) => Routed::MethodNotAllowed,
+        (_, [_, abandon]) if is(abandon, "abandon") => Routed::MethodNotAllowed,
+        _ => Routed::NotFound,
+    }
+}
+
+/// What stands below `/devices/{id}/modules` and `/twins/{id}/modules`.
+fn of_modules(method: &str, first: &str, device: &str, rest: &[&str]) -> Routed<HubOperation> {
+    let is_device = is(first, "devices");
+    if !is_device && !is(first, "twins") {
+        return Routed::NotFound;
+    }
+    match rest {
+        [] if is_device => match method {
+            "GET" => with_id(device, HubOperation::ListModules),
+            _ => Routed::MethodNotAllowed,
+        },
+        [module] => match (is_device, method) {
+            (true, "GET") => with_ids(device, module, HubOperation::GetModule),
+            (true, "PUT") => with_ids(device, module, HubOperation::PutModule),
+            (true, "DELETE") => with_ids(device, module, HubOperation::DeleteModule),
+            (false, "GET") => with_ids(device, module, HubOperation::GetModuleTwin),
+            (false, "PUT") => with_ids(device, module, HubOperation::ReplaceModuleTwin),
+            (false, "PATCH") => with_ids(device, module, HubOperation::PatchModuleTwin),
+            _ => Routed::MethodNotAllowed,
+        },
+        [module, methods] if !is_device && is(methods, "methods") => match method {
+            "POST" => with_ids(device, module, HubOperation::InvokeModuleMethod),
+            _ => Routed::MethodNotAllowed,
+        },
+        _ => Routed::NotFound,
+    }
+}
+
+fn with_ids(
+    device: &str,
+    module: &str,
+    operation: fn(DeviceId, ModuleId) -> HubOperation,
+) -> Routed<HubOperation> {
+    id(device, DeviceId::parse)
+        .and_then(|device| Ok(operation(device, id(module, ModuleId::parse)?)))
+        .into()
 }
 
 fn with_id(segment: &str, operation: fn(DeviceId) -> HubOperation) -> Routed<HubOperation> {
@@ -204,12 +295,14 @@ mod tests {
     fn every_operation() {
         use HubOperation as Op;
         let dev = || DeviceId::parse("Dev#1").unwrap();
+        let module = || ModuleId::parse("$m").unwrap();
         for (method, path, expected) in [
             ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
             ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
             ("DELETE", "/Devices/Dev%231", Op::DeleteDevice(dev())),
             ("GET", "/devices/", Op::ListDevices { top: None }),
             ("POST", "/devices", Op::BulkDevices),
+            ("POST", "/devices/query", Op::Query),
             ("GET", "/statistics/devices", Op::DeviceStatistics),
             ("GET", "/statistics/service", Op::ServiceStatistics),
             ("GET", "/twins/Dev%231", Op::GetTwin(dev())),
@@ -238,6 +331,54 @@ mod tests {
                 "/digitaltwins/Dev%231/commands/stop",
                 Op::NotServed(NotServed::DigitalTwins),
             ),
+            ("DELETE", "/devices/Dev%231/commands", Op::PurgeMessages(dev())),
+            ("GET", "/messages/serviceBound/feedback", Op::ReceiveFeedback),
+            (
+                "DELETE",
+                "/messages/serviceBound/feedback/t-1",
+                Op::CompleteFeedback(LockToken::new("t-1")),
+            ),
+            (
+                "POST",
+                "/messages/servicebound/feedback/t-1/abandon",
+                Op::AbandonFeedback(LockToken::new("t-1")),
+            ),
+            ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
+            (
+                "GET",
+                "/devices/Dev%231/modules/%24m",
+                Op::GetModule(dev(), module()),
+            ),
+            (
+                "PUT",
+                "/devices/Dev%231/modules/%24m",
+                Op::PutModule(dev(), module()),
+            ),
+            (
+                "DELETE",
+                "/devices/Dev%231/modules/%24m",
+                Op::DeleteModule(dev(), module()),
+            ),
+            (
+                "GET",
+                "/twins/Dev%231/modules/%24m",
+                Op::GetModuleTwin(dev(), module()),
+            ),
+            (
+                "PUT",
+                "/twins/Dev%231/modules/%24m",
+                Op::ReplaceModuleTwin(dev(), module()),
+            ),
+            (
+                "PATCH",
+                "/twins/Dev%231/modules/%24m",
+                Op::PatchModuleTwin(dev(), module()),
+            ),
+            (
+                "POST",
+                "/twins/Dev%231/modules/%24m/methods",
+                Op::InvokeModuleMethod(dev(), module()),
+            ),
         ] {
             assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
         }
@@ -247,7 +388,21 @@ mod tests {
     fn methods_paths_and_versions() {
         assert_eq!(route("PATCH", "/devices/a"), Routed::MethodNotAllowed);
         assert_eq!(route("GET", "/twins/a/methods"), Routed::MethodNotAllowed);
-        assert_eq!(route("POST", "/devices/query"), Routed::NotFound);
+        for (method, path) in [
+            ("POST", "/devices/a/modules"),
+            ("PATCH", "/devices/a/modules/m"),
+            ("DELETE", "/twins/a/modules/m"),
+            ("GET", "/twins/a/modules/m/methods"),
+        ] {
+            assert_eq!(route(method, path), Routed::MethodNotAllowed, "{method} {path}");
+        }
+        for path in [
+            "/twins/a/modules",
+            "/statistics/a/modules/m",
+            "/devices/a/modules/m/methods",
+        ] {
+            assert_eq!(route("GET", path), Routed::NotFound, "{path}");
+        }
         let version = parse_route("GET", "/devices/a", "");
         assert_eq!(
             version,

@@ -49,7 +49,7 @@ pub fn twin(identity: &DeviceIdentity, twin: &Twin, presence: Presence) -> Value
         status_update_time: time::iso_or_never(identity.status_updated_at),
         connection_state: presence,
         last_activity_time: time::iso_or_never(identity.last_activity_at),
-        cloud_to_device_message_count: 0,
+        cloud_to_device_message_count: identity.cloud_to_device_message_count,
         authentication_type: auth_kind_word(identity.auth.kind()),
         x509_thumbprint: ThumbprintsOutput::of(&identity.auth),
         capabilities: Capabilities {
@@ -93,6 +93,7 @@ mod tests {
             device_scope: None,
             connection_updated_at: None,
             last_activity_at: None,
+            cloud_to_device_message_count: 0,
         };
         let value = twin(
             &identity,

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use provost_model::DeviceIdentity;
 use provost_model::query::{Path, Row};
 use provost_model::twin::{Twin, TwinSection};
+use provost_model::{DeviceId, DeviceIdentity};
 use serde_json::{Map, Value, json};
 
 use super::device_output::Presence;
@@ -29,6 +29,11 @@ impl<'a> TwinRow<'a> {
             presence,
             head: OnceCell::new(),
         }
+    }
+
+    /// Names the device.
+    pub fn device_id(&self) -> &DeviceId {
+        &self.identity.device_id
     }
 
     /// The whole twin, as `SELECT *` gives it.
@@ -120,6 +125,7 @@ mod tests {
             device_scope: Some("scope".to_owned()),
             connection_updated_at: None,
             last_activity_at: Some(Timestamp::from_unix_seconds(7)),
+            cloud_to_device_message_count: 3,
         };
         let object = |value: Value| value.as_object().cloned().unwrap();
         let initial = InitialTwin {

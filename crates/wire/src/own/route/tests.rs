@@ -1,7 +1,9 @@
 use proptest::prelude::*;
+use provost_model::{ConsumerGroupName, PageSize, PartitionId, TelemetryStart, Timestamp};
 
 use super::OwnOperation as Op;
 use super::*;
+use crate::own::{MAX_WAIT, TelemetryQuery, parse_cursor};
 
 fn hub() -> HubName {
     HubName::parse("hub1").unwrap()
@@ -13,7 +15,7 @@ fn dps() -> DpsName {
 
 fn assert_routes(path: &str, expected: &[(&str, Op)]) {
     for (method, operation) in expected {
-        let route = parse_route(method, path, "after=7&limit=5&wait=99999");
+        let route = parse_route(method, path, "after=0-7&limit=5&wait=99999");
         assert_eq!(route, Routed::To(operation.clone()), "{method} {path}");
     }
     let route = parse_route("TRACE", path, "");
@@ -30,16 +32,70 @@ fn operations_on_the_whole() {
 }
 
 #[test]
-fn operations_on_a_hub() {
+fn operations_on_telemetry() {
     let query = TelemetryQuery {
-        after: Some(7),
+        start: TelemetryStart::Cursor(parse_cursor("0-7").unwrap()),
+        partition: None,
+        device_id: None,
         limit: PageSize::clamp(Some(5), 1, 1000),
-        wait: MAX_WAIT,
+        wait: Some(MAX_WAIT),
     };
-    let read = Op::ReadTelemetry(hub(), query);
-    assert_routes("/provost/hubs/hub1/telemetry", &[("GET", read)]);
-    let bad = parse_route("GET", "/provost/hubs/hub1/telemetry", "after=x");
-    assert_eq!(bad, Routed::Malformed(RouteError::Parameter("after")));
+    let of = |operation| Op::Telemetry(hub(), operation);
+    let base = "/provost/hubs/hub1";
+    let read = of(TelemetryOperation::Read(query.clone()));
+    assert_routes(&format!("{base}/telemetry"), &[("GET", read)]);
+    let follow = of(TelemetryOperation::Follow(query));
+    assert_routes(&format!("{base}/telemetry/events"), &[("GET", follow)]);
+    let partitions = of(TelemetryOperation::Partitions);
+    assert_routes(&format!("{base}/telemetry/partitions"), &[("GET", partitions)]);
+    let groups = of(TelemetryOperation::ListGroups);
+    assert_routes(&format!("{base}/consumerGroups"), &[("GET", groups)]);
+    let name = ConsumerGroupName::parse("$Default").unwrap();
+    let one = [
+        ("GET", of(TelemetryOperation::GetGroup(name.clone()))),
+        ("PUT", of(TelemetryOperation::PutGroup(name.clone()))),
+        ("DELETE", of(TelemetryOperation::DeleteGroup(name.clone()))),
+    ];
+    assert_routes(&format!("{base}/consumerGroups/%24default"), &one);
+    let checkpoint = of(TelemetryOperation::PutCheckpoint(
+        name,
+        PartitionId::new(3).unwrap(),
+    ));
+    let path = format!("{base}/consumergroups/$Default/partitions/3/checkpoint");
+    assert_routes(&path, &[("PUT", checkpoint)]);
+}
+
+#[test]
+fn telemetry_begins_where_the_query_says() {
+    let start = |query: &str| match parse_route("GET", "/provost/hubs/hub1/telemetry", query) {
+        Routed::To(Op::Telemetry(_, TelemetryOperation::Read(query))) => Ok(query.start),
+        Routed::Malformed(error) => Err(error),
+        other => panic!("{other:?}"),
+    };
+    let group = |name: &str| TelemetryStart::Checkpoint(ConsumerGroupName::parse(name).unwrap());
+    for (query, expected) in [
+        ("", TelemetryStart::Latest),
+        ("after=0", TelemetryStart::Earliest),
+        ("from=earliest", TelemetryStart::Earliest),
+        ("from=latest&consumerGroup=a", TelemetryStart::Latest),
+        ("consumerGroup=a", group("a")),
+        ("from=checkpoint", group("$Default")),
+        ("partition=1&sequenceNumber=9", TelemetryStart::Sequence(9)),
+        (
+            "from=1970-01-01T00:00:00Z",
+            TelemetryStart::Since(Timestamp::default()),
+        ),
+    ] {
+        assert_eq!(start(query), Ok(expected), "{query}");
+    }
+    for (query, name) in [
+        ("after=7", "after"),
+        ("from=yesterday", "from"),
+        ("partition=32", "partition"),
+        ("sequenceNumber=x", "sequenceNumber"),
+    ] {
+        assert_eq!(start(query), Err(RouteError::Parameter(name)), "{query}");
+    }
 }
 
 #[test]

@@ -1,16 +1,14 @@
-//! Hubs, their links to instances, and what a hub heard.
+//! Hubs and their links to instances.
 
 use provost_hub::HubError;
 use provost_model::{DpsName, HostName, HubName, RemoteHub};
 use provost_provisioning::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
 use provost_wire::own::{
     HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView,
-    TelemetryPage, TelemetryQuery,
 };
 
 use super::super::ApiParts;
 use super::super::call::Call;
-use super::super::hub::caller;
 use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
@@ -139,29 +137,6 @@ pub(super) async fn delete_link(
     let admin = admin(parts, call).await?;
     parts.dps.delete_linked_hub(&admin, dps, hub).await?;
     Ok(Answer::no_content())
-}
-
-pub(super) async fn telemetry(
-    parts: &ApiParts,
-    call: &Call,
-    hub: &HubName,
-    query: TelemetryQuery,
-) -> Result<Answer, Failure> {
-    let caller = caller(parts, call).await?;
-    // The token is the hub's of the host; another hub's buffer is not its to read. Back ends know
-    // their hub by its host name, administrators by its name.
-    if caller.hub() != hub && parts.hub.hub_by_host(hub.as_str()).await?.name != *caller.hub() {
-        return Err(HubError::HubNotFound.into());
-    }
-    let after = match query.after {
-        Some(after) => after,
-        None => parts.hub.last_telemetry(&caller).await?,
-    };
-    let messages = parts
-        .hub
-        .read_telemetry(&caller, after, query.limit, query.wait)
-        .await?;
-    Ok(Answer::ok(TelemetryPage::new(&messages, after).to_json()))
 }
 
 /// To an administrator a hub that is not there is no question of who he is.
