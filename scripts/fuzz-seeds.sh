@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{certificate,http_route,json_body,mqtt_packet,mqtt_text,sas}
+mkdir -p "$seeds"/{certificate,http_route,json_body,mqtt_packet,mqtt_text,sas,telemetry_segment}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -51,3 +51,7 @@ printf '%s' '{"registrationId":"d1","attestation":{"type":"symmetricKey","symmet
 cd ../sas
 printf '%s' 'SharedAccessSignature sr=hub.test%2Fdevices%2Fd1&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&se=1900000000' >device
 printf '%s' 'SharedAccessSignature sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&se=1900000000&skn=owner&sr=dps.test' >policy
+
+# One message of device d1, generation 1, known auth method, property a=1.
+cd ../telemetry_segment
+printf '\x01\x17\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02d1\x00\x011\x01\x01\x01a\x021\x00{}' >message

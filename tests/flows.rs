@@ -34,4 +34,6 @@ mod rolling_individual;
 mod rolling_intermediate;
 mod rolling_root;
 mod service_twins;
+mod telemetry;
+mod telemetry_stream;
 mod twins_and_methods;

@@ -23,6 +23,7 @@ use crate::protocol::{Devices, Plan, Report, Work};
 use crate::spread::quantile;
 
 mod bare;
+mod publishing;
 mod storm;
 
 /// The longest keep-alive, so that sessions that are held stay silent.
@@ -56,6 +57,16 @@ pub(crate) fn run() -> Result<()> {
     let line = input.next().context("no plan")??;
     let crowd = Arc::new(Crowd::prepare(serde_json::from_str(&line)?)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if crowd.plan.work == Work::Publish {
+        let sessions = runtime.block_on(publishing::connect(&crowd))?;
+        say("ready")?;
+        input.next().context("no word to go")??;
+        let (report, held) = runtime.block_on(publishing::publish(sessions, crowd.plan.times))?;
+        say(&serde_json::to_string(&report)?)?;
+        input.for_each(drop);
+        drop(held);
+        return Ok(());
+    }
     say("ready")?;
     input.next().context("no word to go")??;
     if crowd.plan.work == Work::Storm {
@@ -203,7 +214,7 @@ impl Crowd {
                 Ok(None)
             }
             Work::Hold => self.connect(device).await.map(Some),
-            Work::Storm => bail!("a storm has no end of its own"),
+            Work::Publish | Work::Storm => bail!("this work is not done device by device"),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Every part is a process of its own, so that its CPU time can be read apart:
 //! - [`run`] starts the others, reads their CPU time and memory, and reports;
-//! - [`baseline_server`] completes a TLS handshake, answers one byte and closes: the floor;
+//! - [`baseline_server`] completes a TLS handshake, answers one byte and closes, or acknowledges
+//!   messages and forgets them: the floors;
+//! - [`mosquitto`] is another broker, for comparison;
 //! - [`client`] is a crowd of devices; [`protocol`] is what it is told and what it reports;
 //! - [`seed`] fills a store with enrollments;
 //! - the server under test is the release binary, started as anybody would start it.
@@ -14,6 +16,7 @@ mod certificates;
 mod client;
 mod load;
 mod machine;
+mod mosquitto;
 mod numbered;
 mod operator;
 mod process;
@@ -58,6 +61,9 @@ enum Role {
         /// Key of the server, PEM
         #[arg(long)]
         key: PathBuf,
+        /// Speaks MQTT and acknowledges messages instead
+        #[arg(long)]
+        acknowledges: bool,
     },
     /// Acts as many devices; told what to do on standard input
     Client,
@@ -72,6 +78,9 @@ enum Role {
         /// As many records and identities of a group as well
         #[arg(long)]
         line: bool,
+        /// Nothing but devices, with tags
+        #[arg(long, conflicts_with = "line")]
+        tagged: bool,
     },
 }
 
@@ -79,10 +88,23 @@ fn main() -> Result<()> {
     let line = CommandLine::parse();
     match line.role {
         None => run::run(&line.run),
-        Some(Role::BaselineServer { certificate, key }) => baseline_server::run(&certificate, &key),
+        Some(Role::BaselineServer {
+            certificate,
+            key,
+            acknowledges,
+        }) => baseline_server::run(&certificate, &key, acknowledges),
         Some(Role::Client) => client::run(),
-        Some(Role::Seed { data, count, line }) => {
-            let seeding = if line { Seeding::Line } else { Seeding::Enrollments };
+        Some(Role::Seed {
+            data,
+            count,
+            line,
+            tagged,
+        }) => {
+            let seeding = match (line, tagged) {
+                (true, _) => Seeding::Line,
+                (_, true) => Seeding::Tagged,
+                _ => Seeding::Enrollments,
+            };
             seed::run(&data, count, seeding)
         }
     }

@@ -34,6 +34,9 @@ pub(crate) enum Work {
     Connect,
     /// As `Connect`, but stays.
     Hold,
+    /// Connected before "go": publish telemetry at `QoS` 1 as often as the plan says `times`, some of
+    /// it at a time not yet acknowledged.
+    Publish,
     /// Register over HTTPS again and again, each time on a new connection, waiting as told. The
     /// devices are expected to be disabled; all of them are at work at a time.
     Storm,

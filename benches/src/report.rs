@@ -14,10 +14,14 @@ use crate::run::memory::SessionMemory;
 use crate::run::scale::{Scale, Visit};
 use crate::run::shutting_out::ShuttingOut;
 use crate::run::storm::StormRound;
+use crate::run::telemetry::Telemetry;
 use crate::run::{Amounts, Living};
 use crate::spread::{Spread, quantile};
 
 mod living;
+mod telemetry;
+
+pub(crate) use self::telemetry::markdown as telemetry_markdown;
 
 const BEGIN: &str = "<!-- begin: written by `make bench` -->\n";
 const END: &str = "<!-- end: written by `make bench` -->\n";
@@ -41,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) blast_radius: Option<BlastRadius>,
     /// Absent while profiling.
     pub(crate) living: Option<Living>,
+    /// Absent while profiling.
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 /// Which side of its goal a figure should be on.
@@ -82,6 +88,9 @@ impl Report {
         }
         if let Some(living) = &self.living {
             living::details(&mut text, living);
+        }
+        if let Some(found) = &self.telemetry {
+            telemetry::details(&mut text, found);
         }
         text
     }
@@ -175,6 +184,9 @@ impl Report {
         self.goals_of_shutting_out(text);
         if let Some(living) = &self.living {
             living::goals(text, living);
+        }
+        if let Some(found) = &self.telemetry {
+            telemetry::goals(text, found);
         }
     }
 

@@ -6,10 +6,12 @@ mod group;
 mod holding;
 pub(crate) mod memory;
 pub(crate) mod methods;
+pub(crate) mod queries;
 pub(crate) mod reconnect;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
 pub(crate) mod storm;
+pub(crate) mod telemetry;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -20,7 +22,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::machine;
-use crate::report::{Report, storms_markdown, write_block};
+use crate::report::{Report, storms_markdown, telemetry_markdown, write_block};
 
 /// What to measure and how much of it.
 #[derive(Debug, Args)]
@@ -40,6 +42,9 @@ pub(crate) struct RunArguments {
     /// Only the part with refused devices that do not give up
     #[arg(long, conflicts_with_all = ["write", "profile", "without_scale"])]
     only_storm: bool,
+    /// Only the part with telemetry
+    #[arg(long, conflicts_with_all = ["write", "profile", "without_scale", "only_storm"])]
+    only_telemetry: bool,
     /// Sample where the server spends its time and leave the samples in this folder; implies
     /// one round, without the part with a million enrollments
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
@@ -77,8 +82,14 @@ pub(crate) struct Amounts {
     /// Devices connected while methods are called, and how many calls.
     pub(crate) callable: u32,
     pub(crate) calls: u32,
+    /// Devices with tags, and how many queries.
+    pub(crate) tagged: u32,
+    pub(crate) queries: u32,
     /// How often all sessions are dropped at once.
     pub(crate) drops: u32,
+    /// Rounds of telemetry, and messages of each device in one.
+    pub(crate) telemetry_rounds: u32,
+    pub(crate) messages: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -98,7 +109,11 @@ const FULL: Amounts = Amounts {
     closed: 500,
     callable: 1_000,
     calls: 5_000,
+    tagged: 100_000,
+    queries: 1_000,
     drops: 3,
+    telemetry_rounds: 7,
+    messages: 4_000,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -117,7 +132,11 @@ const QUICK: Amounts = Amounts {
     closed: 50,
     callable: 50,
     calls: 100,
+    tagged: 2_000,
+    queries: 50,
     drops: 2,
+    telemetry_rounds: 2,
+    messages: 200,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -137,6 +156,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let work = tempfile::tempdir_in(folder)?;
     let measured = if arguments.only_storm {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
+    } else if arguments.only_telemetry {
+        telemetry::measure(&amounts, &binary, work.path()).map(|found| telemetry_markdown(&found))
     } else {
         measure(arguments, &amounts, &binary, work.path()).map(|report| report.markdown())
     };
@@ -187,6 +208,9 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let blast_radius = is_scaled
         .then(|| blast_radius::measure(amounts, binary, work))
         .transpose()?;
+    let telemetry = has_storm
+        .then(|| telemetry::measure(amounts, binary, work))
+        .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
         amounts: *amounts,
@@ -200,6 +224,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         shutting_out,
         blast_radius,
         living,
+        telemetry,
     })
 }
 
@@ -208,6 +233,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
 pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
+    pub(crate) queries: queries::Queries,
 }
 
 impl Living {
@@ -215,6 +241,7 @@ impl Living {
         Ok(Self {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
+            queries: queries::measure(amounts, binary, &data.with_file_name("query-data"))?,
         })
     }
 }

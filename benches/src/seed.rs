@@ -2,6 +2,7 @@
 //! each, many at once so that they share commits. Perhaps with as many devices of a group.
 
 mod line;
+mod tagged;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,16 @@ pub(crate) enum Seeding {
     /// With each a record and an identity of a device of the group [`LINE`]; every second of these
     /// devices has one of the enrollments.
     Line,
+    /// Nothing but devices, with tags.
+    Tagged,
+}
+
+/// Places the devices of [`Seeding::Tagged`] are spread over.
+pub(crate) const SITES: u32 = 1_000;
+
+/// The place of such a device.
+pub(crate) fn site(index: u32) -> String {
+    format!("site-{:03}", index % SITES)
 }
 
 /// The group of [`Seeding::Line`].
@@ -73,6 +84,10 @@ async fn fill(data: &Path, count: u32, seeding: Seeding) -> Result<()> {
                     return anyhow::Ok(());
                 }
                 let device = match seeding {
+                    Seeding::Tagged => {
+                        put_tagged(&store, tagged::TaggedDevice::new(&hub, index)).await?;
+                        continue;
+                    }
                     Seeding::Enrollments => None,
                     // Twice the number: every second one is the number of an enrollment too.
                     Seeding::Line => Some(line::device(&hub, 2 * index)?),
@@ -101,6 +116,16 @@ async fn put(
             }
             let id = enrollment.registration_id.as_str();
             let event = AuditEvent::new(Actor::System, Action::Create, "enrollment", dps.as_str(), id);
+            tx.record(&event, ())
+        })
+        .await
+}
+
+async fn put_tagged(store: &Store, device: tagged::TaggedDevice) -> Result<(), StoreError> {
+    store
+        .write(move |tx| {
+            device.put(&tx)?;
+            let event = AuditEvent::new(Actor::System, Action::Create, "device", "hub", "seed");
             tx.record(&event, ())
         })
         .await

@@ -46,7 +46,7 @@ fn port(address: &str) -> Result<u16> {
 }
 
 /// A child that does not outlive us.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -156,12 +156,22 @@ pub(crate) struct Baseline {
 
 impl Baseline {
     pub(crate) fn start(data: &Path) -> Result<Self> {
+        Self::start_as(data, &[])
+    }
+
+    /// The one that acknowledges messages.
+    pub(crate) fn start_acknowledging(data: &Path) -> Result<Self> {
+        Self::start_as(data, &["--acknowledges"])
+    }
+
+    fn start_as(data: &Path, role: &[&str]) -> Result<Self> {
         let tls = data.join("tls");
         let child = Command::new(std::env::current_exe()?)
             .args(["baseline-server", "--certificate"])
             .arg(tls.join("server.pem"))
             .arg("--key")
             .arg(tls.join("server.key"))
+            .args(role)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use provost_testkit::{Answer, ServiceApi, TestServer};
+use provost_testkit::{Answer, ServiceApi, TestServer, eventually};
 use serde_json::{Value, json};
 
 use super::device_connect::device_with_key;
@@ -330,4 +330,102 @@ async fn s_07_groups_have_a_bound_and_pages() {
         }
     }
     assert_eq!(seen.len(), 1000);
+}
+
+#[tokio::test]
+async fn s_07_modules_are_twins_of_their_own() {
+    let (_server, api) = fleet().await;
+    for (device, module) in [("d0", "camera"), ("d0", "agent"), ("d3", "camera")] {
+        let body = json!({ "deviceId": device, "moduleId": module });
+        let path = format!("/devices/{device}/modules/{module}");
+        assert!(api.put(&path, &body).await.status < 300);
+    }
+    let tags = json!({ "tags": { "lens": "wide" } });
+    api.patch("/twins/d3/modules/camera", &tags).await.ok();
+    let query = "select * from devices.modules where devices.deviceId = 'd0'";
+    let answer = ask(&api, query).await;
+    assert_eq!(answer.header("x-ms-item-type").as_deref(), Some("Twin"));
+    let twins = answer.ok();
+    let names: Vec<_> = twins
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|twin| &twin["moduleId"])
+        .collect();
+    assert_eq!(names, ["agent", "camera"]);
+    assert_eq!(twins[1], api.get("/twins/d0/modules/camera").await.ok());
+    assert_eq!(
+        Value::Array(
+            items(
+                &api,
+                "SELECT deviceId, moduleId FROM devices.modules WHERE devices.modules.tags.lens = 'wide'"
+            )
+            .await
+        ),
+        json!([{ "deviceId": "d3", "moduleId": "camera" }])
+    );
+    assert_eq!(
+        Value::Array(
+            items(
+                &api,
+                "SELECT moduleId, COUNT() AS n FROM devices.modules GROUP BY moduleId"
+            )
+            .await
+        ),
+        json!([{ "moduleId": "agent", "n": 1 }, { "moduleId": "camera", "n": 2 }])
+    );
+    let mut seen = Vec::new();
+    let mut continuation: Option<String> = None;
+    loop {
+        let mut headers = vec![("x-ms-max-item-count", "1")];
+        headers.extend(continuation.as_deref().map(|token| ("x-ms-continuation", token)));
+        let query = json!({ "query": "SELECT * FROM devices.modules" });
+        let answer = api.send("POST", PATH, &headers, Some(&query)).await;
+        continuation = answer.header("x-ms-continuation");
+        for twin in answer.ok().as_array().unwrap() {
+            seen.push(format!("{}/{}", twin["deviceId"], twin["moduleId"]).replace('"', ""));
+        }
+        if continuation.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["d0/agent", "d0/camera", "d3/camera"]);
+}
+
+#[tokio::test]
+async fn s_07_what_jobs_did_can_be_queried() {
+    let (_server, api) = fleet().await;
+    for (job, condition) in [("j1", "tags.place.site = 'north'"), ("j2", "deviceId IN ['d1']")] {
+        let body = json!({
+            "type": "scheduleUpdateTwin", "queryCondition": condition,
+            "updateTwin": { "etag": "*", "tags": { "job": job } },
+        });
+        api.put(&format!("/jobs/v2/{job}"), &body).await.ok();
+        eventually("the job is completed", async || {
+            let shown = api.get(&format!("/jobs/v2/{job}")).await.ok();
+            (shown["status"] == "completed").then_some(())
+        })
+        .await;
+    }
+    let query =
+        "SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'j1' AND devices.jobs.status = 'completed'";
+    let answer = ask(&api, query).await;
+    assert_eq!(answer.header("x-ms-item-type").as_deref(), Some("DeviceJob"));
+    let rows = answer.ok();
+    assert_eq!(ids(rows.as_array().unwrap()), ["d0", "d2", "d4"]);
+    assert_eq!(rows[0]["jobType"], "scheduleUpdateTwin");
+    assert!(rows[0]["startTimeUtc"].is_string() && rows[0]["endTimeUtc"].is_string());
+    assert_eq!(items(&api, "SELECT * FROM devices.jobs").await.len(), 4);
+    let of_device = "SELECT * FROM devices.jobs WHERE devices.jobs.deviceId = 'd1'";
+    assert_eq!(items(&api, of_device).await[0]["jobId"], "j2");
+    let failed = "SELECT * FROM devices.jobs WHERE devices.jobs.status = 'failed'";
+    assert!(items(&api, failed).await.is_empty());
+    let headers = [("x-ms-max-item-count", "3")];
+    let query = json!({ "query": "SELECT * FROM devices.jobs" });
+    let first = api.send("POST", PATH, &headers, Some(&query)).await;
+    let next = first.header("x-ms-continuation").expect("more");
+    let headers = [("x-ms-continuation", next.as_str())];
+    let rest = api.send("POST", PATH, &headers, Some(&query)).await;
+    assert_eq!(rest.header("x-ms-continuation"), None);
+    assert_eq!(ids(rest.ok().as_array().unwrap()), ["d1"]);
 }

@@ -10,6 +10,9 @@ const BACK: f64 = 30.0;
 /// Most memory after, of memory before.
 const MEMORY: f64 = 1.1;
 
+/// Most milliseconds of a query by a tag.
+const QUERY: f64 = 50.0;
+
 /// Rows of the table of goals.
 pub(super) fn goals(text: &mut String, living: &Living) {
     let back = Spread::of(living.reconnects.seconds.iter().copied());
@@ -24,6 +27,13 @@ pub(super) fn goals(text: &mut String, living: &Living) {
         living.reconnects.seconds.len()
     );
     row(text, "10", &name, memory, 2, Goal::AtMost(MEMORY));
+    let queries = &living.queries;
+    let name = format!(
+        "milliseconds of a query by a tag, {} of {} devices, p99",
+        queries.found, queries.devices
+    );
+    let slow = Spread::of([quantile(&queries.query_ms, 99)]);
+    row(text, "10", &name, slow, 1, Goal::AtMost(QUERY));
 }
 
 /// Tables and sentences.
@@ -42,6 +52,22 @@ pub(super) fn details(text: &mut String, living: &Living) {
             &calls.call_ms,
         ),
         ("twin read over the same connection", &calls.look_up_ms),
+    ] {
+        let at = |percent| cell(Spread::of([quantile(sorted, percent)]), 2);
+        line(text, &format!("| {name} | {} | {} |", at(50), at(99)));
+    }
+    let queries = &living.queries;
+    line(
+        text,
+        &format!(
+            "\n| one after the other, {} devices in the hub | p50 ms | p99 ms |\n|---|---|---|",
+            queries.devices
+        ),
+    );
+    let query = format!("query by a tag, {} whole twins", queries.found);
+    for (name, sorted) in [
+        (query.as_str(), &queries.query_ms),
+        ("one twin read over the same connection", &queries.look_up_ms),
     ] {
         let at = |percent| cell(Spread::of([quantile(sorted, percent)]), 2);
         line(text, &format!("| {name} | {} | {} |", at(50), at(99)));

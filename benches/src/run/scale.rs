@@ -122,6 +122,7 @@ pub(super) fn fill(binary: &Path, data: &Path, count: u32, seeding: Seeding) -> 
         .args(["seed", "--count", &count.to_string(), "--data"])
         .arg(data)
         .args((seeding == Seeding::Line).then_some("--line"))
+        .args((seeding == Seeding::Tagged).then_some("--tagged"))
         .status()?;
     if status.success() {
         Ok(())

@@ -29,26 +29,9 @@ impl LineDevice {
 }
 
 pub(super) fn device(hub: &HubName, index: u32) -> Result<LineDevice> {
-    let id = numbered::id(index);
-    let device_id = DeviceId::parse(&id)?;
-    let (key, now) = (numbered::key(index)?, SystemClock.now());
-    let identity = DeviceIdentity {
-        device_id: device_id.clone(),
-        generation_id: format!("{index:018}"),
-        etag: Etag::generate(&SystemRandom),
-        status: DeviceStatus::Enabled,
-        status_reason: None,
-        status_updated_at: None,
-        auth: DeviceAuth::Sas(KeyPair {
-            primary: key.clone(),
-            secondary: key,
-        }),
-        iot_edge: false,
-        device_scope: None,
-        connection_updated_at: None,
-        last_activity_at: None,
-        cloud_to_device_message_count: 0,
-    };
+    let (id, now) = (numbered::id(index), SystemClock.now());
+    let identity = identity(index)?;
+    let device_id = identity.device_id.clone();
     let record = RegistrationRecord {
         registration_id: RegistrationId::parse(&id)?,
         group: Some(EnrollmentGroupId::parse(LINE)?),
@@ -69,6 +52,27 @@ pub(super) fn device(hub: &HubName, index: u32) -> Result<LineDevice> {
         hub: hub.clone(),
         record,
         identity,
+    })
+}
+
+pub(super) fn identity(index: u32) -> Result<DeviceIdentity> {
+    let key = numbered::key(index)?;
+    Ok(DeviceIdentity {
+        device_id: DeviceId::parse(&numbered::id(index))?,
+        generation_id: format!("{index:018}"),
+        etag: Etag::generate(&SystemRandom),
+        status: DeviceStatus::Enabled,
+        status_reason: None,
+        status_updated_at: None,
+        auth: DeviceAuth::Sas(KeyPair {
+            primary: key.clone(),
+            secondary: key,
+        }),
+        iot_edge: false,
+        device_scope: None,
+        connection_updated_at: None,
+        last_activity_at: None,
+        cloud_to_device_message_count: 0,
     })
 }
 

@@ -116,6 +116,18 @@ impl HubSession {
         self.client.publish(&topic, payload, QoS::AtLeastOnce).await
     }
 
+    /// Sends the same telemetry message `count` times at `QoS` 1, at most `window` of them not yet
+    /// acknowledged, and waits until the hub has them all.
+    pub async fn send_telemetry_all(
+        &mut self,
+        payload: &[u8],
+        count: u32,
+        window: usize,
+    ) -> Result<(), DeviceError> {
+        let topic = telemetry_topic(&self.device_id, "");
+        self.client.publish_all(&topic, payload, count, window).await
+    }
+
     /// The twin as the device sees it: `desired` and `reported`, each with `$version`.
     pub async fn twin_get(&mut self) -> Result<Value, DeviceError> {
         let rid = self.next_rid();

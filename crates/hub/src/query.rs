@@ -6,6 +6,7 @@
 //! at more rows than it may.
 
 mod candidates;
+mod documents;
 mod groups;
 mod matching;
 mod page;

@@ -93,6 +93,24 @@ impl RawStream {
         packet
     }
 
+    /// What the server says, up to where it said this.
+    pub async fn read_until(&mut self, text: &str) -> String {
+        let mut said = Vec::new();
+        let reading = async {
+            let mut buffer = [0; 4096];
+            while !String::from_utf8_lossy(&said).contains(text) {
+                match self.0.read(&mut buffer).await {
+                    Ok(count @ 1..) => said.extend_from_slice(&buffer[..count]),
+                    _ => break,
+                }
+            }
+        };
+        let is_in_time = timeout(DEADLINE, reading).await.is_ok();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(is_in_time && said.contains(text), "`{text}` is not in: {said}");
+        said
+    }
+
     /// The head of an HTTP answer.
     pub async fn read_head(&mut self) -> String {
         let mut said = Vec::new();

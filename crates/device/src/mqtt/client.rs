@@ -210,6 +210,43 @@ impl MqttClient {
         }
     }
 
+    /// Publishes the same message `count` times at `QoS` 1, at most `window` of them without their
+    /// PUBACK, and waits for all of those. They must come in order (MQTT-4.6.0-2).
+    pub async fn publish_all(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        count: u32,
+        window: usize,
+    ) -> Result<(), DeviceError> {
+        let mut left = count;
+        let mut open = VecDeque::new();
+        while left > 0 || !open.is_empty() {
+            if left > 0 && open.len() <= window / 2 {
+                while left > 0 && open.len() < window {
+                    let packet_id = self.take_id();
+                    let publish = Publish {
+                        topic,
+                        payload,
+                        delivery: Delivery::AtLeastOnce(packet_id),
+                        duplicate: false,
+                        retain: false,
+                    };
+                    self.connection.outbox().publish(&publish)?;
+                    open.push_back(packet_id);
+                    left -= 1;
+                }
+                self.send().await?;
+            }
+            let deadline = Instant::now() + ANSWER_TIMEOUT;
+            match self.receive_answer(deadline, "PUBLISH").await? {
+                Received::Puback(id) if open.front() == Some(&id) => open.pop_front(),
+                _ => return Err(DeviceError::Unexpected("packet instead of the next PUBACK")),
+            };
+        }
+        Ok(())
+    }
+
     /// The next message; None when none came in time. [`DeviceError::Closed`] once the server
     /// closed the connection.
     pub async fn next_publish(&mut self, wait: Duration) -> Result<Option<Message>, DeviceError> {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use provost_model::query::{
     Aggregate, Collection, Column, ColumnValue, Expression, Plan, Probe, Query, Row, Selection, Totals,
 };
-use provost_model::{DeviceId, HubName, PageSize};
+use provost_model::{HubName, IdentityId, PageSize};
 use provost_store::{StoreError, TwinParts};
 use provost_wire::hub::query::Position;
 use serde_json::{Map, Value};
 
+use super::documents::Documents;
 use super::page::{LOOKED_AT, QueryItems, QueryPage};
 use super::walk::{Walk, add_part, parts_of};
 use crate::HubError;
@@ -24,7 +25,7 @@ const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Rows put together, in the order of what they have in common.
 #[derive(Debug)]
-pub(super) struct Groups {
+struct Groups {
     query: Query,
     groups: BTreeMap<String, Group>,
 }
@@ -37,7 +38,7 @@ struct Group {
 
 /// There are more groups than one query may have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TooMany;
+struct TooMany;
 
 impl HubService {
     pub(super) async fn query_groups(
@@ -107,39 +108,59 @@ impl HubService {
 
     /// Goes through all rows, a bounded number in each transaction.
     async fn gather(&self, hub: &HubName, query: Query) -> Result<Groups, HubError> {
-        let (mut groups, mut after) = (Groups::new(query), None);
-        loop {
-            (groups, after) = self.gather_some(hub, groups, after).await?;
-            if after.is_none() {
-                return Ok(groups);
-            }
+        let (mut groups, mut next) = (Groups::new(query), Some(Position::default()));
+        while let Some(from) = next {
+            (groups, next) = self.gather_some(hub, groups, from).await?;
         }
+        Ok(groups)
     }
 
     async fn gather_some(
         &self,
         hub: &HubName,
         mut groups: Groups,
-        after: Option<DeviceId>,
-    ) -> Result<(Groups, Option<DeviceId>), HubError> {
+        from: Position,
+    ) -> Result<(Groups, Option<Position>), HubError> {
         let (service, hub) = (self.clone(), hub.clone());
         let gathered = self.store().scan(move |tx| {
             let condition = groups.query.condition.clone();
-            let walk = Walk {
-                service: &service,
-                hub: &hub,
-                condition: &condition,
-                parts: groups.parts(),
-                budget: LOOKED_AT,
-            };
             let mut outcome = Ok(());
-            let next = walk.run(tx, after.as_ref(), |row| {
+            let parts = groups.parts();
+            let collection = groups.query.collection;
+            let mut take = |row: &dyn Row| {
                 outcome = groups.add(row);
                 match outcome {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(TooMany) => ControlFlow::Break(()),
                 }
-            })?;
+            };
+            let next = match collection {
+                Collection::Devices => {
+                    let walk = Walk {
+                        service: &service,
+                        hub: &hub,
+                        condition: &condition,
+                        parts,
+                        budget: LOOKED_AT,
+                    };
+                    let after = from.after.map(|after| after.device_id);
+                    let next = walk.run(tx, after.as_ref(), |row| take(row))?;
+                    next.map(|next| Position {
+                        after: Some(IdentityId::device(next)),
+                        ..Position::default()
+                    })
+                }
+                Collection::Modules | Collection::Jobs => {
+                    let documents = Documents {
+                        service: &service,
+                        hub: &hub,
+                        collection,
+                        condition: &condition,
+                        budget: LOOKED_AT,
+                    };
+                    documents.run(tx, from, |document| take(&document))?
+                }
+            };
             outcome?;
             Ok::<_, HubError>((groups, next))
         });
@@ -162,7 +183,7 @@ impl Groups {
     }
 
     /// Takes in a row of which the condition is true.
-    pub(super) fn add(&mut self, row: &dyn Row) -> Result<(), TooMany> {
+    fn add(&mut self, row: &dyn Row) -> Result<(), TooMany> {
         let paths = &self.query.group_by;
         let common: Vec<_> = paths
             .iter()

@@ -1,10 +1,11 @@
-use provost_model::query::{Collection, Column, ColumnValue, Query, Selection};
+use provost_model::query::{Collection, Column, ColumnValue, Query, Row, Selection};
 use provost_model::{AccessRight, HubName, IdentityId, PageSize};
 use provost_store::TwinParts;
 use provost_wire::hub::query::Position;
 use provost_wire::hub::service::TwinRow;
 use serde_json::{Map, Value};
 
+use super::documents::Documents;
 use super::matching::enough;
 use super::walk::{Walk, parts_of};
 use crate::service::HubService;
@@ -47,10 +48,6 @@ impl HubService {
         position: Option<Position>,
     ) -> Result<QueryPage, HubError> {
         caller.require(AccessRight::ServiceConnect)?;
-        if query.collection != Collection::Devices {
-            let message = "only devices can be queried";
-            return Err(HubError::ArgumentInvalid(message.to_owned()));
-        }
         if query.is_grouped() {
             return self.query_groups(caller.hub(), query, size, position).await;
         }
@@ -62,16 +59,16 @@ impl HubService {
         if size == 0 {
             return Ok(page(&query, Vec::new(), None));
         }
-        let (found, next) = self
-            .device_rows(caller.hub(), &query, size, position.after)
-            .await?;
-        let seen = position.seen.saturating_add(found.len() as u64);
+        let seen = position.seen;
+        let (found, next) = match query.collection {
+            Collection::Devices => self.device_rows(caller.hub(), &query, size, position).await?,
+            Collection::Modules | Collection::Jobs => {
+                self.document_rows(caller.hub(), &query, size, position).await?
+            }
+        };
+        let seen = seen.saturating_add(found.len() as u64);
         let next = next.filter(|_| query.top.is_none_or(|top| seen < top));
-        let next = next.map(|after| Position {
-            seen,
-            after: Some(after),
-            ..Position::default()
-        });
+        let next = next.map(|next| Position { seen, ..next });
         Ok(page(&query, found, next))
     }
 
@@ -80,10 +77,10 @@ impl HubService {
         hub: &HubName,
         query: &Query,
         size: usize,
-        after: Option<IdentityId>,
-    ) -> Result<(Vec<Value>, Option<IdentityId>), HubError> {
+        position: Position,
+    ) -> Result<(Vec<Value>, Option<Position>), HubError> {
         let (service, hub, query) = (self.clone(), hub.clone(), query.clone());
-        let after = after.map(|after| after.device_id);
+        let after = position.after.map(|after| after.device_id);
         let found = self.store().scan(move |tx| {
             let walk = Walk {
                 service: &service,
@@ -101,9 +98,45 @@ impl HubService {
             let rows = rows.into_iter().map(|(identity, twin)| {
                 let device = service.view(&hub, identity);
                 let row = TwinRow::new(&device.identity, &twin, device.presence());
-                select(&query.selection, &row)
+                match &query.selection {
+                    Selection::Everything => row.document(),
+                    Selection::Columns(columns) => select(columns, &row),
+                }
             });
-            Ok::<_, HubError>((rows.collect(), next.map(IdentityId::device)))
+            let next = next.map(|next| Position {
+                after: Some(IdentityId::device(next)),
+                ..Position::default()
+            });
+            Ok::<_, HubError>((rows.collect(), next))
+        });
+        found.await
+    }
+
+    async fn document_rows(
+        &self,
+        hub: &HubName,
+        query: &Query,
+        size: usize,
+        position: Position,
+    ) -> Result<(Vec<Value>, Option<Position>), HubError> {
+        let (service, hub, query) = (self.clone(), hub.clone(), query.clone());
+        let found = self.store().scan(move |tx| {
+            let documents = Documents {
+                service: &service,
+                hub: &hub,
+                collection: query.collection,
+                condition: &query.condition,
+                budget: LOOKED_AT,
+            };
+            let mut rows = Vec::new();
+            let next = documents.run(tx, position, |document| {
+                rows.push(match &query.selection {
+                    Selection::Everything => document,
+                    Selection::Columns(columns) => select(columns, &document),
+                });
+                enough(rows.len() >= size)
+            })?;
+            Ok::<_, HubError>((rows, next))
         });
         found.await
     }
@@ -128,10 +161,7 @@ fn selected_parts(selection: &Selection) -> TwinParts {
 }
 
 /// What is given of a row.
-pub(super) fn select(selection: &Selection, row: &TwinRow<'_>) -> Value {
-    let Selection::Columns(columns) = selection else {
-        return row.document();
-    };
+fn select(columns: &[Column], row: &dyn Row) -> Value {
     let value = |column: &Column| match &column.value {
         ColumnValue::Each(expression) => Some((column.name.clone(), expression.evaluate(row)?.into_owned())),
         ColumnValue::Aggregate(..) => None,

@@ -136,3 +136,6 @@ fn calculate(operator: Arithmetic, left: &Number, right: &Number) -> Option<Numb
         Arithmetic::Remainder => left % right,
     })
 }
+
+#[cfg(test)]
+mod tests;

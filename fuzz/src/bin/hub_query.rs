@@ -1,0 +1,31 @@
+//! Any text as a query or condition: refused with a place inside it, or read, planned, asked of a row and
+//! printed so that it is read back the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use provost_wire::hub::query::{parse_condition, parse_query, print_condition, print_query};
+use serde_json::json;
+
+fuzz_target!(|text: &str| {
+    let row = json!({"deviceId": "d", "tags": {"a": 1, "b": {"c": "x"}}, "properties": {"reported": {"v": [true, null]}}});
+    match parse_condition(text) {
+        Err(error) => assert!(error.position >= 1 && error.position <= text.chars().count() + 1),
+        Ok(condition) => {
+            let _ = condition.matches(&row);
+            let _ = condition.plan();
+            let printed = print_condition(&condition);
+            if printed.chars().count() <= 8192 {
+                assert_eq!(parse_condition(&printed), Ok(condition), "{printed}");
+            }
+        }
+    }
+    match parse_query(text) {
+        Err(error) => assert!(error.position >= 1 && error.position <= text.chars().count() + 1),
+        Ok(query) => {
+            let printed = print_query(&query);
+            if printed.chars().count() <= 8192 {
+                assert_eq!(parse_query(&printed), Ok(query), "{printed}");
+            }
+        }
+    }
+});
