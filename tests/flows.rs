@@ -14,6 +14,7 @@ mod direct_methods;
 mod disenroll;
 mod enrollment_groups;
 mod explain;
+mod fleet_reprovision;
 mod geo_latency;
 mod hammering;
 mod hub_authorities;

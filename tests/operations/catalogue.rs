@@ -15,6 +15,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(shutting_out(world));
     all.extend(hub(world));
     all.extend(jobs());
+    all.extend(fleet(world));
     all.extend(management(world));
     all.extend(own(world));
     all.extend(telemetry(world));
@@ -259,6 +260,26 @@ fn jobs() -> Vec<Operation> {
         Operation::new(write, "POST", "/jobs/create")
             .body(json!({ "type": "export" }))
             .status(403),
+    ]
+}
+
+/// A device that is never there: the run goes on until it is called off.
+fn fleet(world: &World) -> Vec<Operation> {
+    let service = Door::Hub(ServiceConnect);
+    let base = format!("/provost/hubs/{}/fleet/reprovisions", world.server.hub().name);
+    let ask = |method, path: &str| Operation::new(service, method, format!("{base}{path}"));
+    let changes =
+        |what: &str| ask("POST", &format!("/wave-1/{what}")).leaves("update", "fleetReprovision", "wave-1");
+    vec![
+        ask("POST", "")
+            .body(json!({ "id": "wave-1", "query": "*", "connectWithinSeconds": 3600 }))
+            .leaves("create", "fleetReprovision", "wave-1"),
+        ask("GET", ""),
+        ask("GET", "/wave-1"),
+        ask("GET", "/wave-1/devices?state=pending"),
+        changes("pause"),
+        changes("resume"),
+        changes("cancel"),
     ]
 }
 

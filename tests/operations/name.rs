@@ -5,11 +5,11 @@ use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::{OwnOperation, TelemetryOperation};
+use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 104] = [
+pub(crate) const NAMES: [&str; 111] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -104,6 +104,13 @@ pub(crate) const NAMES: [&str; 104] = [
     "own put consumer group",
     "own delete consumer group",
     "own put checkpoint",
+    "own list reprovisions",
+    "own create reprovision",
+    "own get reprovision",
+    "own pause reprovision",
+    "own resume reprovision",
+    "own cancel reprovision",
+    "own reprovision devices",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -242,6 +249,15 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::PutPolicy(..) => "own put policy",
         OwnOperation::DeletePolicy(..) => "own delete policy",
         OwnOperation::RenewPolicyKey(..) => "own renew policy key",
+        OwnOperation::Fleet(_, operation) => match operation {
+            FleetOperation::List => "own list reprovisions",
+            FleetOperation::Create => "own create reprovision",
+            FleetOperation::Get(_) => "own get reprovision",
+            FleetOperation::Pause(_) => "own pause reprovision",
+            FleetOperation::Resume(_) => "own resume reprovision",
+            FleetOperation::Cancel(_) => "own cancel reprovision",
+            FleetOperation::Devices(..) => "own reprovision devices",
+        },
         OwnOperation::SendMessage(..) => "own send message",
         OwnOperation::Telemetry(_, operation) => match operation {
             TelemetryOperation::Read(_) => "own read telemetry",

@@ -32,6 +32,7 @@ pub mod query;
 mod random;
 mod registration;
 mod remote_hub;
+mod reprovision;
 mod rights;
 mod secret;
 mod shut_out;
@@ -80,6 +81,10 @@ pub use registration::{
     Assignment, Origin, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus,
 };
 pub use remote_hub::{HubHealth, HubHealthState, RemoteHub};
+pub use reprovision::{
+    FailureLimit, FailureLimitError, Reprovision, ReprovisionCounts, ReprovisionDevice, ReprovisionEvent,
+    ReprovisionPlan, ReprovisionState, ReprovisionStatus,
+};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use shut_out::ShutOut;

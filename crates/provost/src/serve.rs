@@ -167,7 +167,7 @@ impl Server {
         {
             warn!("the last telemetry was not stored in time; the devices send it again");
         }
-        if let Err(error) = self.hub.release_jobs().await {
+        if let Err(error) = self.hub.release_held().await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "jobs are taken up again when their leases are over"

@@ -20,7 +20,7 @@ const OF_DPS: [&str; 9] = [
 ];
 /// Every table whose rows belong to a hub, by their column `hub`. Not `registration`: a record says
 /// where a device was sent, and stands until it registers again.
-const OF_HUB: [&str; 14] = [
+const OF_HUB: [&str; 15] = [
     "linked_hub",
     "device",
     "module",
@@ -28,6 +28,7 @@ const OF_HUB: [&str; 14] = [
     "remote_hub",
     "hub_removal",
     "job",
+    "reprovision",
     "telemetry_partition",
     "telemetry_segment",
     "consumer_group",
@@ -62,8 +63,13 @@ impl WriteTx<'_> {
 
     /// Removes a hub: devices with their twins, telemetry, CA certificates, policies, links.
     pub fn delete_hub(&self, hub: &HubName) -> Result<(), StoreError> {
-        let sql = "DELETE FROM job_device WHERE job IN (SELECT number FROM job WHERE hub = ?1)";
-        self.execute(sql, params![hub.key()])?;
+        // Rows of what belongs to a hub, by its number.
+        for sql in [
+            "DELETE FROM job_device WHERE job IN (SELECT number FROM job WHERE hub = ?1)",
+            "DELETE FROM reprovision_device WHERE run IN (SELECT number FROM reprovision WHERE hub = ?1)",
+        ] {
+            self.execute(sql, params![hub.key()])?;
+        }
         for table in OF_HUB {
             let sql = format!("DELETE FROM {table} WHERE hub = ?1");
             self.execute(&sql, params![hub.key()])?;

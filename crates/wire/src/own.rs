@@ -13,6 +13,7 @@
 //! | `GET /provost/{dps|hubs}/{name}/policies` | policies with their keys, as the management plane shows them |
 //! | `PUT`, `DELETE …/policies/{policy}`, `POST …/policies/{policy}/renewKey` | one |
 //! | `/provost/hubs/{hub}/telemetry…`, `/provost/hubs/{hub}/consumerGroups…` | see [`TelemetryOperation`] |
+//! | `/provost/hubs/{hub}/fleet/reprovisions…` | [`ReprovisionView`]s, see `fleet` |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
@@ -26,6 +27,7 @@ mod admin_token;
 mod allocation;
 mod disenroll;
 mod explain;
+mod fleet;
 mod hubs;
 mod instances;
 mod quota;
@@ -41,6 +43,10 @@ pub use disenroll::{
 };
 pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
+};
+pub use fleet::{
+    DevicesQuery, FleetOperation, ForecastView, ReprovisionCountsView, ReprovisionDeviceView,
+    ReprovisionDevicesView, ReprovisionInput, ReprovisionView, ResumeInput,
 };
 pub use hubs::{
     HubHealthView, HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT,

@@ -106,7 +106,12 @@ pub(super) struct HubName {
 }
 
 impl HubName {
-    async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
+    /// The name, when one was given.
+    pub(super) fn named(&self) -> Option<&str> {
+        self.hub_name.as_deref()
+    }
+
+    pub(super) async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
         context.locator.find_hub(self.hub_name.as_deref()).await
     }
 

@@ -120,7 +120,8 @@ pub(super) async fn start_leased(
     }
     // Only now: what a server before this one held is free.
     let hub = hub.clone();
-    spawn(tasks, shutdown, async move { hub.run_jobs().await });
+    spawn(tasks, shutdown, hub.clone().run_reprovisions());
+    spawn(tasks, shutdown, hub.run_jobs());
     let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
     spawn(tasks, shutdown, work);
     let every = config.outbound.hub_check;

@@ -24,6 +24,7 @@ pub use device_output::{Presence, device};
 pub use device_write::{carried_twin, device_write, initial_twin_patch};
 pub use job::{JobQuery, JobToken, Sought, device_job, job, parse_job, taken_in};
 pub use message::{FEEDBACK_BATCH, MessageInput, MessageSent, feedback_batch, purged};
+pub(crate) use method::method_name;
 pub use method::{MAX_METHOD_NAME, MethodRequest, method_answer};
 pub use module::{ModuleInput, module, module_twin};
 pub use query_request::parse_query_request;

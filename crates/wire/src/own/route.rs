@@ -2,6 +2,7 @@ mod administration;
 
 use provost_model::{DeviceId, DpsName, HubName, PolicyName, PolicyOwner, RegistrationId};
 
+use super::fleet::{FleetOperation, of_fleet};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
 use crate::address::{Query, RouteError, Routed, id, is, segments};
 
@@ -42,6 +43,8 @@ pub enum OwnOperation {
     RenewPolicyKey(PolicyOwner, PolicyName),
     /// A hub's telemetry and its consumer groups.
     Telemetry(HubName, TelemetryOperation),
+    /// Runs that tell a hub's fleet to register anew.
+    Fleet(HubName, FleetOperation),
     /// Send a message to a device of a hub.
     SendMessage(HubName, DeviceId),
     /// The latest call of a registration's webhook.
@@ -111,6 +114,12 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
         }
         [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "consumerGroups") => {
             with_hub(hub, of_groups(method, rest))
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "fleet") => {
+            match id(hub, HubName::parse) {
+                Ok(hub) => of_fleet(method, rest, query).map(|operation| OwnOperation::Fleet(hub, operation)),
+                Err(error) => Routed::Malformed(error),
+            }
         }
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>

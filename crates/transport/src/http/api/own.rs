@@ -1,5 +1,6 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod fleet;
 mod follow;
 mod hubs;
 mod instances;
@@ -95,6 +96,7 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,
         OwnOperation::DeleteLinkedHub(dps, hub) => hubs::delete_link(parts, call, dps, hub).await,
+        OwnOperation::Fleet(hub, operation) => fleet::answer(parts, call, &hub, operation).await,
         OwnOperation::ReadAllocation(dps, device) => shutting_out::allocation(parts, call, dps, device).await,
         OwnOperation::GetQuota(dps) => shutting_out::quota(parts, call, &dps).await,
         OwnOperation::QueryRecords(dps) => shutting_out::query_records(parts, call, &dps).await,
@@ -126,10 +128,16 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
         admin(parts, call).await?;
     }
     let hubs = parts.hub.hubs().await?.into_iter();
+    let runs = parts.hub.reprovision_counts().await?;
     let of_hubs: Vec<_> = hubs
         .map(|hub| HubNumbers {
             sessions: parts.hub.connected_devices(&hub.name),
             telemetry: parts.hub.telemetry_counts(&hub.name),
+            reprovisions: runs
+                .iter()
+                .filter(|(of, _)| *of == hub.name)
+                .map(|(_, counts)| *counts)
+                .collect(),
             hub: hub.name,
         })
         .collect();
