@@ -75,25 +75,10 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::Query => query(parts, call, &caller).await,
         HubOperation::DeviceStatistics => device_statistics(parts, &caller).await,
-        HubOperation::ServiceStatistics => {
-            let connected_device_count = hub.connected_statistics(&caller)? as u64;
-            Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
-                connected_device_count,
-            })))
-        }
+        HubOperation::ServiceStatistics => service_statistics(parts, &caller),
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
-        HubOperation::PatchTwin(id) => {
-            let write = parse_twin_patch(&call.body)?;
-            Ok(twin_answer(
-                &hub.patch_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
-        HubOperation::ReplaceTwin(id) => {
-            let write = parse_twin_replacement(&call.body)?;
-            Ok(twin_answer(
-                &hub.replace_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
+        HubOperation::PatchTwin(id) => patch_twin(parts, call, &caller, &id).await,
+        HubOperation::ReplaceTwin(id) => replace_twin(parts, call, &caller, &id).await,
         HubOperation::InvokeMethod(id) => {
             let request = MethodRequest::parse(&call.body)?;
             let answer = hub.invoke_method(&caller, &id, &request).await?;
@@ -149,13 +134,6 @@ pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCalle
         .await
 }
 
-async fn list_devices(parts: &ApiParts, caller: &ServiceCaller, top: Option<u64>) -> Result<Answer, Failure> {
-    let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
-    let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
-    let devices = parts.hub.devices(caller, page).await?;
-    Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
-}
-
 async fn device_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
     let counts = parts.hub.device_statistics(caller).await?;
     Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
@@ -163,6 +141,35 @@ async fn device_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<A
         enabled_device_count: counts.enabled,
         disabled_device_count: counts.disabled,
     })))
+}
+
+fn service_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let connected_device_count = parts.hub.connected_statistics(caller)? as u64;
+    Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
+        connected_device_count,
+    })))
+}
+
+async fn patch_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_patch(&call.body)?;
+    let patch = parts.hub.patch_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&patch.await?))
+}
+
+async fn replace_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_replacement(&call.body)?;
+    let replace = parts.hub.replace_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&replace.await?))
 }
 
 async fn put_device(
