@@ -47,7 +47,7 @@ pub use registry::{DeviceStatistics, DeviceView, ModuleView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
-pub use set_up::create_hub;
+pub use set_up::{HubSummary, create_hub};
 pub use telemetry::{
     ConsumerGroupView, MAX_CONSUMER_GROUPS, MAX_WAIT, TelemetryCounts, TelemetryPage, TelemetryRead,
     TelemetryTicket,

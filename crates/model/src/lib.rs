@@ -23,6 +23,7 @@ mod id;
 mod identity_id;
 mod instance;
 mod job;
+mod key_renewal;
 mod mechanism;
 mod outbound;
 mod pace;
@@ -68,6 +69,7 @@ pub use job::{
     DeviceJob, DeviceJobOutcome, DeviceJobState, Job, JobCounts, JobEvent, JobKind, JobMethod, JobStatus,
     JobWork, NewJob,
 };
+pub use key_renewal::KeyRenewal;
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use outbound::{
     AllocationAnswer, AllocationCall, HubRemoval, KeptProof, Leased, PendingRegistration, RemovalAction,

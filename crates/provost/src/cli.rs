@@ -3,6 +3,7 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod certificates;
 mod connection_string;
 mod dps;
 mod explain;
@@ -10,6 +11,7 @@ mod failure;
 mod fleet;
 mod hub;
 mod input;
+mod policies;
 mod token;
 
 use std::path::PathBuf;

@@ -20,6 +20,7 @@ mod convert;
 mod credential;
 mod device;
 mod device_message;
+mod dropping;
 mod engine;
 mod enrollment;
 mod enrollment_anchor;

@@ -7,6 +7,11 @@
 //! | `POST /provost/adminTokens` | the token, shown once |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
+//! | `GET`, `DELETE /provost/hubs/{hub}[?force=true]` | [`HubSummaryView`] |
+//! | `GET /provost/dps`, `POST /provost/dps` | [`OwnInstanceView`]s, one |
+//! | `GET`, `DELETE /provost/dps/{dps}[?force=true]` | one |
+//! | `GET /provost/{dps|hubs}/{name}/policies` | policies with their keys, as the management plane shows them |
+//! | `PUT`, `DELETE …/policies/{policy}`, `POST …/policies/{policy}/renewKey` | one |
 //! | `/provost/hubs/{hub}/telemetry…`, `/provost/hubs/{hub}/consumerGroups…` | see [`TelemetryOperation`] |
 //! | `/provost/hubs/{hub}/fleet/reprovisions…` | [`ReprovisionView`]s, see `fleet` |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
@@ -24,6 +29,7 @@ mod disenroll;
 mod explain;
 mod fleet;
 mod hubs;
+mod instances;
 mod quota;
 mod records;
 mod route;
@@ -43,9 +49,10 @@ pub use fleet::{
     ReprovisionDevicesView, ReprovisionInput, ReprovisionView, ResumeInput,
 };
 pub use hubs::{
-    HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
-    RemoteHubView,
+    HubHealthView, HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT,
+    RemoteHubInput, RemoteHubView,
 };
+pub use instances::{AccessPolicyInput, InstanceInput, OwnInstanceView, RenewKeyInput};
 pub use quota::QuotaView;
 pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
 pub use route::{OwnOperation, parse_route};

@@ -1,5 +1,6 @@
 //! `provost hub`.
 
+mod certificate;
 mod consumer_group;
 mod device;
 mod device_body;
@@ -9,7 +10,9 @@ mod method;
 mod module;
 mod module_twin;
 mod monitor;
+mod policy;
 mod query;
+mod renew_key;
 mod statistics;
 mod telemetry;
 mod twin;
@@ -17,10 +20,12 @@ mod twin;
 use clap::{Args, Subcommand};
 
 use super::{Context, Failure};
-use crate::client::{ApiClient, ClientError, Instance};
+use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
 /// Of the hub's service API (iot-hub-service-api.md 1.4).
 const HUB_API_VERSION: &str = "2021-04-12";
+/// Of the management plane (iot-hub-service-api.md 14).
+const MANAGEMENT_API_VERSION: &str = "2023-06-30";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HubCommand {
@@ -32,6 +37,20 @@ pub(super) enum HubCommand {
         far='HostName=far.example;SharedAccessKeyName=owner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODw=='\n  \
         provost hub create --name far --connection-string \"$far\"")]
     Create(instance::CreateArguments),
+    /// Show a hub: host, devices, connections, links
+    #[command(after_help = "Example:\n  provost hub show --hub-name hub")]
+    Show(HubName),
+    /// Delete a hub with its links; its live sessions end
+    #[command(
+        after_help = "Example:\n  provost hub create --name hub-d\n  provost hub delete --hub-name hub-d --yes"
+    )]
+    Delete(instance::DeleteArguments),
+    /// CA certificates of the hub, and the proof that you own their keys
+    #[command(subcommand)]
+    Certificate(certificate::CertificateVerb),
+    /// Shared access policies of the hub: who may call its service API
+    #[command(subcommand)]
+    Policy(policy::PolicyVerb),
     /// Device identities
     #[command(subcommand)]
     Device(device::DeviceVerb),
@@ -96,6 +115,15 @@ impl HubName {
         context.locator.find_hub(self.hub_name.as_deref()).await
     }
 
+    /// Requests to the management plane, and the path of the hub there.
+    async fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
+        let name = self.instance(context).await?.name;
+        let path = format!(
+            "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/IotHubs/{name}"
+        );
+        Ok((context.locator.management(MANAGEMENT_API_VERSION)?, path))
+    }
+
     async fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
         let instance = self.instance(context).await?;
         context.locator.client(&instance, HUB_API_VERSION)
@@ -142,6 +170,10 @@ impl HubCommand {
         match self {
             Self::List => instance::list(context).await,
             Self::Create(arguments) => arguments.run(context).await,
+            Self::Show(hub) => instance::show(&hub, context).await,
+            Self::Delete(arguments) => arguments.run(context).await,
+            Self::Certificate(verb) => verb.run(context).await,
+            Self::Policy(verb) => verb.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
             Self::ModuleIdentity(verb) => verb.run(context).await,

@@ -5,12 +5,13 @@ mod messages;
 mod modules;
 
 use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
-use provost_model::{DeviceId, PageSize};
+use provost_model::{DeviceId, IdentityId, PageSize};
 use provost_wire::hub::query::{Position, parse_query};
 use provost_wire::hub::service::{
     BulkResult, DeviceInput, DeviceStatistics, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
-    HubOperation, HubRoute, ItemError, MethodRequest, Presence, ServiceStatistics, device, method_answer,
-    parse_bulk, parse_query_request, parse_twin_patch, parse_twin_replacement, twin,
+    HubOperation, HubRoute, ItemError, MethodRequest, Presence, RegenerateKeys, RegeneratedKeys,
+    ServiceStatistics, device, method_answer, parse_bulk, parse_query_request, parse_twin_patch,
+    parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
@@ -70,12 +71,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             hub.delete_device(&caller, &id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
-        HubOperation::ListDevices { top } => {
-            let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
-            let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
-            let devices = hub.devices(&caller, page).await?;
-            Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
-        }
+        HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::Query => query(parts, call, &caller).await,
         HubOperation::DeviceStatistics => {
@@ -109,6 +105,15 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             let request = MethodRequest::parse(&call.body)?;
             let answer = hub.invoke_method(&caller, &id, &request).await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+        }
+        HubOperation::RegenerateKeys => regenerate_keys(parts, call, &caller).await,
+        HubOperation::ListConfigurations => {
+            hub.may_manage_configurations(&caller)?;
+            Ok(value(&Value::Array(Vec::new())))
+        }
+        HubOperation::NotServed(what) => {
+            hub.may_manage_configurations(&caller)?;
+            Err(HubError::NotOffered(what.words()).into())
         }
         HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
         HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
@@ -173,6 +178,13 @@ async fn put_device(
     Ok(device_answer(&view))
 }
 
+async fn list_devices(parts: &ApiParts, caller: &ServiceCaller, top: Option<u64>) -> Result<Answer, Failure> {
+    let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
+    let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
+    let devices = parts.hub.devices(caller, page).await?;
+    Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
+}
+
 async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
     let items = parse_bulk(&call.body)?;
     let refused = parts.hub.bulk(caller, items).await?;
@@ -182,6 +194,22 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+async fn regenerate_keys(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let request = RegenerateKeys::parse(&call.body)?;
+    let mut answer = RegeneratedKeys::new(request.renewal);
+    for (id, renewed) in parts.hub.regenerate_keys(caller, request).await? {
+        match renewed {
+            Ok(keys) => answer.rotated(&id, &keys),
+            Err(error) => answer.failed(ItemError::new(
+                &IdentityId::device(id),
+                error.code(),
+                error.public_message(),
+            )),
+        }
+    }
+    Ok(Answer::ok(answer.to_json()))
 }
 
 async fn query(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {

@@ -3,6 +3,7 @@
 mod fleet;
 mod follow;
 mod hubs;
+mod instances;
 mod messages;
 mod shutting_out;
 mod telemetry;
@@ -79,6 +80,16 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
+        OwnOperation::GetHub(hub) => hubs::get(parts, call, &hub).await,
+        OwnOperation::DeleteHub(hub, forced) => hubs::delete(parts, call, hub, forced).await,
+        OwnOperation::ListInstances => instances::list(parts, call).await,
+        OwnOperation::AddInstance => instances::add(parts, call).await,
+        OwnOperation::GetInstance(dps) => instances::get(parts, call, dps).await,
+        OwnOperation::DeleteInstance(dps, forced) => instances::delete(parts, call, dps, forced).await,
+        OwnOperation::ListPolicies(owner) => instances::policies(parts, call, owner).await,
+        OwnOperation::PutPolicy(owner, name) => instances::put_policy(parts, call, owner, name).await,
+        OwnOperation::DeletePolicy(owner, name) => instances::delete_policy(parts, call, owner, name).await,
+        OwnOperation::RenewPolicyKey(owner, name) => instances::renew_key(parts, call, owner, name).await,
         OwnOperation::Telemetry(hub, operation) => telemetry::answer(parts, call, &hub, operation).await,
         OwnOperation::SendMessage(hub, device) => messages::send(parts, call, &hub, &device).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
