@@ -4,6 +4,7 @@ pub(crate) mod blast_radius;
 pub(crate) mod devices;
 mod group;
 mod holding;
+pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod queries;
@@ -82,6 +83,8 @@ pub(crate) struct Amounts {
     /// Devices connected while methods are called, and how many calls.
     pub(crate) callable: u32,
     pub(crate) calls: u32,
+    /// Twins a job updates.
+    pub(crate) twins: u32,
     /// Devices with tags, and how many queries.
     pub(crate) tagged: u32,
     pub(crate) queries: u32,
@@ -109,6 +112,7 @@ const FULL: Amounts = Amounts {
     closed: 500,
     callable: 1_000,
     calls: 5_000,
+    twins: 10_000,
     tagged: 100_000,
     queries: 1_000,
     drops: 3,
@@ -132,6 +136,7 @@ const QUICK: Amounts = Amounts {
     closed: 50,
     callable: 50,
     calls: 100,
+    twins: 300,
     tagged: 2_000,
     queries: 50,
     drops: 2,
@@ -233,6 +238,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
 pub(crate) struct Living {
     pub(crate) methods: methods::MethodCalls,
     pub(crate) reconnects: reconnect::Reconnects,
+    pub(crate) jobs: jobs::TwinJobs,
     pub(crate) queries: queries::Queries,
 }
 
@@ -241,6 +247,7 @@ impl Living {
         Ok(Self {
             methods: methods::measure(amounts, binary, data, file)?,
             reconnects: reconnect::measure(amounts, binary, data, file)?,
+            jobs: jobs::measure(amounts, binary, &data.with_file_name("jobs-data"))?,
             queries: queries::measure(amounts, binary, &data.with_file_name("query-data"))?,
         })
     }

@@ -81,7 +81,7 @@ async fn a_rolled_intermediate_reaches_every_device_that_obeys_and_no_message_is
         let reported = eventually("a device with the new certificate", async || {
             let twin = twin(&desk, id).await;
             let reported = twin["properties"]["reported"].clone();
-            (reported["generation"] == 2).then(|| (reported, twin))
+            (reported["generation"] == 2).then_some((reported, twin))
         });
         let (reported, twin) = reported.await;
         assert_eq!(reported["certificate"]["issuer"], "CN=simulated intermediate 2");

@@ -146,14 +146,14 @@ async fn s_08_times_out_of_range_and_bad_names_are_400004() {
 }
 
 #[tokio::test]
-async fn s_08_modules_are_not_served_and_said_so() {
+async fn s_08_an_unknown_module_of_a_known_device_is_404010() {
     let server = TestServer::start().await;
     device_with_key(&server, "dev-8").await;
     let answer = server
         .hub_api()
         .post("/twins/dev-8/modules/m1/methods", &call(0, 10))
         .await;
-    assert_eq!(answer.status, 404, "{}", answer.body);
+    answer.refused_by_hub(404_010);
 }
 
 #[tokio::test]

@@ -325,3 +325,133 @@ async fn s_15_statistics_follow_every_change() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn s_05_a_bulk_of_a_hundred_does_each_item_on_its_own() {
+    let server = TestServer::start().await;
+    let api = server.hub_api();
+    let create = |n: usize| json!({ "id": format!("dev-{n:03}"), "importMode": "create" });
+    let first: Vec<Value> = (0..10).map(create).collect();
+    let done = api.post("/devices", &Value::Array(first)).await.ok();
+    assert_eq!(
+        done,
+        json!({ "isSuccessful": true, "errors": [], "warnings": [] })
+    );
+
+    // Ten exist, one cannot be found, the rest is done all the same.
+    let mut items: Vec<Value> = (0..99).map(create).collect();
+    items.push(json!({ "id": "nobody", "importMode": "update", "status": "disabled" }));
+    let mixed = api.post("/devices", &Value::Array(items)).await.expect(400);
+    assert_eq!(mixed["isSuccessful"], false);
+    let errors = mixed["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 11);
+    for (number, error) in errors.iter().take(10).enumerate() {
+        assert_eq!(error["deviceId"], format!("dev-{number:03}"));
+        assert_eq!(error["errorCode"], "DeviceAlreadyExists");
+        assert!(error["errorStatus"].is_string());
+    }
+    assert_eq!(errors[10]["deviceId"], "nobody");
+    assert_eq!(errors[10]["errorCode"], "DeviceNotFound");
+    let counted = api.get("/statistics/devices").await.ok();
+    assert_eq!(counted["totalDeviceCount"], 99);
+
+    let items: Vec<Value> = (100..201).map(create).collect();
+    api.post("/devices", &Value::Array(items))
+        .await
+        .refused_by_hub(413_002);
+    let counted = api.get("/statistics/devices").await.ok();
+    assert_eq!(counted["totalDeviceCount"], 99, "nothing was done");
+}
+
+#[tokio::test]
+async fn s_03_keys_of_many_devices_are_renewed_and_sessions_of_the_old_key_end() {
+    let server = TestServer::start().await;
+    let api = server.hub_api();
+    let (device, key) = device_with_key(&server, "dev-1").await;
+    api.put(
+        "/devices/dev-2",
+        &json!({ "deviceId": "dev-2", "authentication": { "type": "certificateAuthority" } }),
+    )
+    .await
+    .ok();
+    let before = api.get("/devices/dev-1").await.ok();
+    let mut session = device.connect(&server).await.unwrap();
+    let renew = async |which: &str, devices: Value| {
+        let body = json!({ "policyKey": which, "devices": devices });
+        api.post("/devices/keys/regenerate", &body).await
+    };
+
+    // The key the session does not rest on.
+    renew("secondary", json!(["dev-1"])).await.ok();
+    session.send_telemetry(b"{}", &[]).await.expect("still connected");
+    let answer = renew(
+        "primary",
+        json!([{ "id": "dev-1" }, { "id": "dev-2" }, { "id": "dev-3" }]),
+    )
+    .await
+    .ok();
+    assert!(
+        session.closed(Duration::from_secs(10)).await,
+        "the session is closed"
+    );
+    assert_eq!(connack_code(device.connect(&server).await), 5);
+    let after = api.get("/devices/dev-1").await.ok();
+    assert_ne!(after["etag"], before["etag"]);
+    let (keys, told) = (
+        &after["authentication"]["symmetricKey"],
+        &answer["rotatedKeys"][0],
+    );
+    assert_eq!(
+        (&told["id"], &told["authentication"]["symmetricKey"]),
+        (&json!("dev-1"), keys)
+    );
+    assert_ne!(keys["primaryKey"], key.to_base64());
+    let codes: Vec<&Value> = answer["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["errorCode"])
+        .collect();
+    assert_eq!(codes, ["ArgumentInvalid", "DeviceNotFound"]);
+
+    renew("swap", json!(["dev-1"])).await.ok();
+    let swapped = api.get("/devices/dev-1").await.ok();
+    let swapped = &swapped["authentication"]["symmetricKey"];
+    assert_eq!(swapped["primaryKey"], keys["secondaryKey"]);
+    assert_eq!(swapped["secondaryKey"], keys["primaryKey"]);
+
+    let many: Vec<String> = (0..101).map(|number| format!("d{number}")).collect();
+    renew("primary", json!(many)).await.refused_by_hub(413_002);
+    renew("primary", json!(["dev-1", "dev-1"]))
+        .await
+        .refused_by_hub(400_011);
+    renew("both", json!(["dev-1"])).await.refused_by_hub(400_004);
+}
+
+#[tokio::test]
+async fn s_12_what_is_not_served_says_so() {
+    let server = TestServer::start().await;
+    let api = server.hub_api();
+    assert_eq!(api.get("/configurations").await.ok(), json!([]));
+    for (method, path) in [
+        ("GET", "/configurations/c1"),
+        ("PUT", "/configurations/c1"),
+        ("DELETE", "/configurations/c1"),
+        ("POST", "/configurations/testQueries"),
+        ("POST", "/devices/dev-1/applyConfigurationContent"),
+        ("GET", "/digitaltwins/dev-1"),
+        ("PATCH", "/digitaltwins/dev-1"),
+        ("POST", "/digitaltwins/dev-1/components/a/commands/b"),
+    ] {
+        let answer = api.send(method, path, &[], Some(&json!({}))).await;
+        answer.refused_by_hub(403_010);
+        assert!(
+            answer.body["Message"]
+                .as_str()
+                .unwrap()
+                .contains("not offered here"),
+            "{}",
+            answer.body
+        );
+    }
+}

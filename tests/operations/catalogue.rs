@@ -15,6 +15,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(shutting_out(world));
     all.extend(hub(world));
     all.extend(jobs());
+    all.extend(fleet(world));
     all.extend(management(world));
     all.extend(own(world));
     all.extend(telemetry(world));
@@ -147,6 +148,12 @@ fn hub(world: &World) -> Vec<Operation> {
         Operation::new(write, "POST", "/devices")
             .body(json!([{ "id": "dev-2", "importMode": "create" }]))
             .leaves("create", "device", "dev-2"),
+        Operation::new(write, "POST", "/devices/keys/regenerate")
+            .body(json!({ "policyKey": "primary", "devices": ["dev-2"] }))
+            .leaves("update", "device", "dev-2"),
+        Operation::new(service, "GET", "/configurations"),
+        // Past the door it is said that it is not there.
+        Operation::new(service, "GET", "/digitaltwins/dev-1").status(403),
         Operation::new(service, "POST", "/devices/query").body(json!({ "query": "SELECT * FROM devices" })),
         Operation::new(read, "GET", "/statistics/devices"),
         Operation::new(service, "GET", "/statistics/service"),
@@ -256,6 +263,26 @@ fn jobs() -> Vec<Operation> {
     ]
 }
 
+/// A device that is never there: the run goes on until it is called off.
+fn fleet(world: &World) -> Vec<Operation> {
+    let service = Door::Hub(ServiceConnect);
+    let base = format!("/provost/hubs/{}/fleet/reprovisions", world.server.hub().name);
+    let ask = |method, path: &str| Operation::new(service, method, format!("{base}{path}"));
+    let changes =
+        |what: &str| ask("POST", &format!("/wave-1/{what}")).leaves("update", "fleetReprovision", "wave-1");
+    vec![
+        ask("POST", "")
+            .body(json!({ "id": "wave-1", "query": "*", "connectWithinSeconds": 3600 }))
+            .leaves("create", "fleetReprovision", "wave-1"),
+        ask("GET", ""),
+        ask("GET", "/wave-1"),
+        ask("GET", "/wave-1/devices?state=pending"),
+        changes("pause"),
+        changes("resume"),
+        changes("cancel"),
+    ]
+}
+
 fn management(world: &World) -> Vec<Operation> {
     let kind = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.Devices";
     let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
@@ -297,6 +324,15 @@ fn own(world: &World) -> Vec<Operation> {
         ask("POST", "/provost/hubs".to_owned())
             .body(json!({ "name": "hub2", "host": "hub2.localhost" }))
             .leaves("create", "hub", "hub2"),
+        ask("GET", "/provost/hubs/hub2".to_owned()),
+        ask("GET", "/provost/dps".to_owned()),
+        ask("POST", "/provost/dps".to_owned())
+            .body(json!({ "name": "dps2", "host": "dps2.localhost" }))
+            .leaves("create", "dps", "dps2"),
+        ask("GET", "/provost/dps/dps2".to_owned()),
+        ask("DELETE", "/provost/dps/dps2".to_owned())
+            .status(204)
+            .leaves("delete", "dps", "dps2"),
         // No webhook was asked for it: past the door it is 404202.
         Operation::new(
             Door::Dps(RegistrationStatusRead),
@@ -312,6 +348,19 @@ fn own(world: &World) -> Vec<Operation> {
         ask("DELETE", format!("{links}/hub2"))
             .status(204)
             .leaves("delete", "linkedHub", "hub2"),
+        ask("PUT", "/provost/hubs/hub2/policies/extra".to_owned())
+            .body(json!({ "rights": "RegistryRead" }))
+            .leaves("create", "accessPolicy", "extra"),
+        ask("GET", "/provost/hubs/hub2/policies".to_owned()).leaves("reveal", "accessPolicy", "*"),
+        ask("POST", "/provost/hubs/hub2/policies/extra/renewKey".to_owned())
+            .body(json!({ "policyKey": "swap" }))
+            .leaves("update", "accessPolicy", "extra"),
+        ask("DELETE", "/provost/hubs/hub2/policies/extra".to_owned())
+            .status(204)
+            .leaves("delete", "accessPolicy", "extra"),
+        ask("DELETE", "/provost/hubs/hub2".to_owned())
+            .status(204)
+            .leaves("delete", "hub", "hub2"),
     ]
 }
 

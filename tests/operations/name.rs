@@ -5,11 +5,11 @@ use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::{OwnOperation, TelemetryOperation};
+use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 91] = [
+pub(crate) const NAMES: [&str; 111] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -40,6 +40,9 @@ pub(crate) const NAMES: [&str; 91] = [
     "hub replace twin",
     "hub patch twin",
     "hub invoke method",
+    "hub regenerate keys",
+    "hub list configurations",
+    "hub not served",
     "hub purge messages",
     "hub receive feedback",
     "hub complete feedback",
@@ -82,6 +85,16 @@ pub(crate) const NAMES: [&str; 91] = [
     "own create admin token",
     "own list hubs",
     "own add hub",
+    "own get hub",
+    "own delete hub",
+    "own list instances",
+    "own add instance",
+    "own get instance",
+    "own delete instance",
+    "own list policies",
+    "own put policy",
+    "own delete policy",
+    "own renew policy key",
     "own read telemetry",
     "own send message",
     "own follow telemetry",
@@ -91,6 +104,13 @@ pub(crate) const NAMES: [&str; 91] = [
     "own put consumer group",
     "own delete consumer group",
     "own put checkpoint",
+    "own list reprovisions",
+    "own create reprovision",
+    "own get reprovision",
+    "own pause reprovision",
+    "own resume reprovision",
+    "own cancel reprovision",
+    "own reprovision devices",
     "own read allocation",
     "own list linked hubs",
     "own get linked hub",
@@ -159,6 +179,9 @@ fn hub(operation: &HubOperation) -> &'static str {
         HubOperation::ReplaceTwin(_) => "hub replace twin",
         HubOperation::PatchTwin(_) => "hub patch twin",
         HubOperation::InvokeMethod(_) => "hub invoke method",
+        HubOperation::RegenerateKeys => "hub regenerate keys",
+        HubOperation::ListConfigurations => "hub list configurations",
+        HubOperation::NotServed(_) => "hub not served",
         HubOperation::ListModules(_) => "hub list modules",
         HubOperation::GetModule(..) => "hub get module",
         HubOperation::PutModule(..) => "hub put module",
@@ -216,6 +239,25 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
+        OwnOperation::GetHub(_) => "own get hub",
+        OwnOperation::DeleteHub(..) => "own delete hub",
+        OwnOperation::ListInstances => "own list instances",
+        OwnOperation::AddInstance => "own add instance",
+        OwnOperation::GetInstance(_) => "own get instance",
+        OwnOperation::DeleteInstance(..) => "own delete instance",
+        OwnOperation::ListPolicies(_) => "own list policies",
+        OwnOperation::PutPolicy(..) => "own put policy",
+        OwnOperation::DeletePolicy(..) => "own delete policy",
+        OwnOperation::RenewPolicyKey(..) => "own renew policy key",
+        OwnOperation::Fleet(_, operation) => match operation {
+            FleetOperation::List => "own list reprovisions",
+            FleetOperation::Create => "own create reprovision",
+            FleetOperation::Get(_) => "own get reprovision",
+            FleetOperation::Pause(_) => "own pause reprovision",
+            FleetOperation::Resume(_) => "own resume reprovision",
+            FleetOperation::Cancel(_) => "own cancel reprovision",
+            FleetOperation::Devices(..) => "own reprovision devices",
+        },
         OwnOperation::SendMessage(..) => "own send message",
         OwnOperation::Telemetry(_, operation) => match operation {
             TelemetryOperation::Read(_) => "own read telemetry",

@@ -90,6 +90,7 @@ def environment(provost, work, ready):
         "PROVOST_DPS_CONNECTION_STRING": command_line(provost, work, "connection-string", "dps"),
         "PROVOST_HUB_CONNECTION_STRING": command_line(provost, work, "connection-string", "hub"),
         "NODE_EXTRA_CA_CERTS": root_ca,
+        "REQUESTS_CA_BUNDLE": root_ca,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
     }

@@ -14,7 +14,7 @@ fn stamp(at: Timestamp) -> String {
     at.unix_seconds().to_string()
 }
 
-fn twin(tags: Value) -> Twin {
+fn twin(tags: &Value) -> Twin {
     let initial = InitialTwin {
         tags: tags.as_object().cloned().unwrap(),
         desired: Map::new(),
@@ -31,7 +31,7 @@ fn id(id: &str) -> DeviceId {
 }
 
 async fn insert(store: &Store, name: &str, tags: Value) {
-    let (device, twin) = (device(name), twin(tags));
+    let (device, twin) = (device(name), twin(&tags));
     let written: Result<(), StoreError> = store
         .write(move |tx| {
             tx.insert_device(&hub(), &device, &twin)?;
@@ -152,7 +152,7 @@ async fn a_write_that_is_rolled_back_leaves_the_index_alone() {
         .store
         .write(|tx| {
             tx.delete_device(&hub(), &id("a"))?;
-            tx.insert_device(&hub(), &device("b"), &twin(json!({ "site": "y" })))?;
+            tx.insert_device(&hub(), &device("b"), &twin(&json!({ "site": "y" })))?;
             Err(StoreError::Busy)
         })
         .await;

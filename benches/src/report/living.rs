@@ -10,6 +10,8 @@ const BACK: f64 = 30.0;
 /// Most memory after, of memory before.
 const MEMORY: f64 = 1.1;
 
+/// Most seconds of a job.
+const JOB: f64 = 10.0;
 /// Most milliseconds of a query by a tag.
 const QUERY: f64 = 50.0;
 
@@ -34,6 +36,14 @@ pub(super) fn goals(text: &mut String, living: &Living) {
     );
     let slow = Spread::of([quantile(&queries.query_ms, 99)]);
     row(text, "10", &name, slow, 1, Goal::AtMost(QUERY));
+    goal_of_jobs(text, living);
+}
+
+/// The row of jobs.
+fn goal_of_jobs(text: &mut String, living: &Living) {
+    let name = format!("seconds a job of {} twin updates takes", living.jobs.devices);
+    let seconds = Spread::of(living.jobs.seconds.iter().copied());
+    row(text, "10", &name, seconds, 2, Goal::AtMost(JOB));
 }
 
 /// Tables and sentences.

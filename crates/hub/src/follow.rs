@@ -89,7 +89,7 @@ impl HubService {
     }
 
     /// After a committed change of policies or CA certificates, which `concerns` some sessions.
-    async fn recheck_all(&self, concerns: impl Fn(&Admitted) -> bool) {
+    pub(crate) async fn recheck_all(&self, concerns: impl Fn(&Admitted) -> bool) {
         let links = self.sessions().look_at_all(concerns);
         for link in links {
             if let Some(reason) = self.broken(&link).await {

@@ -11,7 +11,7 @@
 
 mod driver;
 mod history;
-mod matching;
+pub(crate) mod matching;
 mod method;
 mod options;
 mod pacer;

@@ -18,6 +18,7 @@ mod auth;
 mod cloud_to_device;
 mod device_locks;
 mod error;
+mod fleet;
 mod follow;
 mod identity;
 mod jobs;
@@ -35,6 +36,7 @@ mod twins;
 pub use auth::{ConnectRefusal, ConnectRequest, DeviceCaller, RefusalReason};
 pub use cloud_to_device::{FeedbackBatch, SentMessage, Taken};
 pub use error::HubError;
+pub use fleet::{ReprovisionForecast, ReprovisionPage};
 pub use identity::{
     NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
 };
@@ -45,7 +47,7 @@ pub use registry::{DeviceStatistics, DeviceView, ModuleView};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};
-pub use set_up::create_hub;
+pub use set_up::{HubSummary, create_hub};
 pub use telemetry::{
     ConsumerGroupView, MAX_CONSUMER_GROUPS, MAX_WAIT, TelemetryCounts, TelemetryPage, TelemetryRead,
     TelemetryTicket,

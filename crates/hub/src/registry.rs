@@ -6,6 +6,7 @@ mod generated;
 mod module;
 mod module_write;
 mod record;
+mod regenerate;
 
 use std::sync::Arc;
 
@@ -152,6 +153,15 @@ impl HubService {
     pub fn connected_statistics(&self, caller: &ServiceCaller) -> Result<usize, HubError> {
         caller.require(AccessRight::ServiceConnect)?;
         Ok(self.connected_devices(caller.hub()))
+    }
+
+    /// Whether a caller may ask for what is not served: strangers are refused like everywhere else.
+    /// Needs `ServiceConnect`.
+    ///
+    /// # Errors
+    /// [`HubError::RightMissing`].
+    pub fn may_manage_configurations(&self, caller: &ServiceCaller) -> Result<(), HubError> {
+        caller.require(AccessRight::ServiceConnect)
     }
 
     pub(crate) fn view(&self, hub: &HubName, mut identity: DeviceIdentity) -> DeviceView {

@@ -47,12 +47,13 @@ struct Inner {
     twin_locks: DeviceLocks,
     signatures: SignatureMemo,
     jobs: JobSignals,
+    fleet: JobSignals,
 }
 
 impl HubService {
     /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
-    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`] and [`Self::forget_jobs`] are for the program to
-    /// spawn.
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`], [`Self::forget_jobs`]
+    /// and [`Self::run_reprovisions`] are for the program to spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
@@ -62,6 +63,7 @@ impl HubService {
             twin_locks: DeviceLocks::new(),
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
             jobs: JobSignals::default(),
+            fleet: JobSignals::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -154,6 +156,10 @@ impl HubService {
 
     pub(crate) fn job_signals(&self) -> &JobSignals {
         &self.inner.jobs
+    }
+
+    pub(crate) fn fleet_signals(&self) -> &JobSignals {
+        &self.inner.fleet
     }
 
     pub(crate) fn signatures(&self) -> &SignatureMemo {

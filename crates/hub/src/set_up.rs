@@ -92,4 +92,81 @@ impl HubService {
             })
             .await
     }
+
+    /// What a hub holds and who is connected.
+    ///
+    /// # Errors
+    /// [`HubError::HubNotFound`], [`HubError::Store`].
+    pub async fn hub_summary(&self, name: &HubName) -> Result<HubSummary, HubError> {
+        let wanted = name.clone();
+        let (hub, (devices, _), links) = self
+            .store()
+            .scan(move |tx| {
+                let hub = tx.hub(&wanted)?.ok_or(HubError::HubNotFound)?;
+                Ok::<_, HubError>((hub, tx.device_counts(&wanted)?, tx.links_to(&wanted)?))
+            })
+            .await?;
+        Ok(HubSummary {
+            connected: self.connected_devices(&hub.name),
+            hub,
+            devices: u64::try_from(devices).unwrap_or(0),
+            links: u64::try_from(links).unwrap_or(0),
+        })
+    }
+
+    /// Removes a hub with everything in it, its links too, and closes its sessions before it answers.
+    /// A hub that has devices goes only when it is `forced`, and the last one never: a server without
+    /// a hub serves nobody. Registration records that name it stand until their devices register again.
+    ///
+    /// # Errors
+    /// [`HubError::HubNotFound`], [`HubError::ArgumentInvalid`], [`HubError::Store`].
+    pub async fn delete_hub(
+        &self,
+        administrator: Actor,
+        name: HubName,
+        forced: bool,
+    ) -> Result<(), HubError> {
+        self.store()
+            .write(move |tx| {
+                let hub = tx.hub(&name)?.ok_or(HubError::HubNotFound)?;
+                let own = tx.hubs()?.into_iter().filter(|hub| !hub.is_remote).count();
+                if !hub.is_remote && own == 1 {
+                    return Err(HubError::ArgumentInvalid(
+                        "the last hub of a server cannot be deleted".to_owned(),
+                    ));
+                }
+                let (devices, _) = tx.device_counts(&name)?;
+                if devices > 0 && !forced {
+                    return Err(HubError::ArgumentInvalid(format!(
+                        "the hub has {devices} devices; only force=true deletes it with them"
+                    )));
+                }
+                tx.delete_hub(&name)?;
+                tx.announce(&Change::Configuration)?;
+                let event = AuditEvent::new(
+                    administrator,
+                    Action::Delete,
+                    "hub",
+                    hub.name.as_str(),
+                    hub.name.as_str(),
+                );
+                Ok(tx.record(&event.with_detail(format!("with {devices} devices")), ())?)
+            })
+            .await?;
+        self.recheck_all(|_| true).await;
+        Ok(())
+    }
+}
+
+/// See [`HubService::hub_summary`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSummary {
+    /// The hub.
+    pub hub: Hub,
+    /// Its devices.
+    pub devices: u64,
+    /// Those that are connected to this node.
+    pub connected: usize,
+    /// Provisioning services that may assign devices to it.
+    pub links: u64,
 }

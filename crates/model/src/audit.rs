@@ -82,7 +82,7 @@ impl Action {
 pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
     /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`,
-    /// `pendingRegistration`, `job`.
+    /// `pendingRegistration`, `job`, `fleetReprovision`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

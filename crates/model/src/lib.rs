@@ -23,6 +23,7 @@ mod id;
 mod identity_id;
 mod instance;
 mod job;
+mod key_renewal;
 mod mechanism;
 mod outbound;
 mod pace;
@@ -31,6 +32,7 @@ pub mod query;
 mod random;
 mod registration;
 mod remote_hub;
+mod reprovision;
 mod rights;
 mod secret;
 mod shut_out;
@@ -67,6 +69,7 @@ pub use job::{
     DeviceJob, DeviceJobOutcome, DeviceJobState, Job, JobCounts, JobEvent, JobKind, JobMethod, JobStatus,
     JobWork, NewJob,
 };
+pub use key_renewal::KeyRenewal;
 pub use mechanism::{CertificateDer, GroupMechanism, IndividualMechanism, KeyPair, Slots};
 pub use outbound::{
     AllocationAnswer, AllocationCall, HubRemoval, KeptProof, Leased, PendingRegistration, RemovalAction,
@@ -78,6 +81,10 @@ pub use registration::{
     Assignment, Origin, RegistrationFailure, RegistrationRecord, RegistrationState, Substatus,
 };
 pub use remote_hub::{HubHealth, HubHealthState, RemoteHub};
+pub use reprovision::{
+    FailureLimit, FailureLimitError, Reprovision, ReprovisionCounts, ReprovisionDevice, ReprovisionEvent,
+    ReprovisionPlan, ReprovisionState, ReprovisionStatus,
+};
 pub use rights::{AccessPolicy, AccessRight, AccessRights, PolicyOwner};
 pub use secret::{KeyError, Secret, SymmetricKey};
 pub use shut_out::ShutOut;

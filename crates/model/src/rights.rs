@@ -82,6 +82,11 @@ impl AccessRights {
         implied || self.has(right)
     }
 
+    /// Whether every right of the set is in another, too.
+    pub fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
     fn has(self, right: AccessRight) -> bool {
         self.0 & Self::bit(right) != 0
     }

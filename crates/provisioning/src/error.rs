@@ -25,6 +25,10 @@ pub enum Noun {
     Refusal,
     /// A hub an instance may assign devices to.
     LinkedHub,
+    /// A shared access policy of an instance or a hub.
+    AccessPolicy,
+    /// A hub.
+    Hub,
 }
 
 impl Noun {
@@ -38,6 +42,8 @@ impl Noun {
             Self::Instance => "provisioning service",
             Self::Refusal => "refusal with this tracking id",
             Self::LinkedHub => "linked hub",
+            Self::AccessPolicy => "shared access policy",
+            Self::Hub => "hub",
         }
     }
 
@@ -50,6 +56,8 @@ impl Noun {
             Self::CaCertificate => 5,
             Self::Instance | Self::LinkedHub => 6,
             Self::Refusal => 7,
+            Self::AccessPolicy => 8,
+            Self::Hub => 9,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Provisioning service instances and their linked hubs.
 
 use provost_model::{
-    AccessPolicy, AccessRights, AllocationPolicy, Change, DpsInstance, DpsName, Etag, HostName, IdScope,
-    KeyPair, LinkedHub, PolicyName, PolicyOwner, Random, Secret, SymmetricKey,
+    AccessPolicy, AccessRights, Action, AllocationPolicy, AuditEvent, Change, DpsInstance, DpsName, Etag,
+    HostName, IdScope, KeyPair, LinkedHub, PolicyName, PolicyOwner, Random, Secret, SymmetricKey,
 };
-use provost_store::WriteTx;
+use provost_store::{Counted, ReadTx, WriteTx};
 
 use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, Quotas};
 
@@ -126,5 +126,128 @@ impl ProvisioningService {
                 Ok(tx.linked_hubs(&dps)?)
             })
             .await
+    }
+
+    /// Makes an instance. Its host name may be no other instance's: the service API is told apart by it.
+    ///
+    /// # Errors
+    /// As [`create_instance`], and 400004 when the host name is taken.
+    pub async fn add_instance(
+        &self,
+        admin: &AdminCaller,
+        new: NewInstance,
+    ) -> Result<DpsInstance, ProvisioningError> {
+        let (actor, service, quotas) = (admin.actor(), self.clone(), *self.quotas());
+        self.store()
+            .write(move |tx| {
+                let instances = tx.dps_instances()?;
+                if instances
+                    .iter()
+                    .any(|instance| instance.host.key() == new.host.key() && instance.name != new.name)
+                {
+                    return Err(ProvisioningError::invalid(
+                        "another provisioning service has this host name",
+                    ));
+                }
+                let instance = create_instance(&tx, new, &quotas, service.random())?;
+                let name = instance.name.as_str();
+                let event = AuditEvent::new(actor, Action::Create, "dps", name, name)
+                    .with_detail(format!("ID scope {}", instance.id_scope));
+                Ok(tx.record(&event, instance)?)
+            })
+            .await
+    }
+
+    /// Removes an instance with its entries, records, CA certificates, policies and links; devices stay
+    /// at their hubs. One that has enrollments or records goes only when it is `forced`, and the last
+    /// one never.
+    ///
+    /// # Errors
+    /// 404206, 400004.
+    pub async fn delete_instance(
+        &self,
+        admin: &AdminCaller,
+        dps: DpsName,
+        forced: bool,
+    ) -> Result<(), ProvisioningError> {
+        let actor = admin.actor();
+        self.store()
+            .write(move |tx| {
+                let instance = tx.dps(&dps)?;
+                let instance = instance.ok_or(ProvisioningError::NotFound(Noun::Instance))?;
+                if tx.dps_instances()?.len() == 1 {
+                    return Err(ProvisioningError::invalid(
+                        "the last provisioning service of a server cannot be deleted",
+                    ));
+                }
+                let summary = InstanceSummary::read(&tx, instance)?;
+                let entries = summary.enrollments + summary.groups;
+                if entries + summary.registrations > 0 && !forced {
+                    return Err(ProvisioningError::invalid(format!(
+                        "it has {entries} enrollments and {} registration records; only force=true deletes \
+                         it with them",
+                        summary.registrations
+                    )));
+                }
+                tx.delete_dps(&dps)?;
+                tx.announce(&Change::Configuration)?;
+                let name = summary.instance.name.as_str();
+                let event = AuditEvent::new(actor, Action::Delete, "dps", name, name)
+                    .with_detail(format!("with {entries} enrollments"));
+                Ok(tx.record(&event, ())?)
+            })
+            .await
+    }
+
+    /// Every instance with what it holds, by name; or the one named.
+    ///
+    /// # Errors
+    /// 404206 when the one named is not there.
+    pub async fn instance_summaries(
+        &self,
+        _admin: &AdminCaller,
+        only: Option<DpsName>,
+    ) -> Result<Vec<InstanceSummary>, ProvisioningError> {
+        self.store()
+            .read(move |tx| {
+                let mut instances = tx.dps_instances()?;
+                if let Some(only) = &only {
+                    instances.retain(|instance| instance.name == *only);
+                    if instances.is_empty() {
+                        return Err(ProvisioningError::NotFound(Noun::Instance));
+                    }
+                }
+                let read = |instance| InstanceSummary::read(tx, instance);
+                instances.into_iter().map(read).collect()
+            })
+            .await
+    }
+}
+
+/// An instance and what it holds.
+#[derive(Debug, Clone)]
+pub struct InstanceSummary {
+    /// The instance.
+    pub instance: DpsInstance,
+    /// The hubs it may assign devices to, by name.
+    pub hubs: Vec<LinkedHub>,
+    /// Individual enrollments.
+    pub enrollments: i64,
+    /// Enrollment groups.
+    pub groups: i64,
+    /// Registration records.
+    pub registrations: i64,
+}
+
+impl InstanceSummary {
+    fn read(tx: &ReadTx<'_>, instance: DpsInstance) -> Result<Self, ProvisioningError> {
+        let counted = |what| tx.counted(&instance.name, what);
+        Ok(Self {
+            hubs: tx.linked_hubs(&instance.name)?,
+            enrollments: counted(Counted::IndividualEnrollments)?,
+            groups: counted(Counted::X509Groups)? + counted(Counted::SymmetricGroups)?,
+            registrations: counted(Counted::Registrations)?,
+            instance,
+        })
     }
 }

@@ -39,6 +39,7 @@ mod options;
 mod outcome;
 mod pending;
 mod plan;
+mod policies;
 mod port;
 mod quota;
 mod record_bulk;
@@ -65,10 +66,11 @@ pub use disenroll::Disenroller;
 pub use entries::{ShownEnrollment, ShownEntry, ShownGroup};
 pub use entry_id::EntryId;
 pub use error::{Noun, ProvisioningError};
-pub use instances::{NewInstance, create_instance, link_hub};
+pub use instances::{InstanceSummary, NewInstance, create_instance, link_hub};
 pub use listing::{Page, PageRequest};
 pub use lookup::StoredEntries;
 pub use options::{OutboundOptions, ProvisioningOptions};
+pub use policies::PolicyInput;
 pub use port::{
     HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned, RemoteHubError,
     RemoteHubs, WebhookAnswer, WebhookError, Webhooks,

@@ -3,12 +3,15 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod certificates;
 mod connection_string;
 mod dps;
 mod explain;
 mod failure;
+mod fleet;
 mod hub;
 mod input;
+mod policies;
 mod token;
 
 use std::path::PathBuf;
@@ -99,6 +102,9 @@ enum Command {
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    /// A fleet that is told to register anew: runs over many devices
+    #[command(subcommand)]
+    Fleet(fleet::FleetCommand),
     /// Provision and connect simulated devices over real TLS, and measure
     Simulate(Box<SimulateArguments>),
     /// The authority in a folder that signs simulated devices, to try a roll of its intermediate
@@ -155,6 +161,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Dps(command) => Box::pin(command.run(context)).await,
         Command::Explain(arguments) => arguments.run(context).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
+        Command::Fleet(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const FILE_NAME: &str = "connection.json";
 
 /// How to reach the server and as whom.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionFile {
     /// `host:port` of HTTPS.
@@ -30,7 +30,7 @@ pub struct ConnectionFile {
 }
 
 /// One provisioning service.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DpsConnection {
     /// Its name.
@@ -44,7 +44,7 @@ pub struct DpsConnection {
 }
 
 /// One hub.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HubConnection {
     /// Its name.
@@ -56,7 +56,7 @@ pub struct HubConnection {
 }
 
 /// A shared access policy with its primary key.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyKey {
     /// The policy.
     pub name: String,

@@ -80,7 +80,7 @@ impl Server {
         .await
         .context("cannot open the store")?;
         first_start::prepare(&config, &store, &ambient).await?;
-        let hubs = background::hub_hosts(&store).await?;
+        let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(HubOptions {
             store: store.clone(),
@@ -116,6 +116,7 @@ impl Server {
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
+        workers.keep_connection(&connection, [https, mqtt], &shutdown, &mut tasks);
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }
@@ -166,7 +167,7 @@ impl Server {
         {
             warn!("the last telemetry was not stored in time; the devices send it again");
         }
-        if let Err(error) = self.hub.release_jobs().await {
+        if let Err(error) = self.hub.release_held().await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "jobs are taken up again when their leases are over"

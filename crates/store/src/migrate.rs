@@ -8,7 +8,7 @@ use crate::sql::params;
 use crate::tag_leaf;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -20,6 +20,7 @@ const STEPS: [&str; 11] = [
     include_str!("../migrations/0009_telemetry_partitions.sql"),
     include_str!("../migrations/0010_tag_leaf.sql"),
     include_str!("../migrations/0011_cloud_to_device.sql"),
+    include_str!("../migrations/0012_fleet.sql"),
 ];
 
 /// Applies what is missing.

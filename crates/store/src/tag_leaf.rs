@@ -133,12 +133,14 @@ fn enter<'a>(
 }
 
 fn insert(engine: Engine<'_>, hub: &str, id: &str, entries: &[&Leaf]) -> Result<(), StoreError> {
-    let mut sql = "INSERT INTO tag_leaf (hub, device_id, path, value) VALUES ".to_owned();
+    let row = |number: usize| format!("(?1, ?2, ?{}, ?{})", 2 * number + 3, 2 * number + 4);
+    let rows: Vec<_> = (0..entries.len()).map(row).collect();
+    let sql = format!(
+        "INSERT INTO tag_leaf (hub, device_id, path, value) VALUES {}",
+        rows.join(", ")
+    );
     let mut params = vec![Param::from(hub), Param::from(id)];
-    for (number, entry) in entries.iter().enumerate() {
-        let comma = if number == 0 { "" } else { ", " };
-        let first = 2 * number + 3;
-        sql.push_str(&format!("{comma}(?1, ?2, ?{first}, ?{})", first + 1));
+    for entry in entries {
         params.extend([Param::from(&entry.path), Param::from(&entry.key)]);
     }
     engine.execute(&sql, &params).map(|_| ())

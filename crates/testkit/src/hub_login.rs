@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use provost_attestation::sas;
 use provost_device::DeviceError;
-use provost_device::mqtt::{ConnectOptions, MqttClient};
+use provost_device::mqtt::{ConnectOptions, MqttClient, WillMessage};
 use provost_device::tls::ClientIdentity;
-use provost_model::{SymmetricKey, Timestamp};
-use provost_transport::mqtt::codec::Connect;
+use provost_model::{IdentityId, SymmetricKey, Timestamp};
+use provost_transport::mqtt::codec::{Connack, Connect, QoS};
+use provost_wire::hub::device::sas_audience;
 
 use crate::Endpoints;
 
@@ -18,7 +19,7 @@ pub struct HubConnect<'a> {
 }
 
 impl<'a> HubConnect<'a> {
-    /// A well-formed CONNECT of this device, without a proof.
+    /// A well-formed CONNECT of this device, or `device/module`, without a proof.
     pub fn of(endpoints: &'a Endpoints, device_id: &str) -> Self {
         let username = format!("{}/{device_id}/?api-version=2021-04-12", endpoints.hub().host);
         let options = ConnectOptions {
@@ -56,6 +57,24 @@ impl<'a> HubConnect<'a> {
         self
     }
 
+    /// With the clean session flag, which none of the others sets.
+    #[must_use]
+    pub fn clean_session(mut self) -> Self {
+        self.options.clean_session = true;
+        self
+    }
+
+    /// With a will.
+    #[must_use]
+    pub fn will(mut self, topic: &str, payload: &[u8], qos: QoS) -> Self {
+        self.options.will = Some(WillMessage {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            qos,
+        });
+        self
+    }
+
     /// With a client certificate.
     #[must_use]
     pub fn identity(mut self, identity: ClientIdentity) -> Self {
@@ -63,10 +82,11 @@ impl<'a> HubConnect<'a> {
         self
     }
 
-    /// With a token of the device's own key.
+    /// With a token of the device's or module's own key.
     #[must_use]
     pub fn key(self, key: &SymmetricKey) -> Self {
-        let resource = format!("{}/devices/{}", self.endpoints.hub().host, self.options.client_id);
+        let id = IdentityId::parse(&self.options.client_id).expect("a device or module");
+        let resource = sas_audience(&self.endpoints.hub().host, &id);
         let expires_at = self.endpoints.clock.now().after(Duration::from_hours(1));
         self.token(&resource, key, expires_at, None)
     }
@@ -102,9 +122,13 @@ impl<'a> HubConnect<'a> {
 
     /// Connects.
     pub async fn connect(&self) -> Result<MqttClient, DeviceError> {
+        self.open().await.map(|(client, _)| client)
+    }
+
+    /// Connects and keeps what the hub said to it.
+    pub async fn open(&self) -> Result<(MqttClient, Connack), DeviceError> {
         let target = self.endpoints.mqtt(&self.endpoints.hub().host);
         let tls = self.endpoints.tls(self.identity.as_ref());
-        let connecting = Box::pin(MqttClient::connect(&target, &tls, &self.options));
-        connecting.await.map(|(client, _)| client)
+        Box::pin(MqttClient::connect(&target, &tls, &self.options)).await
     }
 }

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use provost_hub::TelemetryCounts;
-use provost_model::{HubName, RegistrationState};
+use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -42,6 +42,12 @@ struct HubLabel {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct ReprovisionLabels {
+    hub: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ListenerLabel {
     listener: &'static str,
 }
@@ -60,6 +66,7 @@ pub struct Metrics {
     telemetry_bytes: Family<HubLabel, Counter>,
     telemetry_removed: Family<HubLabel, Counter>,
     connections: Family<ListenerLabel, Gauge>,
+    reprovision_devices: Family<ReprovisionLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -76,6 +83,7 @@ impl Default for Metrics {
             telemetry_bytes: Family::default(),
             telemetry_removed: Family::default(),
             connections: Family::default(),
+            reprovision_devices: Family::default(),
         };
         metrics.register();
         metrics
@@ -134,6 +142,11 @@ impl Metrics {
             "connections",
             "Open connections of a listener",
             self.connections.clone(),
+        );
+        registry.register(
+            "fleet_reprovision_devices",
+            "Devices of runs over fleets that are under way, by their state",
+            self.reprovision_devices.clone(),
         );
     }
 
@@ -222,10 +235,35 @@ impl Metrics {
                     .store(count, Ordering::Relaxed);
             }
         }
+        self.show_reprovisions(hubs);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl Metrics {
+    fn show_reprovisions(&self, hubs: &[HubNumbers]) {
+        for numbers in hubs {
+            let sum = |count: fn(&ReprovisionCounts) -> u64| -> i64 {
+                let sum = numbers.reprovisions.iter().map(count).sum::<u64>();
+                i64::try_from(sum).unwrap_or(i64::MAX)
+            };
+            for (state, count) in [
+                ("pending", sum(|counts| counts.pending)),
+                ("called", sum(|counts| counts.called)),
+                ("left", sum(|counts| counts.left)),
+                ("returned", sum(|counts| counts.returned)),
+                ("failed", sum(|counts| counts.failed)),
+                ("notReturned", sum(|counts| counts.not_returned)),
+                ("skipped", sum(|counts| counts.skipped)),
+            ] {
+                let hub = numbers.hub.key().to_owned();
+                let labels = ReprovisionLabels { hub, state };
+                self.reprovision_devices.get_or_create(&labels).set(count);
+            }
+        }
     }
 }
 
@@ -235,6 +273,8 @@ pub(crate) struct HubNumbers {
     pub(crate) hub: HubName,
     pub(crate) sessions: usize,
     pub(crate) telemetry: TelemetryCounts,
+    /// Of the runs over its fleet that are under way.
+    pub(crate) reprovisions: Vec<ReprovisionCounts>,
 }
 
 fn hub_label(hub: &HubName) -> HubLabel {
@@ -276,6 +316,10 @@ mod tests {
             hub,
             sessions: 3,
             telemetry,
+            reprovisions: vec![ReprovisionCounts {
+                left: 4,
+                ..ReprovisionCounts::default()
+            }],
         }]);
         for line in [
             "# TYPE provost_registration_attempts counter",
@@ -290,6 +334,7 @@ mod tests {
             "provost_telemetry_bytes_total{hub=\"hub1\"} 900",
             "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
+            "provost_fleet_reprovision_devices{hub=\"hub1\",state=\"left\"} 4",
         ] {
             assert!(
                 text.lines().any(|present| present == line),

@@ -7,7 +7,13 @@
 //! | `POST /provost/adminTokens` | the token, shown once |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
+//! | `GET`, `DELETE /provost/hubs/{hub}[?force=true]` | [`HubSummaryView`] |
+//! | `GET /provost/dps`, `POST /provost/dps` | [`OwnInstanceView`]s, one |
+//! | `GET`, `DELETE /provost/dps/{dps}[?force=true]` | one |
+//! | `GET /provost/{dps|hubs}/{name}/policies` | policies with their keys, as the management plane shows them |
+//! | `PUT`, `DELETE …/policies/{policy}`, `POST …/policies/{policy}/renewKey` | one |
 //! | `/provost/hubs/{hub}/telemetry…`, `/provost/hubs/{hub}/consumerGroups…` | see [`TelemetryOperation`] |
+//! | `/provost/hubs/{hub}/fleet/reprovisions…` | [`ReprovisionView`]s, see `fleet` |
 //! | `GET /provost/dps/{dps}/registrations/{id}/allocation` | [`AllocationCallView`] |
 //! | `GET /provost/dps/{dps}/linkedHubs` | [`LinkedHubView`]s |
 //! | `GET`, `PUT`, `DELETE /provost/dps/{dps}/linkedHubs/{hub}` | one |
@@ -21,7 +27,9 @@ mod admin_token;
 mod allocation;
 mod disenroll;
 mod explain;
+mod fleet;
 mod hubs;
+mod instances;
 mod quota;
 mod records;
 mod route;
@@ -36,10 +44,15 @@ pub use disenroll::{
 pub use explain::{
     ExplainInput, ExplainedEntry, ExplainedOutcome, Explanation, LastChange, RecentRefusal, ToldError,
 };
-pub use hubs::{
-    HubHealthView, HubInput, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT, RemoteHubInput,
-    RemoteHubView,
+pub use fleet::{
+    DevicesQuery, FleetOperation, ForecastView, ReprovisionCountsView, ReprovisionDeviceView,
+    ReprovisionDevicesView, ReprovisionInput, ReprovisionView, ResumeInput,
 };
+pub use hubs::{
+    HubHealthView, HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, MAX_WEIGHT,
+    RemoteHubInput, RemoteHubView,
+};
+pub use instances::{AccessPolicyInput, InstanceInput, OwnInstanceView, RenewKeyInput};
 pub use quota::QuotaView;
 pub use records::{DeletedView, RecordDelete, RecordPage, RecordQuery, RecordSelection, RecordView};
 pub use route::{OwnOperation, parse_route};

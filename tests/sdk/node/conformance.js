@@ -7,6 +7,7 @@
 const assert = require('assert');
 const crypto = require('crypto');
 const fs = require('fs');
+const https = require('https');
 const path = require('path');
 
 const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
@@ -114,6 +115,42 @@ function bulk(mode, enrollments) {
   );
 }
 
+/** A token of the hub's owner for the whole host. */
+function hubToken() {
+  const parts = Object.fromEntries(HUB_CONNECTION_STRING.split(';').map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+  const [resource, end] = [encodeURIComponent(parts.HostName), Math.floor(Date.now() / 1000) + 3600];
+  const signature = crypto.createHmac('sha256', Buffer.from(parts.SharedAccessKey, 'base64')).update(`${resource}\n${end}`).digest('base64');
+  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${end}&skn=${parts.SharedAccessKeyName}`;
+}
+
+/** One request to an address of the hub that no SDK has; resolves with the parsed body, null when there is none. */
+function hubRequest(method, path, { headers = {}, body } = {}) {
+  return new Promise((resolve, reject) => {
+    const address = `${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`;
+    const options = { host: HOST, path: address, method, headers: { Authorization: hubToken(), ...headers } };
+    const request = https.request(options, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if (response.statusCode >= 300) {
+          reject(new Error(`${method} ${path} answered ${response.statusCode}: ${text}`));
+        } else {
+          resolve(text === '' ? null : JSON.parse(text));
+        }
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** Sends a device a message; over AMQP alone the SDK could (docs/API-NOTES.md). */
+function sendToDevice(deviceId, text, options) {
+  const body = JSON.stringify({ ...options, body: Buffer.from(text).toString('base64') });
+  return hubRequest('POST', `/provost/hubs/${HOST}/devices/${deviceId}/messages`, { body });
+}
+
 /** Runs a check: prints what went wrong and ends the process either way. */
 function run(check) {
   check().then(
@@ -135,6 +172,7 @@ module.exports = {
   Mqtt,
   bulk,
   derivedKey,
+  hubRequest,
   inTime,
   pem,
   prove,
@@ -142,6 +180,7 @@ module.exports = {
   proveFails,
   register,
   run,
+  sendToDevice,
   service,
   symmetricKey,
   thumbprint,

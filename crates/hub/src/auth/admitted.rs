@@ -35,6 +35,8 @@ pub(crate) enum AdmittedBy {
     Authority {
         subject_hash: [u8; 32],
         thumbprint: Sha256Thumbprint,
+        /// The certificate that chained to it.
+        leaf: Sha256Thumbprint,
     },
 }
 
@@ -44,6 +46,15 @@ impl Admitted {
         match self.by {
             AdmittedBy::Policy { .. } | AdmittedBy::Authority { .. } => true,
             AdmittedBy::DeviceKey(_) | AdmittedBy::Thumbprint { .. } => false,
+        }
+    }
+
+    /// SHA-256 thumbprint of the device's certificate, when it came with one.
+    pub(crate) fn certificate(&self) -> Option<[u8; 32]> {
+        match &self.by {
+            AdmittedBy::Thumbprint { sha256, .. } => Some(*sha256.as_bytes()),
+            AdmittedBy::Authority { leaf, .. } => Some(*leaf.as_bytes()),
+            AdmittedBy::DeviceKey(_) | AdmittedBy::Policy { .. } => None,
         }
     }
 
@@ -98,6 +109,7 @@ impl AdmittedBy {
                 Self::Authority {
                     subject_hash,
                     thumbprint,
+                    ..
                 },
                 DeviceAuth::CertificateAuthority,
             ) => tx

@@ -182,6 +182,7 @@ fn judge_chain(
     Ok(AdmittedBy::Authority {
         subject_hash: verified.anchor().subject_hash(),
         thumbprint: verified.anchor().sha256_thumbprint(),
+        leaf: chain.leaf().sha256_thumbprint(),
     })
 }
 

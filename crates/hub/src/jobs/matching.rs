@@ -13,20 +13,20 @@ const FOUND: usize = 500;
 const LOOKS: usize = 20;
 
 /// Devices found in one step, and where to go on.
-pub(super) struct Found {
-    pub(super) devices: Vec<DeviceId>,
+pub(crate) struct Found {
+    pub(crate) devices: Vec<DeviceId>,
     /// `None` when there are no more.
-    pub(super) next: Option<DeviceId>,
+    pub(crate) next: Option<DeviceId>,
 }
 
 /// Refuses what is no condition.
-pub(super) fn check(condition: &str) -> Result<Condition, HubError> {
+pub(crate) fn check(condition: &str) -> Result<Condition, HubError> {
     parse_condition(condition)
         .map_err(|error| HubError::ArgumentInvalid(format!("the condition is not valid: {error}")))
 }
 
 /// One bounded step through the devices of a condition.
-pub(super) async fn step(
+pub(crate) async fn step(
     service: &HubService,
     hub: &HubName,
     condition: &Condition,

@@ -20,7 +20,7 @@ const RUN_AT_ONCE: usize = 200;
 
 impl HubService {
     /// Runs jobs, for ever. Spawned by the program; what it held is taken up by the next one that
-    /// runs, after [`Self::release_jobs`] at once.
+    /// runs, after [`Self::release_held`] at once.
     pub async fn run_jobs(self) {
         let pacer = Arc::new(Pacer::new(self.job_options().pace));
         let holder: Arc<str> = self.job_holder().into();
@@ -44,11 +44,13 @@ impl HubService {
         }
     }
 
-    /// Gives back the jobs this node runs, when it stops.
+    /// Gives back the jobs and the runs over fleets this node works on, when it stops: others, or
+    /// the next start, go on at once.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn release_jobs(&self) -> Result<(), StoreError> {
+    pub async fn release_held(&self) -> Result<(), StoreError> {
+        self.release_reprovisions().await?;
         let holder = self.job_holder().to_owned();
         self.store().append(move |tx| tx.release_jobs(&holder)).await
     }

@@ -49,12 +49,11 @@ impl HubService {
         position: Option<Position>,
     ) -> Result<QueryPage, HubError> {
         let skip = position.map_or(0, |position| position.group);
-        let counted = match self.counted(hub, &query).await? {
-            Some(counted) => counted,
-            None => {
-                let gathered = tokio::time::timeout(MAX_TIME, self.gather(hub, query));
-                gathered.await.map_err(|_| too_long())??.results()
-            }
+        let counted = if let Some(counted) = self.counted(hub, &query).await? {
+            counted
+        } else {
+            let gathered = tokio::time::timeout(MAX_TIME, self.gather(hub, query));
+            gathered.await.map_err(|_| too_long())??.results()
         };
         let begin = usize::try_from(skip).unwrap_or(usize::MAX).min(counted.len());
         let page: Vec<_> = counted.iter().skip(begin).take(size.get()).cloned().collect();

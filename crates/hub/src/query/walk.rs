@@ -39,22 +39,15 @@ impl Walk<'_> {
         let mut looked_at = 0;
         while looked_at < self.budget {
             let step = STEP.min(self.budget - looked_at);
-            let (rows, end) = match candidates.next(tx, self.hub, last.as_ref(), step)? {
-                Some(ids) => {
-                    let end = if ids.len() < step {
-                        None
-                    } else {
-                        ids.last().cloned()
-                    };
-                    (tx.twins_of(self.hub, &ids, self.parts)?, end)
-                }
-                None => {
-                    let span = candidates.span(last.as_ref(), step);
-                    let rows = tx.twins_within(self.hub, span, self.parts)?;
-                    let end = rows.last().map(|(identity, _)| identity.device_id.clone());
-                    let end = end.filter(|_| rows.len() == step);
-                    (rows, end)
-                }
+            let (rows, end) = if let Some(ids) = candidates.next(tx, self.hub, last.as_ref(), step)? {
+                let end = ids.last().filter(|_| ids.len() == step).cloned();
+                (tx.twins_of(self.hub, &ids, self.parts)?, end)
+            } else {
+                let span = candidates.span(last.as_ref(), step);
+                let rows = tx.twins_within(self.hub, span, self.parts)?;
+                let end = rows.last().filter(|_| rows.len() == step);
+                let end = end.map(|(identity, _)| identity.device_id.clone());
+                (rows, end)
             };
             looked_at += step;
             for (identity, twin) in rows {

@@ -9,6 +9,7 @@ mod enrollment_group;
 mod entry;
 mod instance;
 mod linked_hub;
+mod policy;
 mod quota;
 mod registration;
 mod secrets;
@@ -51,6 +52,20 @@ pub(super) enum DpsCommand {
     /// Show how much of each limit is used
     #[command(after_help = "Example:\n  provost dps quota --output table")]
     Quota(DpsName),
+    /// Make another provisioning service with an ID scope of its own
+    #[command(after_help = "Example:\n  provost dps create --name plant-2\n  \
+        provost dps linked-hub create --dps-name plant-2 --hub-name hub")]
+    Create(instance::CreateArguments),
+    /// List the provisioning services of this server
+    #[command(after_help = "Example:\n  provost dps list --output table")]
+    List,
+    /// Delete one; devices stay at their hubs
+    #[command(after_help = "Example:\n  provost dps create --name plant-3\n  \
+        provost dps delete --dps-name plant-3 --yes")]
+    Delete(instance::DeleteArguments),
+    /// Shared access policies of the service: who may call its service API
+    #[command(subcommand)]
+    Policy(policy::PolicyVerb),
     /// Show the provisioning service: ID scope, hosts, linked hubs
     #[command(after_help = "Example:\n  provost dps show --output json")]
     Show(DpsName),
@@ -94,6 +109,10 @@ impl DpsCommand {
             Self::LinkedHub(verb) => verb.run(context).await,
             Self::Disenroll(arguments) => arguments.run(context).await,
             Self::Quota(name) => quota::show(&name, context).await,
+            Self::Create(arguments) => arguments.run(context).await,
+            Self::List => instance::list(context).await,
+            Self::Delete(arguments) => arguments.run(context).await,
+            Self::Policy(verb) => verb.run(context).await,
             Self::Show(name) => instance::show(&name, context).await,
         }
     }

@@ -1,15 +1,19 @@
 //! `provost hub`.
 
+mod certificate;
 mod consumer_group;
 mod device;
 mod device_body;
 mod instance;
 mod job;
+mod message;
 mod method;
 mod module;
 mod module_twin;
 mod monitor;
+mod policy;
 mod query;
+mod renew_key;
 mod statistics;
 mod telemetry;
 mod twin;
@@ -17,10 +21,12 @@ mod twin;
 use clap::{Args, Subcommand};
 
 use super::{Context, Failure};
-use crate::client::{ApiClient, ClientError, Instance};
+use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
 /// Of the hub's service API (iot-hub-service-api.md 1.4).
 const HUB_API_VERSION: &str = "2021-04-12";
+/// Of the management plane (iot-hub-service-api.md 14).
+const MANAGEMENT_API_VERSION: &str = "2023-06-30";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HubCommand {
@@ -32,6 +38,20 @@ pub(super) enum HubCommand {
         far='HostName=far.example;SharedAccessKeyName=owner;SharedAccessKey=AAECAwQFBgcICQoLDA0ODw=='\n  \
         provost hub create --name far --connection-string \"$far\"")]
     Create(instance::CreateArguments),
+    /// Show a hub: host, devices, connections, links
+    #[command(after_help = "Example:\n  provost hub show --hub-name hub")]
+    Show(HubName),
+    /// Delete a hub with its links; its live sessions end
+    #[command(
+        after_help = "Example:\n  provost hub create --name hub-d\n  provost hub delete --hub-name hub-d --yes"
+    )]
+    Delete(instance::DeleteArguments),
+    /// CA certificates of the hub, and the proof that you own their keys
+    #[command(subcommand)]
+    Certificate(certificate::CertificateVerb),
+    /// Shared access policies of the hub: who may call its service API
+    #[command(subcommand)]
+    Policy(policy::PolicyVerb),
     /// Device identities
     #[command(subcommand)]
     Device(device::DeviceVerb),
@@ -56,6 +76,9 @@ pub(super) enum HubCommand {
     /// Jobs: twin updates and methods of many devices
     #[command(subcommand)]
     Job(job::JobVerb),
+    /// Messages to devices
+    #[command(subcommand, visible_alias = "c2d-message")]
+    Message(message::MessageVerb),
     /// Follow telemetry live, one line a message
     #[command(
         visible_alias = "monitor-events",
@@ -87,8 +110,22 @@ pub(super) struct HubName {
 }
 
 impl HubName {
-    async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
+    /// The name, when one was given.
+    pub(super) fn named(&self) -> Option<&str> {
+        self.hub_name.as_deref()
+    }
+
+    pub(super) async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
         context.locator.find_hub(self.hub_name.as_deref()).await
+    }
+
+    /// Requests to the management plane, and the path of the hub there.
+    async fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
+        let name = self.instance(context).await?.name;
+        let path = format!(
+            "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/IotHubs/{name}"
+        );
+        Ok((context.locator.management(MANAGEMENT_API_VERSION)?, path))
     }
 
     async fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
@@ -137,12 +174,17 @@ impl HubCommand {
         match self {
             Self::List => instance::list(context).await,
             Self::Create(arguments) => arguments.run(context).await,
+            Self::Show(hub) => instance::show(&hub, context).await,
+            Self::Delete(arguments) => arguments.run(context).await,
+            Self::Certificate(verb) => verb.run(context).await,
+            Self::Policy(verb) => verb.run(context).await,
             Self::Device(verb) => verb.run(context).await,
             Self::Twin(verb) => verb.run(context).await,
             Self::ModuleIdentity(verb) => verb.run(context).await,
             Self::ModuleTwin(verb) => verb.run(context).await,
             Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
+            Self::Message(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
             Self::Telemetry(verb) => verb.run(context).await,

@@ -1,12 +1,20 @@
 //! Hubs that were made after the server wrote its connection file.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{ClientError, Instance, Locator, MANAGEMENT_SUBSCRIPTION};
-use crate::connection_file::PolicyKey;
+use crate::connection_file::{ConnectionFile, PolicyKey};
 
 /// Any date does (iot-hub-service-api.md 14).
 const API_VERSION: &str = "2023-06-30";
+/// The server makes another certificate within some seconds.
+const HOST_LOOKS: u32 = 40;
+const HOST_PAUSE: Duration = Duration::from_millis(250);
+/// And another connection file in a moment.
+const FILE_LOOKS: u32 = 100;
+const FILE_PAUSE: Duration = Duration::from_millis(20);
 
 impl Locator {
     /// A hub by name or the first one: from the connection file, or else from the running server.
@@ -27,6 +35,31 @@ impl Locator {
         let hubs = self.management(API_VERSION)?.get("/provost/hubs").await?;
         let names = list(&hubs).filter_map(|hub| text(hub, "name"));
         Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Waits a while for the server to name a new host in its certificate; whether it does.
+    pub async fn host_is_served(&self, host: &str) -> bool {
+        let Ok(mut client) = self.management_at(host, API_VERSION) else {
+            return false;
+        };
+        for _ in 0..HOST_LOOKS {
+            if client.get("/provost/health").await.is_ok() {
+                return true;
+            }
+            tokio::time::sleep(HOST_PAUSE).await;
+        }
+        false
+    }
+
+    /// Waits a while for the connection file to say what the server was just told. Without one, or
+    /// when the server runs elsewhere, there is nothing to wait for.
+    pub async fn file_follows(&self, says: impl Fn(&ConnectionFile) -> bool) {
+        for _ in 0..FILE_LOOKS {
+            match self.file() {
+                Ok(file) if !says(&file) => tokio::time::sleep(FILE_PAUSE).await,
+                _ => return,
+            }
+        }
     }
 
     async fn ask_for_hub(&self, name: &str) -> Result<Option<Instance>, ClientError> {

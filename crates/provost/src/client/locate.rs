@@ -147,6 +147,26 @@ impl Locator {
         ))
     }
 
+    /// The same at another name of the server.
+    pub(super) fn management_at(
+        &self,
+        host: &str,
+        api_version: &'static str,
+    ) -> Result<ApiClient, ClientError> {
+        let tls = ClientTls::new(&self.roots()?, None, TlsVersion::Any)?;
+        let header = Secret::new(format!("Bearer {}", self.admin_token()?.expose()));
+        let target = Target {
+            server_name: host.to_owned(),
+            ..self.management_target()?
+        };
+        Ok(ApiClient::new(
+            target,
+            tls,
+            Authorization::Header(header),
+            api_version,
+        ))
+    }
+
     fn management_target(&self) -> Result<Target, ClientError> {
         if let Some(login) = &self.login {
             let instance = login_instance(login, None, DPS_OWNER)?;

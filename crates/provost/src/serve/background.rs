@@ -1,5 +1,6 @@
 //! Work that goes on beside the listeners.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
 use super::tls_files::{self, TlsMaterial};
-use super::{Ambient, outbound_work};
+use super::{Ambient, outbound_work, ready};
 use crate::config::Config;
+use crate::connection_file::ConnectionFile;
 
 /// How often the files of the server certificate are looked at.
 const IDENTITY_LOOK: Duration = Duration::from_secs(2);
@@ -38,6 +40,20 @@ pub(super) struct Workers<'a> {
     pub(super) dps: &'a ProvisioningService,
     pub(super) store: &'a Store,
     pub(super) ambient: &'a Ambient,
+}
+
+impl Workers<'_> {
+    /// Spawns what keeps the connection file true.
+    pub(super) fn keep_connection(
+        &self,
+        known: &ConnectionFile,
+        ports: [SocketAddr; 2],
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let keep = ready::keep(self.config.clone(), self.store.clone(), known.clone(), ports);
+        spawn(tasks, shutdown, keep);
+    }
 }
 
 /// Spawns everything; all of it ends when `shutdown` is requested.
@@ -104,7 +120,8 @@ pub(super) async fn start_leased(
     }
     // Only now: what a server before this one held is free.
     let hub = hub.clone();
-    spawn(tasks, shutdown, async move { hub.run_jobs().await });
+    spawn(tasks, shutdown, hub.clone().run_reprovisions());
+    spawn(tasks, shutdown, hub.run_jobs());
     let work = outbound_work::work(dps.clone(), store.clone(), ambient.clone());
     spawn(tasks, shutdown, work);
     let every = config.outbound.hub_check;
@@ -135,15 +152,16 @@ pub(super) async fn follow_identity(identity: Arc<ReloadingIdentity>, mut shutdo
     }
 }
 
-/// The host names of every hub of this program.
-pub(super) async fn hub_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
-    let read = |tx: &ReadTx<'_>| tx.hubs();
-    let hubs = store.read(read).await?;
+/// The host names of every hub and every provisioning service of this program.
+pub(super) async fn own_hosts(store: &Store) -> Result<Vec<HostName>, StoreError> {
+    let read = |tx: &ReadTx<'_>| Ok::<_, StoreError>((tx.hubs()?, tx.dps_instances()?));
+    let (hubs, instances) = store.read(read).await?;
     let own = hubs.into_iter().filter(|hub| !hub.is_remote);
-    Ok(own.map(|hub| hub.host).collect())
+    let of_instances = instances.into_iter().map(|instance| instance.host);
+    Ok(own.map(|hub| hub.host).chain(of_instances).collect())
 }
 
-/// Makes another server certificate in time, and when a hub was added.
+/// Makes another server certificate in time, and when a hub or a provisioning service was added.
 async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
     let mut ticks = every(RENEWAL_LOOK);
     let mut changed = store.changed();
@@ -158,7 +176,7 @@ async fn renew_certificate(config: Config, store: Store, ambient: Ambient) {
         };
         // Devices change all the time; a new hub can wait a moment.
         tokio::time::sleep(HUBS_LOOK).await;
-        let prepared = match hub_hosts(&store).await {
+        let prepared = match own_hosts(&store).await {
             Ok(hubs) if !is_due && hubs == named => Ok(()),
             Ok(hubs) => {
                 named.clone_from(&hubs);

@@ -51,6 +51,8 @@ async fn prepare_hub(
                 let event = event(Action::Update, "hub", name.as_str()).with_detail(format!("host {host}"));
                 Ok(tx.record(&event, ())?)
             }
+            // Its operator took it away and has others.
+            None if tx.hubs()?.iter().any(|hub| !hub.is_remote) => Ok(tx.unchanged(())),
             None => {
                 let hub = Hub {
                     name,
@@ -82,6 +84,7 @@ async fn prepare_dps(
                 let event = event(Action::Update, "dps", name.as_str()).with_detail(format!("host {host}"));
                 Ok(tx.record(&event, ())?)
             }
+            None if !tx.dps_instances()?.is_empty() => Ok(tx.unchanged(())),
             None => {
                 let new = NewInstance {
                     name: name.clone(),

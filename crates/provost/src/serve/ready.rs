@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provost_model::{AccessPolicy, PolicyOwner};
 use provost_store::{ReadTx, Store, StoreError};
 use serde_json::json;
+use tracing::warn;
 
 use super::private_file;
 use crate::config::Config;
@@ -14,6 +16,9 @@ use crate::connection_file::{ConnectionFile, DpsConnection, HubConnection, Polic
 
 /// Name of the file with the command line's admin token, inside the data folder.
 pub(super) const ADMIN_TOKEN_FILE: &str = "admin-token";
+
+/// The least time between two looks at what the connection file says.
+const KEEP_PAUSE: Duration = Duration::from_millis(100);
 
 /// Gathers how to reach the server.
 pub(super) async fn connection(
@@ -49,7 +54,10 @@ fn dps(tx: &ReadTx<'_>) -> Result<Vec<DpsConnection>, StoreError> {
             policies: keys(&policies),
         })
     };
-    tx.dps_instances()?.into_iter().map(of).collect()
+    let mut instances = tx.dps_instances()?;
+    // The first is the default of the command line: it stays the same when others come.
+    instances.sort_by_key(|instance| instance.created_at);
+    instances.into_iter().map(of).collect()
 }
 
 fn hubs(tx: &ReadTx<'_>) -> Result<Vec<HubConnection>, StoreError> {
@@ -61,7 +69,9 @@ fn hubs(tx: &ReadTx<'_>) -> Result<Vec<HubConnection>, StoreError> {
             policies: keys(&policies),
         })
     };
-    let own = tx.hubs()?.into_iter().filter(|hub| !hub.is_remote);
+    let mut hubs = tx.hubs()?;
+    hubs.sort_by_key(|hub| hub.created_at);
+    let own = hubs.into_iter().filter(|hub| !hub.is_remote);
     own.map(of).collect()
 }
 
@@ -71,6 +81,27 @@ fn keys(policies: &[AccessPolicy]) -> Vec<PolicyKey> {
         key: policy.keys.primary.to_base64(),
     };
     policies.iter().map(of).collect()
+}
+
+/// Writes the connection file anew when an instance, a hub or a policy changed, for ever.
+pub(super) async fn keep(config: Config, store: Store, mut known: ConnectionFile, ports: [SocketAddr; 2]) {
+    let [https, mqtt] = ports;
+    let mut changed = store.changed();
+    loop {
+        let kept = match connection(&config, &store, https, mqtt).await {
+            Ok(now) if now == known => Ok(()),
+            Ok(now) => now.write(&config.data).map(|()| known = now),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            warn!(error = &*error, "cannot keep the connection file up to date");
+        }
+        if changed.changed().await.is_err() {
+            return;
+        }
+        // Devices change all the time.
+        tokio::time::sleep(KEEP_PAUSE).await;
+    }
 }
 
 /// Writes the file a script waits for. It holds no secret.

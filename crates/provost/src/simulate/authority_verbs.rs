@@ -25,7 +25,8 @@ pub(crate) enum AuthorityVerb {
         after_help = "Example:\n  provost simulate-authority create --authority authority\n  \
         provost dps enrollment-group create --gid line-2 --certificate-path authority/intermediate.pem\n  \
         provost simulate-authority roll --authority authority\n  \
-        provost dps enrollment-group update --gid line-2 --secondary-certificate-path authority/intermediate.pem"
+        provost dps enrollment-group update --gid line-2 \\\n    \
+        --secondary-certificate-path authority/intermediate.pem"
     )]
     Roll(FolderArguments),
 }

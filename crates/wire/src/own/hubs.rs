@@ -98,6 +98,20 @@ pub struct HubView {
     pub remote: Option<RemoteHubView>,
 }
 
+/// A hub and what it holds: `{"name","host","devices","connected","links"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubSummaryView {
+    /// The hub.
+    #[serde(flatten)]
+    pub hub: HubView,
+    /// Its devices; of a hub elsewhere none are known.
+    pub devices: u64,
+    /// Those that are connected.
+    pub connected: u64,
+    /// Provisioning services that may assign devices to it.
+    pub links: u64,
+}
+
 /// A hub elsewhere: `{"connectionString","health"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,8 @@
-use provost_model::{DeviceId, DpsName, HubName, RegistrationId};
+mod administration;
 
+use provost_model::{DeviceId, DpsName, HubName, PolicyName, PolicyOwner, RegistrationId};
+
+use super::fleet::{FleetOperation, of_fleet};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
 use crate::address::{Query, RouteError, Routed, id, is, segments};
 
@@ -18,8 +21,30 @@ pub enum OwnOperation {
     ListHubs,
     /// Make a hub.
     AddHub,
+    /// One hub and what it holds.
+    GetHub(HubName),
+    /// Remove a hub; with its devices when it is true.
+    DeleteHub(HubName, bool),
+    /// All instances.
+    ListInstances,
+    /// Make an instance.
+    AddInstance,
+    /// One instance and what it holds.
+    GetInstance(DpsName),
+    /// Remove an instance; with its enrollments when it is true.
+    DeleteInstance(DpsName, bool),
+    /// Shared access policies with their keys.
+    ListPolicies(PolicyOwner),
+    /// Make a policy or change one.
+    PutPolicy(PolicyOwner, PolicyName),
+    /// Remove a policy.
+    DeletePolicy(PolicyOwner, PolicyName),
+    /// Give a policy another key.
+    RenewPolicyKey(PolicyOwner, PolicyName),
     /// A hub's telemetry and its consumer groups.
     Telemetry(HubName, TelemetryOperation),
+    /// Runs that tell a hub's fleet to register anew.
+    Fleet(HubName, FleetOperation),
     /// Send a message to a device of a hub.
     SendMessage(HubName, DeviceId),
     /// The latest call of a registration's webhook.
@@ -90,6 +115,12 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
         [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "consumerGroups") => {
             with_hub(hub, of_groups(method, rest))
         }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "fleet") => {
+            match id(hub, HubName::parse) {
+                Ok(hub) => of_fleet(method, rest, query).map(|operation| OwnOperation::Fleet(hub, operation)),
+                Err(error) => Routed::Malformed(error),
+            }
+        }
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
         {
@@ -108,8 +139,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "DELETE" => linked(dps, hub, OwnOperation::DeleteLinkedHub),
             _ => Routed::MethodNotAllowed,
         },
-        [word, dps, what @ ..] if is(word, "dps") => of_instance(method, dps, what),
-        _ => Routed::NotFound,
+        [word, dps, what, rest @ ..] if is(word, "dps") && !is(what, "policies") => {
+            of_instance(method, dps, &[&[*what], rest].concat())
+        }
+        _ => administration::operation(method, path, query),
     }
 }
 

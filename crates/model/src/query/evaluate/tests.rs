@@ -127,7 +127,9 @@ proptest! {
 
 fn totals(values: &[Value]) -> Totals {
     let mut totals = Totals::default();
-    values.iter().for_each(|value| totals.add(value));
+    for value in values {
+        totals.add(value);
+    }
     totals
 }
 

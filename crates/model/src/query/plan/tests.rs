@@ -24,8 +24,8 @@ fn plan(expression: Expression) -> Plan {
     Condition::of(expression).plan()
 }
 
-fn of(name: &str) -> Box<Expression> {
-    Box::new(Expression::Attribute(Path::new(name, Vec::new())))
+fn of(name: &str) -> Expression {
+    Expression::Attribute(Path::new(name, Vec::new()))
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn each_condition_has_its_way() {
     ]);
     let expected = [leaf("site", "sa"), leaf("place.floor", "b1")];
     assert_eq!(plan(either).probes, [Probe::Leaves(expected.into())]);
-    let ids = Expression::In(of("deviceId"), vec![json!("b"), json!("a"), json!(7)]);
+    let ids = Expression::In(Box::new(of("deviceId")), vec![json!("b"), json!("a"), json!(7)]);
     assert_eq!(
         plan(ids).probes,
         [Probe::Ids(["a".to_owned(), "b".to_owned()].into())]
@@ -56,7 +56,7 @@ fn each_condition_has_its_way() {
         let literal = Box::new(Expression::Literal(json!(value)));
         plan(Expression::Compare(
             Comparison::Equal,
-            of("connectionState"),
+            Box::new(of("connectionState")),
             literal,
         ))
         .probes
@@ -71,7 +71,7 @@ fn ids_are_bounded_from_both_sides() {
     let id = |comparison, value: &str| {
         Expression::Compare(
             comparison,
-            of("deviceId"),
+            Box::new(of("deviceId")),
             Box::new(Expression::Literal(json!(value))),
         )
     };

@@ -1,13 +1,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::DpsName;
-use crate::cli::input::{certificate_base64, segment};
+use crate::cli::certificates::{Certificates, SeenEtag, UploadValues};
 use crate::cli::{Context, Failure};
-use crate::client::{ApiClient, ClientError};
-use crate::output::Column;
+use crate::client::ClientError;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CertificateVerb {
@@ -57,7 +55,7 @@ pub(in crate::cli) enum CertificateVerb {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NamedArguments {
-    /// Name of the CA certificate in the service
+    /// Name of the CA certificate
     #[arg(long = "certificate-name", short = 'n', value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -68,31 +66,16 @@ pub(in crate::cli) struct NamedArguments {
 pub(in crate::cli) struct CreateArguments {
     #[command(flatten)]
     named: NamedArguments,
-    /// The certificate, PEM or DER
-    #[arg(long, short, value_name = "FILE")]
-    path: PathBuf,
-    /// Trust it at once, on your word that its key is yours
-    #[arg(
-        long,
-        short,
-        num_args = 0..=1,
-        default_value_t = false,
-        default_missing_value = "true",
-        value_name = "true|false"
-    )]
-    verified: bool,
-    /// Replace the certificate that has this etag
-    #[arg(long, short)]
-    etag: Option<String>,
+    #[command(flatten)]
+    upload: UploadValues,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ChangeArguments {
     #[command(flatten)]
     named: NamedArguments,
-    /// Only if the certificate still has this etag [default: whatever is there]
-    #[arg(long, short)]
-    etag: Option<String>,
+    #[command(flatten)]
+    seen: SeenEtag,
 }
 
 #[derive(Debug, Args)]
@@ -104,71 +87,41 @@ pub(in crate::cli) struct VerifyArguments {
     path: PathBuf,
 }
 
-const COLUMNS: [Column; 5] = [
-    Column::new("name", "/name"),
-    Column::new("verified", "/properties/isVerified"),
-    Column::new("subject", "/properties/subject"),
-    Column::new("expiry", "/properties/expiry"),
-    Column::new("thumbprint", "/properties/thumbprint"),
-];
-
 impl CertificateVerb {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Create(arguments) => arguments.run(context).await,
-            Self::Show(named) => {
-                let (mut client, path) = named.open(context)?;
-                Ok(context.output.document(&client.get(&path).await?)?)
+            Self::Create(CreateArguments { named, upload }) => {
+                let certificates = named.open(context)?;
+                certificates.create(&named.name, &upload).await
             }
-            Self::List(dps) => {
-                let (mut client, path) = dps.management(context)?;
-                let answer = client.get(&format!("{path}/certificates")).await?;
-                let items = answer.get("value").and_then(Value::as_array);
-                let items = items.ok_or(ClientError::Unexpected("no list in the answer"))?;
-                Ok(context.output.documents(items, &COLUMNS)?)
+            Self::Show(named) => named.open(context)?.show(&named.name).await,
+            Self::List(dps) => open(&dps, context)?.list().await,
+            Self::Delete(ChangeArguments { named, seen }) => {
+                named.open(context)?.delete(&named.name, &seen).await
             }
-            Self::Delete(change) => {
-                let (mut client, path) = change.named.open(context)?;
-                Ok(client.delete(&path, Some(change.if_match())).await?)
+            Self::GenerateVerificationCode(ChangeArguments { named, seen }) => {
+                let certificates = named.open(context)?;
+                certificates.generate_code(&named.name, &seen).await
             }
-            Self::GenerateVerificationCode(change) => {
-                let (mut client, path) = change.named.open(context)?;
-                let path = format!("{path}/generateVerificationCode");
-                let made = client.post(&path, &json!({}), Some(change.if_match())).await?;
-                Ok(context.output.document(&made)?)
-            }
-            Self::Verify(arguments) => {
-                let (mut client, path) = arguments.change.named.open(context)?;
-                let body = json!({ "certificate": certificate_base64(&arguments.path)? });
-                let path = format!("{path}/verify");
-                let if_match = arguments.change.if_match();
-                let verified = client.post(&path, &body, Some(if_match)).await?;
-                Ok(context.output.document(&verified)?)
+            Self::Verify(VerifyArguments { change, path }) => {
+                let ChangeArguments { named, seen } = change;
+                named.open(context)?.verify(&named.name, &path, &seen).await
             }
         }
     }
 }
 
 impl NamedArguments {
-    /// Requests to the management plane, and the path of the certificate there.
-    fn open(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
-        let (client, path) = self.dps.management(context)?;
-        Ok((client, format!("{path}/certificates/{}", segment(&self.name))))
+    fn open<'a>(&self, context: &'a Context) -> Result<Certificates<'a>, ClientError> {
+        open(&self.dps, context)
     }
 }
 
-impl ChangeArguments {
-    fn if_match(&self) -> &str {
-        self.etag.as_deref().unwrap_or("*")
-    }
-}
-
-impl CreateArguments {
-    async fn run(self, context: &Context) -> Result<(), Failure> {
-        let certificate = certificate_base64(&self.path)?;
-        let body = json!({ "properties": { "certificate": certificate, "isVerified": self.verified } });
-        let (mut client, path) = self.named.open(context)?;
-        let made = client.put(&path, &body, self.etag.as_deref()).await?;
-        Ok(context.output.document(&made)?)
-    }
+fn open<'a>(dps: &DpsName, context: &'a Context) -> Result<Certificates<'a>, ClientError> {
+    let (client, path) = dps.management(context)?;
+    Ok(Certificates {
+        context,
+        client,
+        owner: path,
+    })
 }

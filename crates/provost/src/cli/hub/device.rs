@@ -4,6 +4,7 @@ use provost_wire::ConnectionString;
 use serde_json::Value;
 
 use super::device_body::{Credentials, StatusArguments, hide_keys};
+use super::renew_key;
 use super::{DeviceName, HubName};
 use crate::cli::{Context, Failure};
 use crate::client::ClientError;
@@ -30,6 +31,10 @@ pub(in crate::cli) enum DeviceVerb {
     #[command(after_help = "Example:\n  provost hub device create --device-id hand-5\n  \
         provost hub device delete --device-id hand-5")]
     Delete(DeleteArguments),
+    /// Give devices with symmetric keys another key; sessions that rest on the old one end
+    #[command(after_help = "Example:\n  provost hub device create --device-id hand-7\n  \
+        provost hub device renew-key --device-id hand-7 --key-type primary")]
+    RenewKey(renew_key::RenewKeyArguments),
     /// Print the connection string a device is configured with
     #[command(after_help = "Example:\n  provost hub device create --device-id hand-6\n  \
         provost hub device connection-string --device-id hand-6")]
@@ -140,6 +145,7 @@ impl DeviceVerb {
                 let path = arguments.device.path("devices");
                 Ok(client.delete(&path, arguments.etag.as_deref()).await?)
             }
+            Self::RenewKey(arguments) => arguments.run(context).await,
             Self::ConnectionString(arguments) => arguments.run(context).await,
         }
     }

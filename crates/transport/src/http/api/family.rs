@@ -42,7 +42,9 @@ fn of_hub(operation: &HubOperation) -> &'static str {
         | HubOperation::PutDevice(_)
         | HubOperation::DeleteDevice(_)
         | HubOperation::ListDevices { .. }
-        | HubOperation::BulkDevices => "devices",
+        | HubOperation::BulkDevices
+        | HubOperation::RegenerateKeys => "devices",
+        HubOperation::ListConfigurations | HubOperation::NotServed(_) => "notServed",
         HubOperation::ListModules(_)
         | HubOperation::GetModule(..)
         | HubOperation::PutModule(..)

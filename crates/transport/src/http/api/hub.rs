@@ -5,12 +5,13 @@ mod messages;
 mod modules;
 
 use provost_hub::{DeviceView, HubError, QueryItems, ServiceCaller, TwinView};
-use provost_model::{DeviceId, PageSize};
+use provost_model::{DeviceId, IdentityId, PageSize};
 use provost_wire::hub::query::{Position, parse_query};
 use provost_wire::hub::service::{
     BulkResult, DeviceInput, DeviceStatistics, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
-    HubOperation, HubRoute, ItemError, MethodRequest, Presence, ServiceStatistics, device, method_answer,
-    parse_bulk, parse_query_request, parse_twin_patch, parse_twin_replacement, twin,
+    HubOperation, HubRoute, ItemError, MethodRequest, Presence, RegenerateKeys, RegeneratedKeys,
+    ServiceStatistics, device, method_answer, parse_bulk, parse_query_request, parse_twin_patch,
+    parse_twin_replacement, twin,
 };
 use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
@@ -70,45 +71,27 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
             hub.delete_device(&caller, &id, call.if_match()).await?;
             Ok(Answer::no_content())
         }
-        HubOperation::ListDevices { top } => {
-            let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
-            let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
-            let devices = hub.devices(&caller, page).await?;
-            Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
-        }
+        HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::Query => query(parts, call, &caller).await,
-        HubOperation::DeviceStatistics => {
-            let counts = hub.device_statistics(&caller).await?;
-            Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
-                total_device_count: counts.total,
-                enabled_device_count: counts.enabled,
-                disabled_device_count: counts.disabled,
-            })))
-        }
-        HubOperation::ServiceStatistics => {
-            let connected_device_count = hub.connected_statistics(&caller)? as u64;
-            Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
-                connected_device_count,
-            })))
-        }
+        HubOperation::DeviceStatistics => device_statistics(parts, &caller).await,
+        HubOperation::ServiceStatistics => service_statistics(parts, &caller),
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
-        HubOperation::PatchTwin(id) => {
-            let write = parse_twin_patch(&call.body)?;
-            Ok(twin_answer(
-                &hub.patch_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
-        HubOperation::ReplaceTwin(id) => {
-            let write = parse_twin_replacement(&call.body)?;
-            Ok(twin_answer(
-                &hub.replace_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
+        HubOperation::PatchTwin(id) => patch_twin(parts, call, &caller, &id).await,
+        HubOperation::ReplaceTwin(id) => replace_twin(parts, call, &caller, &id).await,
         HubOperation::InvokeMethod(id) => {
             let request = MethodRequest::parse(&call.body)?;
             let answer = hub.invoke_method(&caller, &id, &request).await?;
             Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+        }
+        HubOperation::RegenerateKeys => regenerate_keys(parts, call, &caller).await,
+        HubOperation::ListConfigurations => {
+            hub.may_manage_configurations(&caller)?;
+            Ok(value(&Value::Array(Vec::new())))
+        }
+        HubOperation::NotServed(what) => {
+            hub.may_manage_configurations(&caller)?;
+            Err(HubError::NotOffered(what.words()).into())
         }
         HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
         HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
@@ -118,29 +101,19 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
         HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,
         HubOperation::DeleteModule(device, module) => {
-            hub.delete_module(&caller, &device, &module, call.if_match())
-                .await?;
-            Ok(Answer::no_content())
+            modules::delete(parts, call, &caller, &device, &module).await
         }
         HubOperation::GetModuleTwin(device, module) => {
-            let view = hub.module_twin(&caller, &device, &module).await?;
-            Ok(modules::twin_answer(&view))
+            modules::get_twin(parts, &caller, &device, &module).await
         }
         HubOperation::PatchModuleTwin(device, module) => {
-            let write = parse_twin_patch(&call.body)?;
-            let patch = hub.patch_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&patch.await?))
+            modules::patch_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::ReplaceModuleTwin(device, module) => {
-            let write = parse_twin_replacement(&call.body)?;
-            let replace = hub.replace_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&replace.await?))
+            modules::replace_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::InvokeModuleMethod(device, module) => {
-            let request = MethodRequest::parse(&call.body)?;
-            let invoke = hub.invoke_module_method(&caller, &device, &module, &request);
-            let answer = invoke.await?;
-            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+            modules::invoke(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
         HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
@@ -161,6 +134,44 @@ pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCalle
         .await
 }
 
+async fn device_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let counts = parts.hub.device_statistics(caller).await?;
+    Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
+        total_device_count: counts.total,
+        enabled_device_count: counts.enabled,
+        disabled_device_count: counts.disabled,
+    })))
+}
+
+fn service_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let connected_device_count = parts.hub.connected_statistics(caller)? as u64;
+    Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
+        connected_device_count,
+    })))
+}
+
+async fn patch_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_patch(&call.body)?;
+    let patch = parts.hub.patch_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&patch.await?))
+}
+
+async fn replace_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_replacement(&call.body)?;
+    let replace = parts.hub.replace_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&replace.await?))
+}
+
 async fn put_device(
     parts: &ApiParts,
     call: &Call,
@@ -173,6 +184,13 @@ async fn put_device(
     Ok(device_answer(&view))
 }
 
+async fn list_devices(parts: &ApiParts, caller: &ServiceCaller, top: Option<u64>) -> Result<Answer, Failure> {
+    let top = top.map(|top| usize::try_from(top).unwrap_or(usize::MAX));
+    let page = PageSize::clamp(top, DEFAULT_TOP, DEFAULT_TOP);
+    let devices = parts.hub.devices(caller, page).await?;
+    Ok(value(&Value::Array(devices.iter().map(device_value).collect())))
+}
+
 async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
     let items = parse_bulk(&call.body)?;
     let refused = parts.hub.bulk(caller, items).await?;
@@ -182,6 +200,22 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+async fn regenerate_keys(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let request = RegenerateKeys::parse(&call.body)?;
+    let mut answer = RegeneratedKeys::new(request.renewal);
+    for (id, renewed) in parts.hub.regenerate_keys(caller, request).await? {
+        match renewed {
+            Ok(keys) => answer.rotated(&id, &keys),
+            Err(error) => answer.failed(ItemError::new(
+                &IdentityId::device(id),
+                error.code(),
+                error.public_message(),
+            )),
+        }
+    }
+    Ok(Answer::ok(answer.to_json()))
 }
 
 async fn query(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {

@@ -1,7 +1,9 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod fleet;
 mod follow;
 mod hubs;
+mod instances;
 mod messages;
 mod shutting_out;
 mod telemetry;
@@ -78,12 +80,23 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
+        OwnOperation::GetHub(hub) => hubs::get(parts, call, &hub).await,
+        OwnOperation::DeleteHub(hub, forced) => hubs::delete(parts, call, hub, forced).await,
+        OwnOperation::ListInstances => instances::list(parts, call).await,
+        OwnOperation::AddInstance => instances::add(parts, call).await,
+        OwnOperation::GetInstance(dps) => instances::get(parts, call, dps).await,
+        OwnOperation::DeleteInstance(dps, forced) => instances::delete(parts, call, dps, forced).await,
+        OwnOperation::ListPolicies(owner) => instances::policies(parts, call, owner).await,
+        OwnOperation::PutPolicy(owner, name) => instances::put_policy(parts, call, owner, name).await,
+        OwnOperation::DeletePolicy(owner, name) => instances::delete_policy(parts, call, owner, name).await,
+        OwnOperation::RenewPolicyKey(owner, name) => instances::renew_key(parts, call, owner, name).await,
         OwnOperation::Telemetry(hub, operation) => telemetry::answer(parts, call, &hub, operation).await,
         OwnOperation::SendMessage(hub, device) => messages::send(parts, call, &hub, &device).await,
         OwnOperation::ListLinkedHubs(dps) => hubs::list_links(parts, call, dps).await,
         OwnOperation::GetLinkedHub(dps, hub) => hubs::get_link(parts, call, dps, &hub).await,
         OwnOperation::PutLinkedHub(dps, hub) => hubs::put_link(parts, call, dps, hub).await,
         OwnOperation::DeleteLinkedHub(dps, hub) => hubs::delete_link(parts, call, dps, hub).await,
+        OwnOperation::Fleet(hub, operation) => fleet::answer(parts, call, &hub, operation).await,
         OwnOperation::ReadAllocation(dps, device) => shutting_out::allocation(parts, call, dps, device).await,
         OwnOperation::GetQuota(dps) => shutting_out::quota(parts, call, &dps).await,
         OwnOperation::QueryRecords(dps) => shutting_out::query_records(parts, call, &dps).await,
@@ -115,10 +128,16 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
         admin(parts, call).await?;
     }
     let hubs = parts.hub.hubs().await?.into_iter();
+    let runs = parts.hub.reprovision_counts().await?;
     let of_hubs: Vec<_> = hubs
         .map(|hub| HubNumbers {
             sessions: parts.hub.connected_devices(&hub.name),
             telemetry: parts.hub.telemetry_counts(&hub.name),
+            reprovisions: runs
+                .iter()
+                .filter(|(of, _)| *of == hub.name)
+                .map(|(_, counts)| *counts)
+                .collect(),
             hub: hub.name,
         })
         .collect();

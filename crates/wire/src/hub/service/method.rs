@@ -31,7 +31,7 @@ impl MethodRequest {
     /// Reads it where it is a part of a body.
     pub(super) fn read(members: &Members<'_>) -> Result<Self, BodyError> {
         Ok(Self {
-            name: members.required("methodName", name)?,
+            name: members.required("methodName", method_name)?,
             payload: members.value("payload").cloned(),
             response_timeout: seconds(members, "responseTimeoutInSeconds", 5, 30)?,
             connect_timeout: seconds(members, "connectTimeoutInSeconds", 0, 0)?,
@@ -41,7 +41,7 @@ impl MethodRequest {
 
 /// US-ASCII printable without the specials of iot-hub-device-api.md 7.4; `$` is one of them. `+`
 /// and `#` would be wildcards in the topic.
-fn name(text: &str) -> Result<String, &'static str> {
+pub(crate) fn method_name(text: &str) -> Result<String, &'static str> {
     let allowed = |c: char| c.is_ascii_graphic() && !"$()<>@,;:\\\"/[]?={}+#".contains(c);
     if text.len() > MAX_METHOD_NAME {
         Err("the name is too long")

@@ -36,6 +36,12 @@ pub enum HubOperation {
     PatchTwin(DeviceId),
     /// `POST /twins/{id}/methods`.
     InvokeMethod(DeviceId),
+    /// `POST /devices/keys/regenerate`.
+    RegenerateKeys,
+    /// `GET /configurations`: automatic device management has none here.
+    ListConfigurations,
+    /// What Azure's hub does and this one does not (iot-hub-service-api.md 11).
+    NotServed(NotServed),
     /// `DELETE /devices/{id}/commands`.
     PurgeMessages(DeviceId),
     /// `GET /messages/serviceBound/feedback`.
@@ -76,6 +82,25 @@ pub enum HubOperation {
     CreateTransfer,
 }
 
+/// What is refused in so many words, so that nobody looks for a mistake of his own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NotServed {
+    /// `/configurations/{id}`, `/configurations/testQueries`, `/devices/{id}/applyConfigurationContent`.
+    Configurations,
+    /// `/digitaltwins/{id}` and its commands.
+    DigitalTwins,
+}
+
+impl NotServed {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Configurations => "automatic device management",
+            Self::DigitalTwins => "the digital twin API (twins and direct methods do the same)",
+        }
+    }
+}
+
 /// A request of the hub's service API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubRoute {
@@ -85,8 +110,7 @@ pub struct HubRoute {
     pub api_version: ApiVersion,
 }
 
-/// Reads a request line. Paths of operations that do not exist here yet (modules,
-/// configurations) are [`Routed::NotFound`].
+/// Reads a request line.
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
     let query = Query::new(query);
     let operation = match operation(method, &segments(path), query) {
@@ -110,7 +134,15 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<HubRoute> {
 /// Whether an address is the hub's, whatever is wrong with the rest of it: its errors have a shape
 /// of their own.
 pub fn is_hub_path(path: &str) -> bool {
-    let words = ["devices", "messages", "twins", "statistics", "jobs"];
+    let words = [
+        "devices",
+        "messages",
+        "twins",
+        "statistics",
+        "jobs",
+        "configurations",
+        "digitaltwins",
+    ];
     segments(path)
         .first()
         .is_some_and(|first| words.iter().any(|word| is(first, word)))
@@ -133,6 +165,25 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             "DELETE" => with_id(device, HubOperation::DeleteDevice),
             _ => Routed::MethodNotAllowed,
         },
+        [devices, keys, word] if is(devices, "devices") && is(keys, "keys") && is(word, "regenerate") => {
+            match method {
+                "POST" => Routed::To(HubOperation::RegenerateKeys),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
+        [word] if is(word, "configurations") => match method {
+            "GET" => Routed::To(HubOperation::ListConfigurations),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, _] if is(word, "configurations") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [word, _, ..] if is(word, "digitaltwins") => {
+            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
+        }
         [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
             "DELETE" => with_id(device, HubOperation::PurgeMessages),
             _ => Routed::MethodNotAllowed,
@@ -244,7 +295,6 @@ mod tests {
     fn every_operation() {
         use HubOperation as Op;
         let dev = || DeviceId::parse("Dev#1").unwrap();
-        let module = || ModuleId::parse("$m").unwrap();
         for (method, path, expected) in [
             ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
             ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
@@ -258,6 +308,28 @@ mod tests {
             ("PUT", "/twins/Dev%231", Op::ReplaceTwin(dev())),
             ("PATCH", "/twins/Dev%231", Op::PatchTwin(dev())),
             ("POST", "/twins/Dev%231/methods", Op::InvokeMethod(dev())),
+            ("POST", "/devices/keys/regenerate", Op::RegenerateKeys),
+            ("GET", "/configurations", Op::ListConfigurations),
+            (
+                "PUT",
+                "/configurations/c1",
+                Op::NotServed(NotServed::Configurations),
+            ),
+            (
+                "POST",
+                "/devices/Dev%231/applyConfigurationContent",
+                Op::NotServed(NotServed::Configurations),
+            ),
+            (
+                "GET",
+                "/digitaltwins/Dev%231",
+                Op::NotServed(NotServed::DigitalTwins),
+            ),
+            (
+                "POST",
+                "/digitaltwins/Dev%231/commands/stop",
+                Op::NotServed(NotServed::DigitalTwins),
+            ),
             ("DELETE", "/devices/Dev%231/commands", Op::PurgeMessages(dev())),
             ("GET", "/messages/serviceBound/feedback", Op::ReceiveFeedback),
             (
@@ -270,6 +342,17 @@ mod tests {
                 "/messages/servicebound/feedback/t-1/abandon",
                 Op::AbandonFeedback(LockToken::new("t-1")),
             ),
+        ] {
+            assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_operation_on_modules() {
+        use HubOperation as Op;
+        let dev = || DeviceId::parse("Dev#1").unwrap();
+        let module = || ModuleId::parse("$m").unwrap();
+        for (method, path, expected) in [
             ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
             (
                 "GET",

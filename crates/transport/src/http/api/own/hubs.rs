@@ -2,9 +2,9 @@
 
 use provost_hub::HubError;
 use provost_model::{DpsName, HostName, HubName, RemoteHub};
-use provost_provisioning::{AdminCaller, ProvisioningService};
+use provost_provisioning::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
 use provost_wire::own::{
-    HubInput, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView,
+    HubInput, HubSummaryView, HubView, LinkedHubInput, LinkedHubView, Listing, RemoteHubInput, RemoteHubView,
 };
 
 use super::super::ApiParts;
@@ -23,6 +23,35 @@ pub(super) async fn list(parts: &ApiParts, call: &Call) -> Result<Answer, Failur
     Ok(shown(&Listing { value }))
 }
 
+pub(super) async fn get(parts: &ApiParts, call: &Call, hub: &HubName) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let summary = parts.hub.hub_summary(hub).await.map_err(of_hub)?;
+    let mut view = HubView::from(&summary.hub);
+    if summary.hub.is_remote {
+        let remotes = parts.dps.remote_hubs_health(&admin).await?;
+        let found = remotes.iter().find(|(remote, _)| remote.name == *hub);
+        view.remote = found.map(|(remote, health)| RemoteHubView::new(remote, health));
+    }
+    Ok(shown(&HubSummaryView {
+        hub: view,
+        devices: summary.devices,
+        connected: summary.connected as u64,
+        links: summary.links,
+    }))
+}
+
+pub(super) async fn delete(
+    parts: &ApiParts,
+    call: &Call,
+    hub: HubName,
+    forced: bool,
+) -> Result<Answer, Failure> {
+    let admin = admin(parts, call).await?;
+    let deleted = parts.hub.delete_hub(admin.actor(), hub, forced).await;
+    deleted.map_err(of_hub)?;
+    Ok(Answer::no_content())
+}
+
 pub(super) async fn add(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     let admin = admin(parts, call).await?;
     let input = HubInput::parse(&call.body)?;
@@ -31,7 +60,7 @@ pub(super) async fn add(parts: &ApiParts, call: &Call) -> Result<Answer, Failure
     }
     let host = match input.host {
         Some(host) => host,
-        None => sub_name(&input.name, &call.host)?,
+        None => sub_name(input.name.key(), &call.host)?,
     };
     let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
     Ok(shown(&HubView::from(&hub)))
@@ -110,10 +139,17 @@ pub(super) async fn delete_link(
     Ok(Answer::no_content())
 }
 
-/// The host of a hub that was not given one: its name below the server's, which the server
+/// To an administrator a hub that is not there is no question of who he is.
+fn of_hub(error: HubError) -> Failure {
+    match error {
+        HubError::HubNotFound => ProvisioningError::NotFound(Noun::Hub).into(),
+        other => other.into(),
+    }
+}
+
+/// The host of a hub or a provisioning service that was not given one: its name below the server's, which the server
 /// certificate covers.
-fn sub_name(hub: &HubName, host: &str) -> Result<HostName, HubError> {
+pub(super) fn sub_name(name: &str, host: &str) -> Result<HostName, HubError> {
     let bare = host.rsplit_once(':').map_or(host, |(bare, _port)| bare);
-    HostName::parse(&format!("{}.{bare}", hub.key()))
-        .map_err(|error| HubError::ArgumentInvalid(error.to_string()))
+    HostName::parse(&format!("{name}.{bare}")).map_err(|error| HubError::ArgumentInvalid(error.to_string()))
 }
