@@ -24,6 +24,8 @@ mod issuers;
 mod jobs;
 mod kept_sessions;
 mod live_sessions;
+mod messages_over_https;
+mod messages_over_mqtt;
 mod modules;
 mod mqtt_rules;
 mod policies;

@@ -75,8 +75,8 @@ impl HttpClient {
         self.timeout = timeout;
     }
 
-    /// Sends one request with `Host` and, with a body, `Content-Type` of JSON, and reads the
-    /// answer whole. `path` includes the query.
+    /// Sends one request with `Host` and, with a body, `Content-Type` of JSON unless `headers` name
+    /// another, and reads the answer whole. `path` includes the query.
     pub async fn request(
         &mut self,
         method: Method,
@@ -88,7 +88,10 @@ impl HttpClient {
             .method(method)
             .uri(path)
             .header(header::HOST, &self.host);
-        if body.is_some() {
+        let names_type = headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(header::CONTENT_TYPE.as_str()));
+        if body.is_some() && !names_type {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
         }
         for (name, value) in headers {

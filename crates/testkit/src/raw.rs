@@ -76,12 +76,22 @@ impl RawStream {
         Some(said)
     }
 
-    /// One MQTT packet of less than 128 bytes, whole.
+    /// One MQTT packet, whole.
     pub async fn read_packet(&mut self) -> Vec<u8> {
-        let mut packet = vec![0; 2];
+        let mut packet = vec![0; 1];
         let reading = async {
             self.0.read_exact(&mut packet).await?;
-            let mut body = vec![0; usize::from(packet[1])];
+            let (mut length, mut shift) = (0, 0);
+            loop {
+                let digit = self.0.read_u8().await?;
+                packet.push(digit);
+                length |= usize::from(digit & 0x7f) << shift;
+                shift += 7;
+                if digit & 0x80 == 0 {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
             self.0.read_exact(&mut body).await?;
             packet.extend_from_slice(&body);
             std::io::Result::Ok(())

@@ -99,7 +99,7 @@ async fn a_lock_that_is_over_is_lost_and_the_message_comes_back() {
     house.create("d1").await;
     send(&house, input("a", Ack::Full)).await.unwrap();
     let first = receive(&house).await.unwrap();
-    house.clock.advance(Duration::from_secs(60));
+    house.clock.advance(Duration::from_mins(1));
     let caller = caller(&house).await;
     let late = house.service.complete_message(&caller, &token(&first)).await;
     assert_eq!(late.unwrap_err().code(), 412_002);
@@ -122,7 +122,7 @@ async fn an_asked_for_lock_is_kept_and_bounded() {
             .await;
         assert_eq!(refused.unwrap_err().code(), 400_004);
     }
-    let lock = Some(Duration::from_secs(300));
+    let lock = Some(Duration::from_mins(5));
     let taken = house
         .service
         .receive_message(&caller, lock)
@@ -338,7 +338,7 @@ async fn feedback_that_is_not_completed_comes_back() {
         .await
         .unwrap();
     assert_eq!(house.service.receive_feedback(&owner).await.unwrap(), None);
-    house.clock.advance(Duration::from_secs(60));
+    house.clock.advance(Duration::from_mins(1));
     let late = house.service.complete_feedback(&owner, &first.token).await;
     assert_eq!(late.unwrap_err().code(), 412_002);
     let again = house.service.receive_feedback(&owner).await.unwrap().unwrap();
@@ -409,8 +409,8 @@ async fn a_session_looks_again_when_a_lock_is_over() {
     let begin = tokio::time::Instant::now();
     let waiting = tokio::time::timeout(Duration::from_secs(100), session.next_event()).await;
     assert_eq!(waiting.unwrap(), SessionEvent::Messages);
-    assert!(begin.elapsed() >= Duration::from_secs(60));
-    house.clock.advance(Duration::from_secs(60));
+    assert!(begin.elapsed() >= Duration::from_mins(1));
+    house.clock.advance(Duration::from_mins(1));
     let taken = session.take_messages(Granted::AtLeastOnce, 8).await.unwrap();
     assert_eq!(taken.messages[0].sequence_number, held.sequence_number);
     assert_eq!(taken.messages[0].delivery.count(), 2);

@@ -6,6 +6,7 @@ mod device;
 mod device_body;
 mod instance;
 mod job;
+mod message;
 mod method;
 mod module;
 mod module_twin;
@@ -75,6 +76,9 @@ pub(super) enum HubCommand {
     /// Jobs: twin updates and methods of many devices
     #[command(subcommand)]
     Job(job::JobVerb),
+    /// Messages to devices
+    #[command(subcommand, visible_alias = "c2d-message")]
+    Message(message::MessageVerb),
     /// Follow telemetry live, one line a message
     #[command(
         visible_alias = "monitor-events",
@@ -180,6 +184,7 @@ impl HubCommand {
             Self::ModuleTwin(verb) => verb.run(context).await,
             Self::Query(arguments) => arguments.run(context).await,
             Self::Method(verb) => verb.run(context).await,
+            Self::Message(verb) => verb.run(context).await,
             Self::Job(verb) => verb.run(context).await,
             Self::Monitor(arguments) => arguments.run(context).await,
             Self::Telemetry(verb) => verb.run(context).await,

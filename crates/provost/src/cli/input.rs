@@ -80,7 +80,8 @@ fn cannot_read(path: &Path, error: std::io::Error) -> Failure {
     Failure::Io(format!("cannot read {}", path.display()), error)
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// Standard base64.
+pub(super) fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -210,6 +210,25 @@ impl ApiClient {
         read(&answer)
     }
 
+    /// One request without a body, answered as it came: for what is said in headers. An answer of 300
+    /// or more is [`ClientError::Refused`].
+    pub async fn raw(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<HttpAnswer, ClientError> {
+        let path = format!("{path}?api-version={}", self.api_version);
+        let authorization = self.authorization.header(&SystemClock);
+        let mut all = vec![("authorization", authorization.expose().as_str())];
+        all.extend_from_slice(headers);
+        let answer = self.exchange(&method, &path, &all, None).await?;
+        if answer.status.as_u16() >= 300 {
+            read(&answer)?;
+        }
+        Ok(answer)
+    }
+
     async fn exchange(
         &mut self,
         method: &Method,

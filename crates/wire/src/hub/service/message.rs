@@ -186,18 +186,11 @@ pub fn feedback_batch(records: &[Feedback]) -> Vec<u8> {
 
 /// The answer to emptying a queue.
 pub fn purged(device_id: &str, count: usize) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Purged<'a> {
-        total_messages_purged: usize,
-        device_id: &'a str,
-        module_id: Option<&'a str>,
-    }
-    json::to_bytes(&Purged {
-        total_messages_purged: count,
-        device_id,
-        module_id: None,
-    })
+    json::to_bytes(&serde_json::json!({
+        "totalMessagesPurged": count,
+        "deviceId": device_id,
+        "moduleId": null,
+    }))
 }
 
 #[cfg(test)]
