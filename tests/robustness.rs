@@ -1,6 +1,7 @@
 //! What arrives is not always what was meant: an error or a closed connection, and nobody else
 //! notices.
 
+mod job_cut;
 mod malformed_certificates;
 mod malformed_documents;
 mod malformed_http;
@@ -11,6 +12,7 @@ mod own_certificate;
 mod pending_run_cut;
 mod power_cut;
 mod shutdown;
+mod telemetry_cut;
 mod witness;
 
 use self::witness::Witness;

@@ -8,6 +8,7 @@ mod jobs;
 mod messages;
 mod outbound;
 mod registrations;
+mod reprovisions;
 mod tag_leaves;
 mod telemetry;
 mod transactions;

@@ -32,6 +32,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 const PAGE: usize = 500;
 
 /// A run somebody works on.
+#[expect(
+    clippy::struct_field_names,
+    reason = "the record of the run is called as the record is"
+)]
 pub(super) struct Run {
     service: HubService,
     /// As it stood at the last look.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use provost_model::{DeviceId, ReprovisionState, Timestamp};
 use provost_store::ReprovisionNote;
 
+use crate::auth::Admitted;
 use crate::session::Link;
 
 /// A device that was called and is not back.
@@ -45,7 +46,7 @@ impl Away {
         let seen = match live {
             None => Seen::Gone,
             Some(link) if Weak::ptr_eq(&self.link, &Arc::downgrade(link)) => Seen::Same,
-            Some(link) => Seen::Other(link.admitted().and_then(|admitted| admitted.certificate())),
+            Some(link) => Seen::Other(link.admitted().and_then(Admitted::certificate)),
         };
         self.judge(device, seen, accept_same, now)
     }

@@ -45,11 +45,10 @@ impl ReadTx<'_> {
         });
         let job = filter.job_id.as_ref().map(|_| "j.job_id = ?2");
         let device = filter.device_id.as_ref().map(|_| "d.device_id = ?3");
-        let narrowed: String = [state, job, device]
+        let narrowed = [state, job, device]
             .into_iter()
             .flatten()
-            .map(|condition| format!(" AND {condition}"))
-            .collect();
+            .fold(String::new(), |text, condition| text + " AND " + condition);
         let sql = format!(
             "SELECT d.job, j.job_id, j.kind, d.device_id, {STATE}, d.created_at, d.updated_at, d.started_at, \
              d.ended_at, d.answer_status, d.answer, d.error_code, d.error, j.failure, j.ended_at \

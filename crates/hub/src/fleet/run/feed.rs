@@ -11,6 +11,7 @@ use super::super::watch::Away;
 use super::call::call;
 use super::{PAGE, Run, TICK};
 use crate::HubError;
+use crate::auth::Admitted;
 use crate::jobs::matching;
 use crate::session::{Feature, Link};
 
@@ -206,7 +207,7 @@ impl Run {
             .now()
             .after(plan.response_timeout)
             .after(plan.return_within);
-        let certificate = |link: &Arc<Link>| link.admitted().and_then(|admitted| admitted.certificate());
+        let certificate = |link: &Arc<Link>| link.admitted().and_then(Admitted::certificate);
         let notes = present.iter().map(|(device, link)| ReprovisionNote {
             until: Some(until),
             certificate: certificate(link),

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How following a run ended.
 pub(super) enum Followed {
     /// The run ended, or paused.
-    Ended(ReprovisionView),
+    Ended(Box<ReprovisionView>),
     /// Whoever followed went away; the run goes on.
     Left,
 }
@@ -25,7 +25,7 @@ impl Runs {
     /// Looks at a run until it ends or pauses, and shows how far it is.
     pub(super) async fn follow(&mut self, id: &str) -> Result<Followed, Failure> {
         tokio::select! {
-            ended = self.look(id) => Ok(Followed::Ended(ended?)),
+            ended = self.look(id) => Ok(Followed::Ended(Box::new(ended?))),
             _ = tokio::signal::ctrl_c() => {
                 say(&format!("the run goes on; look at it with `{}`, stop it with `{}`",
                     self.verb("show", id), self.verb("pause", id)));

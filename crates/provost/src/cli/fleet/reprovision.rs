@@ -11,6 +11,7 @@ use crate::output::{confirmed, say};
 
 /// `provost fleet reprovision`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct ReprovisionArguments {
     #[command(flatten)]
     hub: HubName,

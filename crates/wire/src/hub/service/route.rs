@@ -171,19 +171,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
                 _ => Routed::MethodNotAllowed,
             }
         }
-        [word] if is(word, "configurations") => match method {
-            "GET" => Routed::To(HubOperation::ListConfigurations),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, _] if is(word, "configurations") => {
-            Routed::To(HubOperation::NotServed(NotServed::Configurations))
-        }
-        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
-            Routed::To(HubOperation::NotServed(NotServed::Configurations))
-        }
-        [word, _, ..] if is(word, "digitaltwins") => {
-            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
-        }
         [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
             "DELETE" => with_id(device, HubOperation::PurgeMessages),
             _ => Routed::MethodNotAllowed,
@@ -215,6 +202,26 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             of_modules(method, first, device, rest)
         }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
+        _ => not_offered(method, path),
+    }
+}
+
+/// What is hardly there, or not at all.
+fn not_offered(method: &str, path: &[&str]) -> Routed<HubOperation> {
+    match path {
+        [word] if is(word, "configurations") => match method {
+            "GET" => Routed::To(HubOperation::ListConfigurations),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, _] if is(word, "configurations") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [word, _, ..] if is(word, "digitaltwins") => {
+            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
+        }
         _ => Routed::NotFound,
     }
 }
@@ -295,7 +302,6 @@ mod tests {
     fn every_operation() {
         use HubOperation as Op;
         let dev = || DeviceId::parse("Dev#1").unwrap();
-        let module = || ModuleId::parse("$m").unwrap();
         for (method, path, expected) in [
             ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
             ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
@@ -343,6 +349,17 @@ mod tests {
                 "/messages/servicebound/feedback/t-1/abandon",
                 Op::AbandonFeedback(LockToken::new("t-1")),
             ),
+        ] {
+            assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_operation_on_modules() {
+        use HubOperation as Op;
+        let dev = || DeviceId::parse("Dev#1").unwrap();
+        let module = || ModuleId::parse("$m").unwrap();
+        for (method, path, expected) in [
             ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
             (
                 "GET",

@@ -120,7 +120,7 @@ mod tests {
             status: JobStatus::Running,
             created_at: Timestamp::from_unix_seconds(0),
             start_at: Timestamp::from_unix_seconds(1),
-            max_execution: Duration::from_secs(60),
+            max_execution: Duration::from_mins(1),
             started_at: None,
             ended_at: None,
             failure: None,
