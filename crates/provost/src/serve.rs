@@ -64,8 +64,12 @@ pub struct Server {
     tasks: JoinSet<()>,
 }
 
-fn hub_service(config: &Config, store: &Store, ambient: &Ambient) -> HubService {
-    HubService::new(HubOptions {
+/// How long background work may take to end after the listeners have; together with the listeners'
+/// own limit it stays below ten seconds.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions {
+    HubOptions {
         store: store.clone(),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
@@ -73,12 +77,8 @@ fn hub_service(config: &Config, store: &Store, ambient: &Ambient) -> HubService 
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
         messages: config.messages,
-    })
+    }
 }
-
-/// How long background work may take to end after the listeners have; together with the listeners'
-/// own limit it stays below ten seconds.
-const END_LIMIT: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Starts everything; returns when every listener accepts.
@@ -94,7 +94,7 @@ impl Server {
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
-        let hub = hub_service(&config, &store, &ambient);
+        let hub = HubService::new(hub_options(&config, &store, &ambient));
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;
         let (trigger, shutdown) = ShutdownTrigger::new();

@@ -96,13 +96,25 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::Explain),
             _ => Routed::MethodNotAllowed,
         },
-        [word] if is(word, "hubs") => match method {
-            "GET" => Routed::To(OwnOperation::ListHubs),
-            "POST" => Routed::To(OwnOperation::AddHub),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, hub, what, rest @ ..] if is(word, "hubs") && has_own_address(what) => {
-            of_hub(method, hub, what, rest, query)
+        [word, hub, what, device, last]
+            if is(word, "hubs") && is(what, "devices") && is(last, "messages") =>
+        {
+            match method {
+                "POST" => send_message(hub, device).into(),
+                _ => Routed::MethodNotAllowed,
+            }
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "telemetry") => {
+            with_hub(hub, of_telemetry(method, rest, query))
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "consumerGroups") => {
+            with_hub(hub, of_groups(method, rest))
+        }
+        [word, hub, what, rest @ ..] if is(word, "hubs") && is(what, "fleet") => {
+            match id(hub, HubName::parse) {
+                Ok(hub) => of_fleet(method, rest, query).map(|operation| OwnOperation::Fleet(hub, operation)),
+                Err(error) => Routed::Malformed(error),
+            }
         }
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
@@ -126,28 +138,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             of_instance(method, dps, &[&[*what], rest].concat())
         }
         _ => administration::operation(method, path, query),
-    }
-}
-
-/// What is served below a hub beside its administration.
-fn has_own_address(what: &str) -> bool {
-    let words = ["devices", "telemetry", "consumerGroups", "fleet"];
-    words.iter().any(|word| is(what, word))
-}
-
-fn of_hub(method: &str, hub: &str, what: &str, rest: &[&str], query: Query<'_>) -> Routed<OwnOperation> {
-    match rest {
-        _ if is(what, "telemetry") => with_hub(hub, of_telemetry(method, rest, query)),
-        _ if is(what, "consumerGroups") => with_hub(hub, of_groups(method, rest)),
-        _ if is(what, "fleet") => match id(hub, HubName::parse) {
-            Ok(hub) => of_fleet(method, rest, query).map(|operation| OwnOperation::Fleet(hub, operation)),
-            Err(error) => Routed::Malformed(error),
-        },
-        [device, last] if is(last, "messages") => match method {
-            "POST" => send_message(hub, device).into(),
-            _ => Routed::MethodNotAllowed,
-        },
-        _ => Routed::NotFound,
     }
 }
 

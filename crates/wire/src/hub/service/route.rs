@@ -150,16 +150,31 @@ pub fn is_hub_path(path: &str) -> bool {
 
 fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperation> {
     match path {
-        [word] if is(word, "configurations") => match method {
-            "GET" => Routed::To(HubOperation::ListConfigurations),
+        [devices] if is(devices, "devices") => match method {
+            "GET" => top(query).map(|top| HubOperation::ListDevices { top }).into(),
+            "POST" => Routed::To(HubOperation::BulkDevices),
             _ => Routed::MethodNotAllowed,
         },
-        [word, _] if is(word, "configurations") => {
-            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        // With another method it is a device of that name.
+        [devices, word] if is(devices, "devices") && is(word, "query") && method == "POST" => {
+            Routed::To(HubOperation::Query)
         }
-        [word, _, ..] if is(word, "digitaltwins") => {
-            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
+        [devices, device] if is(devices, "devices") => match method {
+            "GET" => with_id(device, HubOperation::GetDevice),
+            "PUT" => with_id(device, HubOperation::PutDevice),
+            "DELETE" => with_id(device, HubOperation::DeleteDevice),
+            _ => Routed::MethodNotAllowed,
+        },
+        [devices, keys, word] if is(devices, "devices") && is(keys, "keys") && is(word, "regenerate") => {
+            match method {
+                "POST" => Routed::To(HubOperation::RegenerateKeys),
+                _ => Routed::MethodNotAllowed,
+            }
         }
+        [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
+            "DELETE" => with_id(device, HubOperation::PurgeMessages),
+            _ => Routed::MethodNotAllowed,
+        },
         [messages, bound, feedback, rest @ ..]
             if is(messages, "messages") && is(bound, "servicebound") && is(feedback, "feedback") =>
         {
@@ -187,38 +202,26 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             of_modules(method, first, device, rest)
         }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
-        [devices, rest @ ..] if is(devices, "devices") => of_devices(method, rest, query),
-        _ => Routed::NotFound,
+        _ => not_offered(method, path),
     }
 }
 
-/// Below `/devices`, modules apart.
-fn of_devices(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperation> {
+/// What is hardly there, or not at all.
+fn not_offered(method: &str, path: &[&str]) -> Routed<HubOperation> {
     match path {
-        [] => match method {
-            "GET" => top(query).map(|top| HubOperation::ListDevices { top }).into(),
-            "POST" => Routed::To(HubOperation::BulkDevices),
+        [word] if is(word, "configurations") => match method {
+            "GET" => Routed::To(HubOperation::ListConfigurations),
             _ => Routed::MethodNotAllowed,
         },
-        // With another method it is a device of that name.
-        [word] if is(word, "query") && method == "POST" => Routed::To(HubOperation::Query),
-        [device] => match method {
-            "GET" => with_id(device, HubOperation::GetDevice),
-            "PUT" => with_id(device, HubOperation::PutDevice),
-            "DELETE" => with_id(device, HubOperation::DeleteDevice),
-            _ => Routed::MethodNotAllowed,
-        },
-        [keys, word] if is(keys, "keys") && is(word, "regenerate") => match method {
-            "POST" => Routed::To(HubOperation::RegenerateKeys),
-            _ => Routed::MethodNotAllowed,
-        },
-        [_, word] if is(word, "applyConfigurationContent") => {
+        [word, _] if is(word, "configurations") => {
             Routed::To(HubOperation::NotServed(NotServed::Configurations))
         }
-        [device, commands] if is(commands, "commands") => match method {
-            "DELETE" => with_id(device, HubOperation::PurgeMessages),
-            _ => Routed::MethodNotAllowed,
-        },
+        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [word, _, ..] if is(word, "digitaltwins") => {
+            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
+        }
         _ => Routed::NotFound,
     }
 }
