@@ -12,6 +12,7 @@ mod own_certificate;
 mod pending_run_cut;
 mod power_cut;
 mod shutdown;
+mod telemetry_cut;
 mod witness;
 
 use self::witness::Witness;

@@ -11,9 +11,12 @@ const OF_FLOOR: f64 = 0.5;
 /// Least messages per CPU second, of mosquitto's.
 const OF_MOSQUITTO: f64 = 1.0;
 
+/// One broker's sample of a round, when it has one.
+type SampleOf = fn(&TelemetryRound) -> Option<&Sample>;
+
 /// Rows of the table of goals.
 pub(super) fn goals(text: &mut String, found: &Telemetry) {
-    let ratio = |other: fn(&TelemetryRound) -> Option<&Sample>| {
+    let ratio = |other: SampleOf| {
         let ratios = found.rounds.iter().filter_map(|round| {
             let other = other(round)?;
             Some(other.server_micros() / round.product.server_micros())
@@ -49,7 +52,7 @@ pub(super) fn details(text: &mut String, found: &Telemetry) {
         "\n| telemetry, QoS 1, 200 bytes, 50 devices, 32 on the way each | messages per CPU second | µs of CPU a message | \
          messages per second |\n|---|---|---|---|",
     );
-    let rows: [(&str, fn(&TelemetryRound) -> Option<&Sample>); 4] = [
+    let rows: [(&str, SampleOf); 4] = [
         ("acknowledged and forgotten (listener, TLS, packets)", |round| {
             Some(&round.floor)
         }),

@@ -64,13 +64,12 @@ impl DeviceSession {
         let link = self.link();
         let admitted = link.admitted().ok_or(HubError::SessionClosed)?;
         check_size(bag, body)?;
-        let intake = match self.intake().get() {
-            Some(intake) => intake,
-            None => {
-                let service = self.service();
-                let intake = service.telemetry().of(service, &link.hub).await?;
-                self.intake().get_or_init(|| intake)
-            }
+        let intake = if let Some(intake) = self.intake().get() {
+            intake
+        } else {
+            let service = self.service();
+            let intake = service.telemetry().of(service, &link.hub).await?;
+            self.intake().get_or_init(|| intake)
         };
         let message = AcceptedTelemetry {
             device_id: link.device_id(),

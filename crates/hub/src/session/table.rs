@@ -208,13 +208,11 @@ impl Slot {
             .modules
             .iter_mut()
             .find(|held| held.id.module_id == link.id.module_id);
-        match held {
-            Some(held) => Some(std::mem::replace(held, Arc::clone(link))),
-            None => {
-                self.modules.push(Arc::clone(link));
-                None
-            }
+        if let Some(held) = held {
+            return Some(std::mem::replace(held, Arc::clone(link)));
         }
+        self.modules.push(Arc::clone(link));
+        None
     }
 
     /// Takes a session out; `false` when it is not in its place.

@@ -195,7 +195,8 @@ async fn a_reader_begins_where_it_says() {
         house.clock.advance(Duration::from_secs(10));
     }
     let second = house.now().before(Duration::from_secs(20));
-    let partition = Some(PartitionId::of(&device("d1"), 4));
+    let own = PartitionId::of(&device("d1"), 4);
+    let partition = Some(own);
     assert_eq!(
         bodies(&read(&house, TelemetryStart::Since(second)).await),
         [b"b", b"c"]
@@ -209,7 +210,7 @@ async fn a_reader_begins_where_it_says() {
         .unwrap();
     assert_eq!(bodies(&last.messages), [b"c"]);
     let place = last.next.places();
-    assert_eq!(place, [(partition.unwrap(), 3)]);
+    assert_eq!(place, [(own, 3)]);
     for (read, start) in [
         (all(), TelemetryStart::Sequence(0)),
         (of_partition.clone(), TelemetryStart::Sequence(4)),

@@ -78,7 +78,7 @@ impl ReadTx<'_> {
             let middle = low + (high - low) / 2;
             match self.outline_at(hub, partition, middle)? {
                 Some(found) if found.last_enqueued_at < since.as_micros() => {
-                    low = found.end().max(middle + 1)
+                    low = found.end().max(middle + 1);
                 }
                 Some(found) => high = found.first_sequence.clamp(low, middle),
                 None => high = middle,

@@ -96,16 +96,13 @@ where
         let Some(pending) = self.pending.as_mut() else {
             return Poll::Ready(None);
         };
-        match ready!(pending.as_mut().poll(context)) {
-            Some((bytes, state)) => {
-                let pending = Box::pin((self.next)(state));
-                self.pending = Some(pending);
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            None => {
-                self.pending = None;
-                Poll::Ready(None)
-            }
+        if let Some((bytes, state)) = ready!(pending.as_mut().poll(context)) {
+            let pending = Box::pin((self.next)(state));
+            self.pending = Some(pending);
+            Poll::Ready(Some(Ok(Frame::data(bytes))))
+        } else {
+            self.pending = None;
+            Poll::Ready(None)
         }
     }
 }

@@ -77,15 +77,12 @@ fn put_message(out: &mut Vec<u8>, message: &AcceptedTelemetry<'_>) {
     put_text(out, message.device_id.as_str());
     put_optional(out, message.module_id.map(ModuleId::as_str));
     put_text(out, message.generation_id);
-    match AUTH_METHODS
+    let known = AUTH_METHODS
         .iter()
-        .position(|known| *known == message.auth_method)
-    {
-        Some(position) => put_number(out, position + 1),
-        None => {
-            put_number(out, 0);
-            put_text(out, message.auth_method);
-        }
+        .position(|known| *known == message.auth_method);
+    put_number(out, known.map_or(0, |position| position + 1));
+    if known.is_none() {
+        put_text(out, message.auth_method);
     }
     for properties in [message.properties, message.system_properties] {
         put_number(out, properties.len());
@@ -120,8 +117,12 @@ fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
 fn put_number(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         // The low seven bits; the eighth says that more follow.
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(low_bits(number) | 0x80);
         number >>= 7;
     }
-    out.push((number & 0x7f) as u8);
+    out.push(low_bits(number));
+}
+
+fn low_bits(number: usize) -> u8 {
+    number.to_le_bytes().first().map_or(0, |byte| byte & 0x7f)
 }

@@ -74,33 +74,11 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::ListDevices { top } => list_devices(parts, &caller, top).await,
         HubOperation::BulkDevices => bulk(parts, call, &caller).await,
         HubOperation::Query => query(parts, call, &caller).await,
-        HubOperation::DeviceStatistics => {
-            let counts = hub.device_statistics(&caller).await?;
-            Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
-                total_device_count: counts.total,
-                enabled_device_count: counts.enabled,
-                disabled_device_count: counts.disabled,
-            })))
-        }
-        HubOperation::ServiceStatistics => {
-            let connected_device_count = hub.connected_statistics(&caller)? as u64;
-            Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
-                connected_device_count,
-            })))
-        }
+        HubOperation::DeviceStatistics => device_statistics(parts, &caller).await,
+        HubOperation::ServiceStatistics => service_statistics(parts, &caller),
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
-        HubOperation::PatchTwin(id) => {
-            let write = parse_twin_patch(&call.body)?;
-            Ok(twin_answer(
-                &hub.patch_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
-        HubOperation::ReplaceTwin(id) => {
-            let write = parse_twin_replacement(&call.body)?;
-            Ok(twin_answer(
-                &hub.replace_twin(&caller, &id, write, call.if_match()).await?,
-            ))
-        }
+        HubOperation::PatchTwin(id) => patch_twin(parts, call, &caller, &id).await,
+        HubOperation::ReplaceTwin(id) => replace_twin(parts, call, &caller, &id).await,
         HubOperation::InvokeMethod(id) => {
             let request = MethodRequest::parse(&call.body)?;
             let answer = hub.invoke_method(&caller, &id, &request).await?;
@@ -123,29 +101,19 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::GetModule(device, module) => modules::get(parts, &caller, &device, &module).await,
         HubOperation::PutModule(device, module) => modules::put(parts, call, &caller, &device, &module).await,
         HubOperation::DeleteModule(device, module) => {
-            hub.delete_module(&caller, &device, &module, call.if_match())
-                .await?;
-            Ok(Answer::no_content())
+            modules::delete(parts, call, &caller, &device, &module).await
         }
         HubOperation::GetModuleTwin(device, module) => {
-            let view = hub.module_twin(&caller, &device, &module).await?;
-            Ok(modules::twin_answer(&view))
+            modules::get_twin(parts, &caller, &device, &module).await
         }
         HubOperation::PatchModuleTwin(device, module) => {
-            let write = parse_twin_patch(&call.body)?;
-            let patch = hub.patch_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&patch.await?))
+            modules::patch_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::ReplaceModuleTwin(device, module) => {
-            let write = parse_twin_replacement(&call.body)?;
-            let replace = hub.replace_module_twin(&caller, (&device, &module), write, call.if_match());
-            Ok(modules::twin_answer(&replace.await?))
+            modules::replace_twin(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::InvokeModuleMethod(device, module) => {
-            let request = MethodRequest::parse(&call.body)?;
-            let invoke = hub.invoke_module_method(&caller, &device, &module, &request);
-            let answer = invoke.await?;
-            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+            modules::invoke(parts, call, &caller, (&device, &module)).await
         }
         HubOperation::GetJob(id) => jobs::get(parts, &caller, &id).await,
         HubOperation::PutJob(id) => jobs::put(parts, call, &caller, id).await,
@@ -164,6 +132,44 @@ pub(super) async fn caller(parts: &ApiParts, call: &Call) -> Result<ServiceCalle
         .hub
         .authenticate_service(&call.host, &call.path, authorization)
         .await
+}
+
+async fn device_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let counts = parts.hub.device_statistics(caller).await?;
+    Ok(Answer::ok(json::to_bytes(&DeviceStatistics {
+        total_device_count: counts.total,
+        enabled_device_count: counts.enabled,
+        disabled_device_count: counts.disabled,
+    })))
+}
+
+fn service_statistics(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    let connected_device_count = parts.hub.connected_statistics(caller)? as u64;
+    Ok(Answer::ok(json::to_bytes(&ServiceStatistics {
+        connected_device_count,
+    })))
+}
+
+async fn patch_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_patch(&call.body)?;
+    let patch = parts.hub.patch_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&patch.await?))
+}
+
+async fn replace_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let write = parse_twin_replacement(&call.body)?;
+    let replace = parts.hub.replace_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&replace.await?))
 }
 
 async fn put_device(

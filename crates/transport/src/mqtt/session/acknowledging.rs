@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// How long the last messages may take when the server ends.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// PUBACKs to come. They leave in the order of the PUBLISHes (MQTT-4.6.0-2), each once its message
+/// PUBACKs to come. They leave in the order of the messages (MQTT-4.6.0-2), each once its message
 /// and all before it are on disk. Owns no memory while nothing is outstanding.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledgements {

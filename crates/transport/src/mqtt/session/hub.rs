@@ -118,13 +118,9 @@ pub(super) async fn run<S>(
             },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
-            stored = acknowledgements.stored() => match stored {
-                Ok(()) => {
-                    acknowledgements.acknowledge(connection.outbox());
-                    Ok(())
-                }
-                Err(error) => Err(End::Hub(error)),
-            },
+            stored = acknowledgements.stored() => stored
+                .map(|()| acknowledgements.acknowledge(connection.outbox()))
+                .map_err(End::Hub),
             incoming = connection.next(), if !acknowledgements.is_full() => match incoming {
                 Ok(Some(incoming)) => {
                     patience.heard();
@@ -141,8 +137,7 @@ pub(super) async fn run<S>(
             // Most packets come alone.
             Ok(()) if connection.has_packet() => {
                 let progress = (&mut acknowledgements, &mut devicebound);
-                let rest = hear_rest(parts, &session, progress, &mut connection);
-                Box::pin(rest).await
+                Box::pin(hear_rest(parts, &session, progress, &mut connection)).await
             }
             step => step,
         };

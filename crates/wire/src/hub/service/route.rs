@@ -295,7 +295,6 @@ mod tests {
     fn every_operation() {
         use HubOperation as Op;
         let dev = || DeviceId::parse("Dev#1").unwrap();
-        let module = || ModuleId::parse("$m").unwrap();
         for (method, path, expected) in [
             ("GET", "/devices/Dev%231", Op::GetDevice(dev())),
             ("PUT", "/devices/Dev%231", Op::PutDevice(dev())),
@@ -343,6 +342,17 @@ mod tests {
                 "/messages/servicebound/feedback/t-1/abandon",
                 Op::AbandonFeedback(LockToken::new("t-1")),
             ),
+        ] {
+            assert_eq!(route(method, path), Routed::To(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_operation_on_modules() {
+        use HubOperation as Op;
+        let dev = || DeviceId::parse("Dev#1").unwrap();
+        let module = || ModuleId::parse("$m").unwrap();
+        for (method, path, expected) in [
             ("GET", "/devices/Dev%231/modules", Op::ListModules(dev())),
             (
                 "GET",

@@ -2,7 +2,9 @@
 
 use provost_hub::{ModuleTwinView, ModuleView, ServiceCaller};
 use provost_model::{DeviceId, ModuleId};
-use provost_wire::hub::service::{ModuleInput, module, module_twin};
+use provost_wire::hub::service::{
+    MethodRequest, ModuleInput, method_answer, module, module_twin, parse_twin_patch, parse_twin_replacement,
+};
 use provost_wire::json;
 use serde_json::Value;
 
@@ -47,7 +49,67 @@ pub(super) async fn put(
     Ok(module_answer(if is_new { 201 } else { 200 }, &view))
 }
 
-pub(super) fn twin_answer(view: &ModuleTwinView) -> Answer {
+pub(super) async fn delete(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    device_id: &DeviceId,
+    module_id: &ModuleId,
+) -> Result<Answer, Failure> {
+    let delete = parts
+        .hub
+        .delete_module(caller, device_id, module_id, call.if_match());
+    delete.await?;
+    Ok(Answer::no_content())
+}
+
+pub(super) async fn get_twin(
+    parts: &ApiParts,
+    caller: &ServiceCaller,
+    device_id: &DeviceId,
+    module_id: &ModuleId,
+) -> Result<Answer, Failure> {
+    let view = parts.hub.module_twin(caller, device_id, module_id).await?;
+    Ok(twin_answer(&view))
+}
+
+pub(super) async fn patch_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: (&DeviceId, &ModuleId),
+) -> Result<Answer, Failure> {
+    let write = parse_twin_patch(&call.body)?;
+    let patch = parts.hub.patch_module_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&patch.await?))
+}
+
+pub(super) async fn replace_twin(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: (&DeviceId, &ModuleId),
+) -> Result<Answer, Failure> {
+    let write = parse_twin_replacement(&call.body)?;
+    let replace = parts.hub.replace_module_twin(caller, id, write, call.if_match());
+    Ok(twin_answer(&replace.await?))
+}
+
+pub(super) async fn invoke(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    (device_id, module_id): (&DeviceId, &ModuleId),
+) -> Result<Answer, Failure> {
+    let request = MethodRequest::parse(&call.body)?;
+    let invoke = parts
+        .hub
+        .invoke_module_method(caller, device_id, module_id, &request);
+    let answer = invoke.await?;
+    Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+}
+
+fn twin_answer(view: &ModuleTwinView) -> Answer {
     let shown = module_twin(&view.module.identity, &view.twin, view.module.presence());
     value(&shown).with_etag(&view.twin.etag())
 }
