@@ -94,29 +94,44 @@ impl WriteTx<'_> {
         let Some(status) = run.status.after(event) else {
             return Ok(false);
         };
-        let now = self.now().as_micros();
-        let goes_on = matches!(event, ReprovisionEvent::Resume | ReprovisionEvent::Retry);
+        let (asked, bad) = (run.counts.asked(), run.counts.bad());
+        let since = match event {
+            ReprovisionEvent::Resume => (asked, bad),
+            ReprovisionEvent::Retry => (asked.saturating_sub(bad), 0),
+            ReprovisionEvent::Pause | ReprovisionEvent::Complete | ReprovisionEvent::Cancel => run.since,
+        };
         if event == ReprovisionEvent::Retry {
             self.retry_devices(run.number)?;
         }
-        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, \
-                   ended_at = CASE WHEN ?4 = 1 THEN ?5 ELSE NULL END, \
-                   due_at = CASE WHEN ?4 = 1 THEN NULL WHEN due_at IS NULL THEN ?5 ELSE due_at END, \
-                   since_asked = CASE WHEN ?6 = 1 THEN called_count + left_count + returned_count + failed_count \
-                   + not_returned_count ELSE since_asked END, \
-                   since_bad = CASE WHEN ?6 = 1 THEN failed_count + not_returned_count ELSE since_bad END \
-                   WHERE number = ?1";
+        if run.status == ReprovisionStatus::Paused && status == ReprovisionStatus::Running {
+            self.wait_anew(run.number)?;
+        }
         let pause_on = pause_on.or(run.plan.pause_on).map(|limit| limit.to_string());
+        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, since_asked = ?4, \
+                   since_bad = ?5, ended_at = NULL, due_at = COALESCE(due_at, ?6) WHERE number = ?1";
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let params = params![
             run.number,
             status.as_str(),
             pause_on.as_deref(),
-            status.is_ended(),
-            now,
-            goes_on,
+            count(since.0),
+            count(since.1),
+            self.now().as_micros(),
         ];
         self.execute(sql, params)?;
+        if status.is_ended() {
+            // Nobody's from now on: whoever is at it sees that.
+            let sql =
+                "UPDATE reprovision SET ended_at = ?2, due_at = NULL, lease_holder = NULL WHERE number = ?1";
+            self.execute(sql, params![run.number, self.now().as_micros()])?;
+        }
         Ok(true)
+    }
+
+    /// Time that passed while a run was paused is not held against devices that are waited for.
+    fn wait_anew(&self, number: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE reprovision_device SET until_at = NULL WHERE run = ?1 AND state = 'pending'";
+        self.execute(sql, params![number]).map(|_| ())
     }
 
     fn retry_devices(&self, number: i64) -> Result<(), StoreError> {

@@ -80,6 +80,7 @@ pub(super) fn judge(
     Ok(Admitted {
         by,
         generation_id: registered.generation_id,
+        at: now,
         expires_at,
     })
 }

@@ -32,6 +32,11 @@ const CUT_OFF: (u32, &str) = (
     500_001,
     "the server stopped while the method was under way; it is not called again",
 );
+/// Why devices fail whose answer did not reach the store.
+const NOT_NOTED: (u32, &str) = (
+    500_001,
+    "what came of the call could not be written down; the method is not called again",
+);
 /// Why devices fail that were still at it when the job's time was over.
 const TOO_LATE: (u32, &str) = (
     504_101,
@@ -138,7 +143,10 @@ impl Driver {
 
     async fn end(&self, end: End, mut running: JoinSet<()>) -> Result<(), HubError> {
         let failure = match end {
-            End::Done => return self.close(JobEvent::Complete, None).await,
+            End::Done => {
+                self.give_up_calls(NOT_NOTED).await?;
+                return self.close(JobEvent::Complete, None).await;
+            }
             End::Lost => return Ok(()),
             End::CalledOff => {
                 // Calls under way have been made: their devices are still answered.

@@ -16,6 +16,7 @@ fn admitted() -> Admitted {
     Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
         generation_id: "1".to_owned(),
+        at: Timestamp::from_unix_seconds(1),
         expires_at: None,
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use provost_model::SymmetricKey;
+use provost_model::{SymmetricKey, Timestamp};
 
 use super::super::subscription::Granted;
 use super::*;
@@ -20,6 +20,7 @@ fn admitted(generation: u64) -> Admitted {
     Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
         generation_id: generation.to_string(),
+        at: Timestamp::from_unix_seconds(1),
         expires_at: None,
     }
 }
