@@ -238,7 +238,7 @@ async fn a_run_that_was_called_off_stays_so_when_leases_are_forgotten() {
     assert!(change(&test.store, ReprovisionEvent::Cancel, None).await);
     let held = test.store.read(move |tx| tx.held_reprovision(number, "one"));
     assert_eq!(held.await.unwrap(), None, "nobody holds it");
-    append(&test.store, AppendTx::forget_leases).await;
+    append(&test.store, |tx| tx.forget_leases()).await;
     assert_eq!(test.store.read(|tx| tx.active_reprovisions()).await.unwrap(), []);
     let far = now().after(Duration::from_hours(1_000_000));
     let due = test.store.read(move |tx| tx.has_due_reprovision(far)).await;
