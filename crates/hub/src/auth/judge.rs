@@ -79,6 +79,7 @@ pub(super) fn judge(
     }
     Ok(Admitted {
         by,
+        hub_made_at: hub.created_at,
         generation_id: registered.generation_id,
         at: now,
         expires_at,
