@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often the lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// The longest time a device has at least when a run is taken up again.
-const GRACE: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_mins(1);
 /// Devices read at a time.
 const PAGE: usize = 500;
 
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn who_was_waited_for_while_nobody_looked_has_a_while_to_come() {
         let at = Timestamp::from_unix_seconds;
-        let long = Duration::from_secs(120);
+        let long = Duration::from_mins(2);
         assert_eq!(graced(at(10), at(1_000), long), at(1_060));
         assert_eq!(graced(at(10), at(1_000), Duration::from_secs(5)), at(1_005));
         assert_eq!(graced(at(1_100), at(1_000), long), at(1_100));

@@ -200,6 +200,7 @@ mod tests {
             by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
             generation_id: "1".to_owned(),
             at: Timestamp::from_unix_seconds(at),
+            hub_made_at: Timestamp::from_unix_seconds(0),
             expires_at: None,
         };
         assert!(link.admit(admitted));
