@@ -79,11 +79,7 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
         HubOperation::PatchTwin(id) => patch_twin(parts, call, &caller, &id).await,
         HubOperation::ReplaceTwin(id) => replace_twin(parts, call, &caller, &id).await,
-        HubOperation::InvokeMethod(id) => {
-            let request = MethodRequest::parse(&call.body)?;
-            let answer = hub.invoke_method(&caller, &id, &request).await?;
-            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
-        }
+        HubOperation::InvokeMethod(id) => invoke_method(parts, call, &caller, &id).await,
         HubOperation::RegenerateKeys => regenerate_keys(parts, call, &caller).await,
         HubOperation::ListConfigurations => {
             hub.may_manage_configurations(&caller)?;
@@ -170,6 +166,17 @@ async fn replace_twin(
     let write = parse_twin_replacement(&call.body)?;
     let replace = parts.hub.replace_twin(caller, id, write, call.if_match());
     Ok(twin_answer(&replace.await?))
+}
+
+async fn invoke_method(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let request = MethodRequest::parse(&call.body)?;
+    let answer = parts.hub.invoke_method(caller, id, &request).await?;
+    Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
 }
 
 async fn put_device(
