@@ -163,17 +163,6 @@ async fn replace_twin(
     Ok(twin_answer(&replace.await?))
 }
 
-async fn invoke_method(
-    parts: &ApiParts,
-    call: &Call,
-    caller: &ServiceCaller,
-    id: &DeviceId,
-) -> Result<Answer, Failure> {
-    let request = MethodRequest::parse(&call.body)?;
-    let answer = parts.hub.invoke_method(caller, id, &request).await?;
-    Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
-}
-
 async fn put_device(
     parts: &ApiParts,
     call: &Call,
