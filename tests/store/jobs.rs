@@ -264,6 +264,7 @@ async fn a_twin_is_noted_once_and_never_after_the_job_was_called_off() {
     assert_eq!(lease(&test.store, "two", now().after(LEASE)).await, []);
 }
 
+#[expect(clippy::too_many_lines, reason = "one story of three devices")]
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one story")]
 async fn a_call_is_begun_once_and_what_nobody_saw_end_is_given_up() {
