@@ -266,6 +266,7 @@ async fn a_twin_is_noted_once_and_never_after_the_job_was_called_off() {
 
 #[expect(clippy::too_many_lines, reason = "one story of three devices")]
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story")]
 async fn a_call_is_begun_once_and_what_nobody_saw_end_is_given_up() {
     let test = TestStore::open().await;
     let job = begun(&test.store, method()).await;
