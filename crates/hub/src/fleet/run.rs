@@ -156,7 +156,8 @@ impl Run {
             self.waiting.clear();
             self.was_paused = false;
         }
-        let has_others = run.since != self.run.since && run.counts.pending > self.run.counts.pending;
+        // Those that failed have another turn; whoever waits is found again.
+        let has_others = self.run.is_expanded && run.counts.pending > self.run.counts.pending;
         if goes_on || has_others {
             self.turn_anew();
         }

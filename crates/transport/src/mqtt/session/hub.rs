@@ -91,11 +91,7 @@ pub(super) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let accepted = Connack {
-        session_present: session.is_resumed(),
-        return_code: ConnectReturnCode::Accepted,
-    };
-    connection.outbox().connack(accepted);
+    connection.outbox().connack(accepted(&session));
     // The token's end is an instant of the service's clock; the timer counts from here.
     let end = session
         .expires_at()
@@ -155,6 +151,13 @@ pub(super) async fn run<S>(
         None => drop(session),
     }
     Box::pin(connection.close()).await;
+}
+
+fn accepted(session: &DeviceSession) -> Connack {
+    Connack {
+        session_present: session.is_resumed(),
+        return_code: ConnectReturnCode::Accepted,
+    }
 }
 
 /// Something the hub has to say.
