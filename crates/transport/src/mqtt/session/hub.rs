@@ -199,13 +199,6 @@ async fn was_sent(session: &DeviceSession, told: Option<i64>) {
     }
 }
 
-fn accepted(session: &DeviceSession) -> Connack {
-    Connack {
-        session_present: session.is_resumed(),
-        return_code: ConnectReturnCode::Accepted,
-    }
-}
-
 /// Something the hub has to say.
 fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
