@@ -137,9 +137,8 @@ impl HubService {
             return Ok(());
         }
         let _turn = self.twin_locks().lock(hub, id).await;
-        let (hub_name, id) = (hub.clone(), id.clone());
-        let (hub, of) = (hub_name.clone(), id.clone());
-        let twin = self.store().read(move |tx| tx.twin(&hub, &of)).await?;
+        let (hub, id) = (hub.clone(), id.clone());
+        let twin = self.store().read(move |tx| tx.twin(&hub, &id)).await?;
         if let Some(twin) = twin
             && twin.desired.version > link.desired_version()
         {
@@ -147,12 +146,6 @@ impl HubService {
                 patch: twin.desired.value,
                 version: twin.desired.version,
             });
-            if link.is_kept {
-                // The writer did not know that the device is here.
-                self.store()
-                    .append(move |tx| tx.forget_desired_base(&hub_name, &id))
-                    .await?;
-            }
         }
         Ok(())
     }
