@@ -28,12 +28,14 @@ const COLUMNS: [Column; 7] = [
 pub(in crate::cli) enum JobVerb {
     /// Update many twins, or call a method of many devices
     #[command(after_help = "Examples:\n  \
-        provost hub job create --job-id patch-1 --job-type scheduleUpdateTwin -q '*' --twin-patch '{\"tags\":{\"hall\":7}}' --wait\n  \
+        provost hub job create --job-id patch-1 --job-type scheduleUpdateTwin -q '*' \\\n      \
+        --twin-patch '{\"tags\":{\"hall\":7}}' --wait\n  \
         provost hub job create --job-id call-1 --job-type scheduleDeviceMethod -q '*' --method-name reboot")]
     Create(Box<create::CreateArguments>),
     /// Show one with its statistics
     #[command(after_help = "Example:\n  \
-        provost hub job create --job-id patch-2 --job-type scheduleUpdateTwin -q '*' --twin-patch '{\"tags\":{\"hall\":7}}'\n  \
+        provost hub job create --job-id patch-2 --job-type scheduleUpdateTwin -q '*' \\\n      \
+        --twin-patch '{\"tags\":{\"hall\":7}}'\n  \
         provost hub job show --job-id patch-2")]
     Show(JobName),
     /// List jobs, newest first
@@ -41,12 +43,13 @@ pub(in crate::cli) enum JobVerb {
     List(ListArguments),
     /// Call one off: devices that had no turn yet have none
     #[command(after_help = "Example:\n  \
-        provost hub job create --job-id later-1 --job-type scheduleDeviceMethod -q '*' --method-name reboot \
-        --start-time 2100-01-01T00:00:00Z\n  provost hub job cancel --job-id later-1")]
+        provost hub job create --job-id later-1 --job-type scheduleDeviceMethod -q '*' \\\n      \
+        --method-name reboot --start-time 2100-01-01T00:00:00Z\n  provost hub job cancel --job-id later-1")]
     Cancel(JobName),
     /// List what became of the devices of a job
     #[command(after_help = "Example:\n  \
-        provost hub job create --job-id patch-3 --job-type scheduleUpdateTwin -q '*' --twin-patch '{\"tags\":{\"hall\":7}}' --wait\n  \
+        provost hub job create --job-id patch-3 --job-type scheduleUpdateTwin -q '*' \\\n      \
+        --twin-patch '{\"tags\":{\"hall\":7}}' --wait\n  \
         provost hub job devices --job-id patch-3 --status failed")]
     Devices(devices::DevicesArguments),
 }
