@@ -182,6 +182,10 @@ impl Report {
             goals_of_storms(text, &self.storms);
         }
         self.goals_of_shutting_out(text);
+        self.goals_of_the_hub(text);
+    }
+
+    fn goals_of_the_hub(&self, text: &mut String) {
         if let Some(living) = &self.living {
             living::goals(text, living);
         }

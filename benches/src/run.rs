@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::machine;
 use crate::report::{Report, storms_markdown, telemetry_markdown, write_block};
@@ -40,16 +40,22 @@ pub(crate) struct RunArguments {
     /// Leave out the part with a million enrollments
     #[arg(long)]
     without_scale: bool,
-    /// Only the part with refused devices that do not give up
-    #[arg(long, conflicts_with_all = ["write", "profile", "without_scale"])]
-    only_storm: bool,
-    /// Only the part with telemetry
-    #[arg(long, conflicts_with_all = ["write", "profile", "without_scale", "only_storm"])]
-    only_telemetry: bool,
+    /// Only this part
+    #[arg(long, value_enum, conflicts_with_all = ["write", "profile", "without_scale"])]
+    only: Option<Part>,
     /// Sample where the server spends its time and leave the samples in this folder; implies
     /// one round, without the part with a million enrollments
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
     profile: Option<PathBuf>,
+}
+
+/// Parts that run alone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Part {
+    /// Refused devices that do not give up
+    Storm,
+    /// Messages of devices
+    Telemetry,
 }
 
 /// How much.
@@ -159,9 +165,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let binary = arguments.server.clone().unwrap_or_else(|| folder.join("provost"));
     // Beside the program: on the disk of the build, not in memory.
     let work = tempfile::tempdir_in(folder)?;
-    let measured = if arguments.only_storm {
+    let measured = if arguments.only == Some(Part::Storm) {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
-    } else if arguments.only_telemetry {
+    } else if arguments.only == Some(Part::Telemetry) {
         telemetry::measure(&amounts, &binary, work.path()).map(|found| telemetry_markdown(&found))
     } else {
         measure(arguments, &amounts, &binary, work.path()).map(|report| report.markdown())

@@ -341,6 +341,26 @@ async fn those_that_failed_have_another_turn_when_told() {
 }
 
 #[tokio::test]
+async fn those_that_failed_have_another_turn_while_the_run_goes_on() {
+    let server = TestServer::start().await;
+    let refusing = Pair::register(&server, "press-1").await;
+    let again = Device::clone(&refusing.old);
+    let living = refusing.live(&server, Manner::Refuses).await;
+    // Waited for: the run does not end meanwhile.
+    Pair::register(&server, "press-2").await;
+    let runs = Runs::of(&server);
+    runs.begin("wave", &json!({ "connectWithinSeconds": 60 })).await;
+    runs.with("wave", "one refused", |run| count(run, "failed") == 1)
+        .await;
+    living.abort();
+    let mut session = listening(&server, &again).await;
+    runs.post("wave/resume", &json!({ "retryFailed": true })).await;
+    let event = session.next_event(SOON).await.unwrap();
+    assert!(matches!(event, Some(HubEvent::Method { .. })), "{event:?}");
+    runs.post("wave/cancel", &Value::Null).await;
+}
+
+#[tokio::test]
 async fn a_paused_run_calls_nobody_and_one_that_is_called_off_never_does() {
     let server = TestServer::start().await;
     let pair = Pair::register(&server, "press-1").await;

@@ -305,10 +305,17 @@ async fn s_10_after_a_restart_nobody_is_called_twice() {
     let event = session.next_event(Duration::from_millis(300)).await.unwrap();
     assert!(event.is_none(), "called again: {event:?}");
     let rows = server.stored().device_jobs("call-1").await;
-    let Some(DeviceJobOutcome::Failed { reason, .. }) = &rows[0].outcome else {
-        panic!("{rows:?}")
-    };
-    assert!(reason.contains("not called again"), "{reason}");
+    // The server saw its connection end, or was gone before that.
+    assert!(
+        matches!(
+            rows[0].outcome,
+            Some(DeviceJobOutcome::Failed {
+                code: 404_104 | 500_001,
+                ..
+            })
+        ),
+        "{rows:?}"
+    );
     drop(other);
 }
 

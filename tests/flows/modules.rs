@@ -99,6 +99,7 @@ async fn s_05_bulk_makes_and_removes_modules() {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one story of a device and its module")]
 #[tokio::test]
 async fn a_module_lives_on_its_own_topics_and_beside_its_device() {
     let server = TestServer::start().await;

@@ -105,7 +105,7 @@ async fn d_17_retain_is_accepted_not_retained_and_told_to_the_back_end() {
     );
 }
 
-/// MQTT-4.6.0-2: whatever they are about, PUBACKs leave in the order of the PUBLISHes.
+/// MQTT-4.6.0-2: whatever they are about, acknowledgements leave in the order of the messages.
 #[tokio::test]
 async fn d_19_acknowledgements_keep_the_order_of_messages() {
     let server = TestServer::start().await;

@@ -104,7 +104,7 @@ async fn check(data: &Path, acknowledged: &BTreeMap<String, usize>) {
         if items.is_empty() {
             break;
         }
-        after = page["next"].as_str().expect("a place").to_owned();
+        page["next"].as_str().expect("a place").clone_into(&mut after);
         assert_eq!(page["lost"], Value::Array(Vec::new()));
     }
     for (id, count) in acknowledged {

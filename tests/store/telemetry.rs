@@ -1,6 +1,6 @@
 use provost_model::{
-    AcceptedTelemetry, Checkpoint, ConsumerGroupName, DeviceId, HubName, PartitionId, SegmentBuilder,
-    TelemetryPartition, TelemetrySegment, Timestamp,
+    AcceptedTelemetry, Checkpoint, ConsumerGroupName, DeviceId, HostName, Hub, HubName, PartitionId,
+    SegmentBuilder, TelemetryPartition, TelemetrySegment, Timestamp,
 };
 use provost_store::{Store, StoreError, TelemetryAppended, TelemetryCut};
 use provost_testkit::TestStore;
@@ -29,9 +29,28 @@ fn segment(second: i64, count: usize) -> TelemetrySegment {
     builder.into_segments().remove(0)
 }
 
+/// A hub of this name, unless it is there.
+async fn make(store: &Store, name: &HubName) {
+    let hub = Hub {
+        name: name.clone(),
+        host: HostName::parse(name.as_str()).unwrap(),
+        is_remote: false,
+        created_at: Timestamp::default(),
+    };
+    let made = store.write(move |tx| {
+        if tx.hub(&hub.name)?.is_none() {
+            tx.insert_hub(&hub)?;
+        }
+        tx.record(&event("hub"), ())
+    });
+    let made: Result<_, StoreError> = made.await;
+    made.unwrap();
+}
+
 async fn open(store: &Store, hub: HubName, wanted: u16) -> Vec<TelemetryPartition> {
+    make(store, &hub).await;
     let opened: Result<_, StoreError> = store.append(move |tx| tx.open_partitions(&hub, wanted)).await;
-    opened.unwrap()
+    opened.unwrap().unwrap().1
 }
 
 async fn append(store: &Store, hub: HubName, number: u16, second: i64, count: usize) -> TelemetryAppended {
@@ -57,6 +76,8 @@ async fn kept(store: &Store, number: u16, from: i64) -> Vec<(i64, usize, i64)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn how_many_partitions_a_hub_has_is_settled_once() {
     let test = TestStore::open().await;
+    let nobody: Result<_, StoreError> = test.store.append(|tx| tx.open_partitions(&hub(), 3)).await;
+    assert_eq!(nobody.unwrap(), None, "there is no such hub");
     assert_eq!(open(&test.store, hub(), 3).await.len(), 3);
     let again = open(&test.store, hub(), 8).await;
     let expected: Vec<_> = (0..3)

@@ -4,9 +4,10 @@ mod admitted;
 mod caller;
 mod judge;
 mod refusal;
+mod right;
 
 use provost_attestation::sas::SasToken;
-use provost_model::{AuthorityOwner, DeviceAuthKind, Hub, IdentityId, PolicyName, PolicyOwner};
+use provost_model::{AuthorityOwner, Hub, IdentityId, PolicyName, PolicyOwner};
 use provost_pki::{Certificate, PresentedChain};
 use provost_store::{ReadTx, StoreError};
 
@@ -16,6 +17,7 @@ pub(crate) use self::admitted::AdmittedBy;
 pub use self::caller::DeviceCaller;
 use self::judge::{Known, Presented, judge};
 pub use self::refusal::{ConnectRefusal, RefusalReason};
+pub(crate) use self::right::Right;
 use crate::HubError;
 use crate::service::HubService;
 use crate::session::DeviceSession;
@@ -69,7 +71,8 @@ impl HubService {
     }
 
     /// Proves a device that does not stay: whoever asks over HTTPS. It is judged as one that connects,
-    /// by what stands in the store at this moment, and ends no session.
+    /// by what stands in the store at this moment, and ends no session. It stands in the session table as
+    /// one that is being judged, and so learns of changes while it acts.
     ///
     /// # Errors
     /// [`ConnectRefusal`].
@@ -79,8 +82,10 @@ impl HubService {
     ) -> Result<DeviceCaller, ConnectRefusal> {
         let presented = Presented::read(&request)?;
         let hub = self.addressed_hub(&request, &presented).await?;
+        let place = self.sessions().enter(&hub.name, request.id, false);
+        place.link().begin_reading();
         let admitted = self.judge(&hub, &request, &presented).await?;
-        let caller = DeviceCaller::new(hub.name, request.id.clone(), &admitted);
+        let caller = DeviceCaller::new(place, admitted);
         self.activity().note_asked(caller.hub(), caller.id(), self.now());
         Ok(caller)
     }
@@ -135,12 +140,9 @@ impl HubService {
                 Some(Ok(name)) => tx.access_policy(&PolicyOwner::Hub(hub.clone()), &name)?,
                 _ => None,
             };
-            // An unknown device costs what a known one does (D-22).
-            let by_authority = credential
-                .as_ref()
-                .is_none_or(|known| known.auth.kind() == DeviceAuthKind::CertificateAuthority);
+            // Whoever presents a chain costs the same, known or not, whatever it is registered for (D-22).
             let mut anchors = Vec::new();
-            for issuer in issuers.iter().filter(|_| by_authority) {
+            for issuer in &issuers {
                 let owner = AuthorityOwner::Hub(hub.clone());
                 let found = tx.certificate_authorities_by_subject(&owner, issuer)?;
                 anchors.extend(

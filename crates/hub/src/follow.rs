@@ -46,7 +46,7 @@ impl HubService {
         let Some(mut last) = last else {
             let last = self.store().read(last_change).await?;
             // Whoever connected before this number was known is judged by what stands now.
-            self.recheck_all(|_| true).await;
+            self.recheck_all(|_, _| true).await;
             return Ok(last);
         };
         loop {
@@ -67,7 +67,7 @@ impl HubService {
                         }
                     }
                     Change::CloudToDevice { hub, device_id } => self.wake_receiver(hub, device_id),
-                    Change::Configuration => self.recheck_all(Admitted::rests_on_configuration).await,
+                    Change::Configuration => self.recheck_configuration().await?,
                     Change::Outbound => {}
                 }
                 last = numbered.number;
@@ -88,8 +88,22 @@ impl HubService {
         }
     }
 
+    /// After a committed change of hubs, policies or CA certificates: what rests on one of these is
+    /// looked at, and what belongs to a hub that is gone or was made anew.
+    pub(crate) async fn recheck_configuration(&self) -> Result<(), StoreError> {
+        let hubs = self.store().read(|tx: &ReadTx<'_>| tx.hubs()).await?;
+        self.telemetry().forget_gone(&hubs);
+        let stands = |link: &Link, admitted: &Admitted| {
+            hubs.iter()
+                .any(|hub| hub.name == link.hub && hub.created_at == admitted.hub_made_at)
+        };
+        self.recheck_all(|link, admitted| admitted.rests_on_configuration() || !stands(link, admitted))
+            .await;
+        Ok(())
+    }
+
     /// After a committed change of policies or CA certificates, which `concerns` some sessions.
-    pub(crate) async fn recheck_all(&self, concerns: impl Fn(&Admitted) -> bool) {
+    pub(crate) async fn recheck_all(&self, concerns: impl Fn(&Link, &Admitted) -> bool) {
         let links = self.sessions().look_at_all(concerns);
         for link in links {
             if let Some(reason) = self.broken(&link).await {
@@ -123,9 +137,8 @@ impl HubService {
             return Ok(());
         }
         let _turn = self.twin_locks().lock(hub, id).await;
-        let (hub_name, id) = (hub.clone(), id.clone());
-        let (hub, of) = (hub_name.clone(), id.clone());
-        let twin = self.store().read(move |tx| tx.twin(&hub, &of)).await?;
+        let (hub, id) = (hub.clone(), id.clone());
+        let twin = self.store().read(move |tx| tx.twin(&hub, &id)).await?;
         if let Some(twin) = twin
             && twin.desired.version > link.desired_version()
         {
@@ -133,12 +146,6 @@ impl HubService {
                 patch: twin.desired.value,
                 version: twin.desired.version,
             });
-            if link.is_kept {
-                // The writer did not know that the device is here.
-                self.store()
-                    .append(move |tx| tx.forget_desired_base(&hub_name, &id))
-                    .await?;
-            }
         }
         Ok(())
     }

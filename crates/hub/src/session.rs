@@ -129,7 +129,8 @@ impl DeviceSession {
         self.take_in(&bag, &body).await?.stored().await
     }
 
-    fn leave(&self) {
+    /// Ends the session before its connection is closed: the hub learns first.
+    pub fn leave(&self) {
         if self.place.leave() {
             let now = self.service.now();
             self.service.activity().connection_changed(self.link(), now);

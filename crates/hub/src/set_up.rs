@@ -153,7 +153,7 @@ impl HubService {
                 Ok(tx.record(&event.with_detail(format!("with {devices} devices")), ())?)
             })
             .await?;
-        self.recheck_all(|_| true).await;
+        self.recheck_configuration().await?;
         Ok(())
     }
 }

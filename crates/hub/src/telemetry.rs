@@ -32,6 +32,9 @@ use crate::service::HubService;
 use crate::session::DeviceSession;
 use crate::{DeviceCaller, HubError};
 
+/// What a message of a batch counts beside its texts: each has a place of its own in the buffer.
+const BATCHED: usize = 64;
+
 /// The longest wait of one read.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -89,16 +92,18 @@ impl DeviceSession {
 
 impl HubService {
     /// Takes messages of a device or module in, in their order; answers once all of them are on disk.
+    /// Whoever is shut out while they are taken in is refused from there on.
     ///
     /// # Errors
-    /// [`HubError::MessageTooLarge`], also when they are too large together, [`HubError::Store`].
+    /// [`HubError::MessageTooLarge`], also when they are too large together,
+    /// [`HubError::SessionClosed`], [`HubError::Store`].
     pub async fn send_events(
         &self,
         caller: &DeviceCaller,
         messages: &[(PropertyBag, Vec<u8>)],
     ) -> Result<(), HubError> {
         let sizes = messages.iter().map(|(bag, body)| size(bag, body));
-        check(sizes.sum())?;
+        check(sizes.sum::<usize>() + BATCHED * messages.len().saturating_sub(1))?;
         let intake = self.telemetry().of(self, caller.hub()).await?;
         let mut ticket: Option<TelemetryTicket> = None;
         for (bag, body) in messages {
@@ -113,6 +118,7 @@ impl HubService {
                 // Stamped when it gets its place.
                 enqueued_at: provost_model::Timestamp::default(),
             };
+            self.check_right(caller).await?;
             let next = Arc::clone(&intake).accept(self, message).await;
             if let Some(before) = &mut ticket
                 && !before.is_of_same_commit(&next)

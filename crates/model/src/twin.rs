@@ -13,7 +13,7 @@ mod merge;
 
 use serde_json::{Map, Value};
 
-pub use self::difference::difference;
+pub use self::difference::{difference, unsettle};
 pub use self::limits::{MAX_DESIRED, MAX_REPORTED, MAX_TAGS, TwinError};
 use self::merge::{Stamp, merge, replace};
 use crate::{Etag, InitialTwin, Timestamp};

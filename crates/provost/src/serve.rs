@@ -68,6 +68,18 @@ pub struct Server {
 /// own limit it stays below ten seconds.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
+fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions {
+    HubOptions {
+        store: store.clone(),
+        clock: Arc::clone(&ambient.clock),
+        random: Arc::clone(&ambient.random),
+        retention: config.telemetry,
+        telemetry_partitions: config.telemetry_partitions,
+        jobs: config.jobs.clone(),
+        messages: config.messages,
+    }
+}
+
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
@@ -82,15 +94,7 @@ impl Server {
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
-        let hub = HubService::new(HubOptions {
-            store: store.clone(),
-            clock: Arc::clone(&ambient.clock),
-            random: Arc::clone(&ambient.random),
-            retention: config.telemetry,
-            telemetry_partitions: config.telemetry_partitions,
-            jobs: config.jobs.clone(),
-            messages: config.messages,
-        });
+        let hub = HubService::new(hub_options(&config, &store, &ambient));
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &ambient)?;
         let (trigger, shutdown) = ShutdownTrigger::new();

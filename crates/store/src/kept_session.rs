@@ -15,7 +15,8 @@ pub struct KeptSession {
     pub generation_id: String,
     /// What it is subscribed to, in the hub's words.
     pub subscriptions: String,
-    /// The desired properties as the client last knew them, when they changed since.
+    /// The desired properties as the client last knew them for certain, when they changed since; null
+    /// where it may know them or not.
     pub desired_base: Option<Map<String, Value>>,
 }
 
@@ -32,19 +33,22 @@ impl ReadTx<'_> {
 
 impl AppendTx<'_> {
     /// Keeps what a session is subscribed to; nothing is kept for an identity of another generation.
+    /// What the client was not told yet stays noted when it `listens` to changes.
     pub fn keep_session(
         &self,
         hub: &HubName,
         id: &IdentityId,
         generation_id: &str,
         subscriptions: &str,
+        listens: bool,
     ) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO kept_session (hub, device_id, module_id, generation_id, subscriptions) \
              SELECT hub, device_id, CAST(?3 AS TEXT), generation_id, CAST(?5 AS TEXT) FROM {} \
              WHERE {} AND generation_id = ?4 \
              ON CONFLICT (hub, device_id, module_id) DO UPDATE SET generation_id = excluded.generation_id, \
-             subscriptions = excluded.subscriptions, desired_base = NULL",
+             subscriptions = excluded.subscriptions, desired_base = CASE WHEN CAST(?6 AS BIGINT) = 1 AND \
+             kept_session.generation_id = excluded.generation_id THEN kept_session.desired_base END",
             table(id),
             // The third parameter is in the statement either way.
             is_row(id, 1),
@@ -56,6 +60,7 @@ impl AppendTx<'_> {
             module_id,
             Param::from(generation_id),
             Param::from(subscriptions),
+            Param::from(listens),
         ];
         self.execute(&sql, &params).map(|_| ())
     }
@@ -66,24 +71,35 @@ impl AppendTx<'_> {
         self.execute(&sql, &key(hub, id)).map(|_| ())
     }
 
-    /// Notes that the client knows the desired properties as they are.
-    pub fn forget_desired_base(&self, hub: &HubName, id: &IdentityId) -> Result<(), StoreError> {
-        let sql = format!("UPDATE kept_session SET desired_base = NULL WHERE {IS_ROW}");
-        self.execute(&sql, &key(hub, id)).map(|_| ())
+    /// Notes that the client was told of this version of the desired properties: when it is the newest
+    /// one, the client knows them as they are.
+    pub fn forget_desired_base(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        version: i64,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE kept_session SET desired_base = NULL WHERE {IS_ROW} AND desired_base IS NOT NULL \
+             AND EXISTS (SELECT 1 FROM {} WHERE {} AND desired_version = ?4)",
+            table(id),
+            is_row(id, 1),
+        );
+        let [hub, device_id, module_id] = key(hub, id);
+        self.execute(&sql, &[hub, device_id, module_id, Param::from(version)])
+            .map(|_| ())
     }
 }
 
 impl WriteTx<'_> {
-    /// Notes what an absent client knows of the desired properties, before they change; the first
-    /// note stands until the client returns.
+    /// Notes what a client knows of the desired properties, until it was told how they changed.
     pub fn note_desired_base(
         &self,
         hub: &HubName,
         id: &IdentityId,
         desired: &Map<String, Value>,
     ) -> Result<(), StoreError> {
-        let sql =
-            format!("UPDATE kept_session SET desired_base = ?4 WHERE {IS_ROW} AND desired_base IS NULL");
+        let sql = format!("UPDATE kept_session SET desired_base = ?4 WHERE {IS_ROW}");
         let [hub, device_id, module_id] = key(hub, id);
         let desired = json(desired);
         self.execute(&sql, &[hub, device_id, module_id, Param::from(&desired)])

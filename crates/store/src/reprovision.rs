@@ -94,28 +94,34 @@ impl WriteTx<'_> {
         let Some(status) = run.status.after(event) else {
             return Ok(false);
         };
-        let now = self.now().as_micros();
-        let goes_on = matches!(event, ReprovisionEvent::Resume | ReprovisionEvent::Retry);
         if event == ReprovisionEvent::Retry {
             self.retry_devices(run.number)?;
         }
-        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, \
-                   ended_at = CASE WHEN ?4 = 1 THEN ?5 ELSE NULL END, \
-                   due_at = CASE WHEN ?4 = 1 THEN NULL WHEN due_at IS NULL THEN ?5 ELSE due_at END, \
-                   since_asked = CASE WHEN ?6 = 1 THEN called_count + left_count + returned_count + failed_count \
-                   + not_returned_count ELSE since_asked END, \
-                   since_bad = CASE WHEN ?6 = 1 THEN failed_count + not_returned_count ELSE since_bad END \
-                   WHERE number = ?1";
+        let counts = run.counts;
+        let (asked, bad) = match event {
+            ReprovisionEvent::Resume => (counts.asked(), counts.bad()),
+            // Those that were bad are called again.
+            ReprovisionEvent::Retry => (counts.away() + counts.returned, 0),
+            ReprovisionEvent::Pause | ReprovisionEvent::Complete | ReprovisionEvent::Cancel => run.since,
+        };
+        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, ended_at = ?4, since_asked = ?5, \
+                   since_bad = ?6, due_at = COALESCE(due_at, ?7) WHERE number = ?1";
         let pause_on = pause_on.or(run.plan.pause_on).map(|limit| limit.to_string());
+        let now = self.now().as_micros();
         let params = params![
             run.number,
             status.as_str(),
             pause_on.as_deref(),
-            status.is_ended(),
+            status.is_ended().then_some(now),
+            i64::try_from(asked).unwrap_or(i64::MAX),
+            i64::try_from(bad).unwrap_or(i64::MAX),
             now,
-            goes_on,
         ];
         self.execute(sql, params)?;
+        if status.is_ended() {
+            let sql = "UPDATE reprovision SET due_at = NULL WHERE number = ?1";
+            self.execute(sql, params![run.number])?;
+        }
         Ok(true)
     }
 

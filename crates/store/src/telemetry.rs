@@ -5,7 +5,7 @@ mod consumer;
 mod cut;
 mod segments;
 
-use provost_model::{HubName, PartitionId, TelemetryPartition, TelemetrySegment, Timestamp};
+use provost_model::{Hub, HubName, PartitionId, TelemetryPartition, TelemetrySegment, Timestamp};
 
 pub use self::cut::TelemetryCut;
 use crate::convert::Place;
@@ -24,19 +24,28 @@ pub struct TelemetryAppended {
 }
 
 impl AppendTx<'_> {
-    /// The partitions of a hub, made now when it has none: `wanted` of them. How many a hub has never
-    /// changes afterwards: a device stays in its partition.
-    pub fn open_partitions(&self, hub: &HubName, wanted: u16) -> Result<Vec<TelemetryPartition>, StoreError> {
+    /// A hub with its partitions, made now when it has none: `wanted` of them. How many a hub has never
+    /// changes afterwards: a device stays in its partition. `None` when there is no such hub: nothing
+    /// is left behind for one that is made under its name.
+    pub fn open_partitions(
+        &self,
+        hub: &HubName,
+        wanted: u16,
+    ) -> Result<Option<(Hub, Vec<TelemetryPartition>)>, StoreError> {
+        let Some(found) = self.read().hub(hub)? else {
+            return Ok(None);
+        };
         let there = self.read().telemetry_partitions(hub)?;
         if !there.is_empty() {
-            return Ok(there);
+            return Ok(Some((found, there)));
         }
         let sql = "INSERT INTO telemetry_partition (hub, number, begin_sequence, next_sequence, next_offset, \
                    bytes, last_enqueued_at) VALUES (?1, ?2, 0, 0, 0, 0, NULL)";
         for number in 0..i64::from(wanted) {
             self.execute(sql, params![hub.key(), number])?;
         }
-        self.read().telemetry_partitions(hub)
+        let made = self.read().telemetry_partitions(hub)?;
+        Ok(Some((found, made)))
     }
 
     /// Appends segments, in order, each to its partition. The writers of all nodes stand in a line

@@ -130,7 +130,8 @@ impl<'a> AppendTx<'a> {
         self.engine.execute(sql, params)
     }
 
-    pub(crate) fn read(&self) -> ReadTx<'a> {
+    /// What stands before it, and what it wrote itself.
+    pub fn read(&self) -> ReadTx<'a> {
         ReadTx { engine: self.engine }
     }
 

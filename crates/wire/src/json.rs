@@ -129,6 +129,20 @@ impl<'a> Members<'a> {
             .ok_or_else(|| self.shape(name, "is required"))
     }
 
+    /// A text somebody else may read, of at most so many characters and without control characters:
+    /// no store keeps all of them.
+    pub fn remark(&self, name: &str, limit: usize) -> Result<Option<&'a str>, BodyError> {
+        match self.text(name)? {
+            Some(text) if text.chars().count() > limit => {
+                Err(self.invalid(name, format!("must have at most {limit} characters")))
+            }
+            Some(text) if text.contains(char::is_control) => {
+                Err(self.invalid(name, "must not have control characters"))
+            }
+            other => Ok(other),
+        }
+    }
+
     /// A truth value.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, BodyError> {
         self.typed(name, "must be true or false", Value::as_bool)

@@ -13,6 +13,8 @@ use crate::session::CloseReason;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Admitted {
     pub(crate) by: AdmittedBy,
+    /// When its hub was made: another one of the same name is another hub.
+    pub(crate) hub_made_at: Timestamp,
     /// The device or module as it was: another one of the same ID is somebody else.
     pub(crate) generation_id: String,
     /// When the session must end by itself.

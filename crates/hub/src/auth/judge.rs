@@ -3,8 +3,8 @@
 use provost_attestation::sas::{CLOCK_SKEW, SasError, SasToken, VerifiedSas};
 use provost_attestation::x509::{check_identity_id, verify_thumbprints};
 use provost_model::{
-    AccessPolicy, CertificateDer, DeviceAuth, DeviceStatus, Hub, IdentityId, KeyPair, Slots, SymmetricKey,
-    Timestamp,
+    AccessPolicy, CertificateDer, DeviceAuth, DeviceAuthKind, DeviceStatus, Hub, IdentityId, KeyPair, Slots,
+    SymmetricKey, Timestamp,
 };
 use provost_pki::{Certificate, PresentedChain, SignatureMemo, verify_chain};
 use provost_store::Credential;
@@ -67,21 +67,40 @@ pub(super) fn judge(
         presented,
         now,
     };
-    let (by, expires_at) = match &registered.auth {
-        DeviceAuth::Sas(keys) => proof.by_token(&registered, Some(keys), known.policy.as_ref())?,
+    let judged = match &registered.auth {
+        DeviceAuth::Sas(keys) => proof.by_token(&registered, Some(keys), known.policy.as_ref()),
         // A gateway may connect a device that never proves anything itself.
-        DeviceAuth::None => proof.by_token(&registered, None, known.policy.as_ref())?,
-        DeviceAuth::SelfSigned(slots) => (proof.by_thumbprint(&registered, slots)?, None),
-        DeviceAuth::CertificateAuthority => (proof.by_authority(&registered, &known.anchors, memo)?, None),
+        DeviceAuth::None => proof.by_token(&registered, None, known.policy.as_ref()),
+        DeviceAuth::SelfSigned(slots) => proof.by_thumbprint(&registered, slots).map(without_end),
+        DeviceAuth::CertificateAuthority => proof
+            .by_authority(&registered, &known.anchors, memo)
+            .map(without_end),
     };
+    let (by, expires_at) = judged.inspect_err(|_| {
+        if registered.auth.kind() != DeviceAuthKind::CertificateAuthority
+            && let Some(chain) = presented.certificates
+        {
+            // As for an unknown device.
+            let _ = judge_chain(chain, &known.anchors, memo, now);
+        }
+        if !proof.is_token_judged(&registered.auth) {
+            presented.spend_like_a_judgement(now);
+        }
+    })?;
     if registered.status == DeviceStatus::Disabled {
         return Err(ConnectRefusal::Disabled);
     }
     Ok(Admitted {
         by,
+        hub_made_at: hub.created_at,
         generation_id: registered.generation_id,
         expires_at,
     })
+}
+
+/// Certificates end when they are looked at again.
+fn without_end(by: AdmittedBy) -> (AdmittedBy, Option<Timestamp>) {
+    (by, None)
 }
 
 struct Proof<'a> {
@@ -119,6 +138,19 @@ impl Proof<'_> {
             None => AdmittedBy::DeviceKey(key),
         };
         Ok((by, Some(verified.expires_at().after(CLOCK_SKEW))))
+    }
+
+    /// Whether the signature of the token was looked at.
+    fn is_token_judged(&self, registered: &DeviceAuth) -> bool {
+        match registered {
+            DeviceAuth::Sas(_) => true,
+            DeviceAuth::None => self
+                .presented
+                .sas
+                .as_ref()
+                .is_some_and(|sas| sas.policy().is_some()),
+            DeviceAuth::SelfSigned(_) | DeviceAuth::CertificateAuthority => false,
+        }
     }
 
     fn unknown_policy(&self) -> RefusalReason {

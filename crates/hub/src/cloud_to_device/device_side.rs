@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Mailbox;
 use super::mailbox::{Given, Giving, Queue, Verdict};
+use crate::auth::Right;
 use crate::service::HubService;
 use crate::session::{DeviceSession, Granted};
 use crate::{DeviceCaller, HubError};
@@ -20,6 +21,8 @@ pub struct Taken {
     pub has_more: bool,
 }
 
+/// When messages are looked for again that could not be taken for the writes that wait.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Shortest and longest lock a device may ask for (iot-hub-device-api.md 6).
 const LOCK_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_mins(5);
 
@@ -28,7 +31,8 @@ impl HubService {
     /// to 5 minutes; `None` when there is none.
     ///
     /// # Errors
-    /// [`HubError::ArgumentInvalid`] for another length, [`HubError::Store`].
+    /// [`HubError::ArgumentInvalid`] for another length, [`HubError::SessionClosed`] when the device was shut
+    /// out meanwhile, [`HubError::Store`].
     pub async fn receive_message(
         &self,
         caller: &DeviceCaller,
@@ -40,37 +44,50 @@ impl HubService {
             ));
         }
         let lock = lock.unwrap_or(self.queue_limits().lock);
-        let given = self.give(caller.mailbox(), Giving::Locked(lock), 1).await?;
+        let given = self
+            .give((caller.mailbox(), caller.right()), Giving::Locked(lock), 1)
+            .await?;
         Ok(given.messages.into_iter().next())
     }
 
     /// The device has dealt with a message.
     ///
     /// # Errors
-    /// [`HubError::LockLost`], [`HubError::Store`].
+    /// [`HubError::LockLost`], [`HubError::SessionClosed`] when the device was shut
+    /// out meanwhile, [`HubError::Store`].
     pub async fn complete_message(&self, caller: &DeviceCaller, token: &LockToken) -> Result<(), HubError> {
-        self.settle(caller.mailbox(), token, Verdict::Complete).await
+        self.settle((caller.mailbox(), caller.right()), token, Verdict::Complete)
+            .await
     }
 
     /// The device does not want a message.
     ///
     /// # Errors
-    /// [`HubError::LockLost`], [`HubError::Store`].
+    /// [`HubError::LockLost`], [`HubError::SessionClosed`] when the device was shut
+    /// out meanwhile, [`HubError::Store`].
     pub async fn reject_message(&self, caller: &DeviceCaller, token: &LockToken) -> Result<(), HubError> {
-        self.settle(caller.mailbox(), token, Verdict::Reject).await
+        self.settle((caller.mailbox(), caller.right()), token, Verdict::Reject)
+            .await
     }
 
     /// The device gives a message back: it waits again, where it was.
     ///
     /// # Errors
-    /// [`HubError::LockLost`], [`HubError::Store`].
+    /// [`HubError::LockLost`], [`HubError::SessionClosed`] when the device was shut
+    /// out meanwhile, [`HubError::Store`].
     pub async fn abandon_message(&self, caller: &DeviceCaller, token: &LockToken) -> Result<(), HubError> {
-        self.settle(caller.mailbox(), token, Verdict::Abandon).await?;
+        self.settle((caller.mailbox(), caller.right()), token, Verdict::Abandon)
+            .await?;
         self.wake_receiver(caller.hub(), caller.device_id());
         Ok(())
     }
 
-    pub(super) async fn give(&self, mailbox: Mailbox, how: Giving, limit: usize) -> Result<Given, HubError> {
+    pub(super) async fn give(
+        &self,
+        (mailbox, right): (Mailbox, Right),
+        how: Giving,
+        limit: usize,
+    ) -> Result<Given, HubError> {
         // Nearly always there is nothing, and nothing is written then.
         if !self.has_messages(&mailbox.hub, &mailbox.device_id).await? {
             return Ok(Given::default());
@@ -78,6 +95,7 @@ impl HubService {
         let (limits, now, random) = (self.queue_limits(), self.now(), Arc::clone(self.random()));
         self.store()
             .append(move |tx| {
+                right.check(&tx.read())?;
                 let queue = Queue {
                     queues: tx.messages(),
                     mailbox: &mailbox,
@@ -91,13 +109,14 @@ impl HubService {
 
     pub(super) async fn settle(
         &self,
-        mailbox: Mailbox,
+        (mailbox, right): (Mailbox, Right),
         token: &LockToken,
         verdict: Verdict,
     ) -> Result<(), HubError> {
         let (limits, now, token) = (self.queue_limits(), self.now(), token.clone());
         self.store()
             .append(move |tx| {
+                right.check(&tx.read())?;
                 let queue = Queue {
                     queues: tx.messages(),
                     mailbox: &mailbox,
@@ -137,7 +156,16 @@ impl DeviceSession {
             Granted::AtMostOnce => Giving::Done,
             Granted::AtLeastOnce => Giving::Locked(service.queue_limits().lock),
         };
-        let given = service.give(mailbox, how, limit).await?;
+        let given = match service.give((mailbox, self.right()?), how, limit).await {
+            // Not a reason to end the session: the writes that wait go on.
+            Err(HubError::Store(StoreError::Busy)) => {
+                self.link().messages_return_at(Some(Instant::now() + BUSY_PAUSE));
+                return Ok(Taken::default());
+            }
+            given => given?,
+        };
+        // Somebody took over meanwhile: what was locked comes back to them.
+        self.open_link()?;
         let held = given
             .messages
             .iter()
@@ -166,7 +194,13 @@ impl DeviceSession {
     /// [`HubError::SessionClosed`], [`HubError::LockLost`], [`HubError::Store`].
     pub async fn complete_message(&self, token: &LockToken) -> Result<(), HubError> {
         let mailbox = self.mailbox()?;
-        self.service().settle(mailbox, token, Verdict::Complete).await
+        self.service()
+            .settle((mailbox, self.right()?), token, Verdict::Complete)
+            .await
+    }
+
+    fn right(&self) -> Result<Right, HubError> {
+        Right::of(self.link()).ok_or(HubError::SessionClosed)
     }
 
     fn mailbox(&self) -> Result<Mailbox, HubError> {

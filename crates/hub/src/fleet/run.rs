@@ -144,8 +144,8 @@ impl Run {
         let Some(run) = held.filter(|run| !run.status.is_ended()) else {
             return Ok(false);
         };
-        if run.since != self.run.since && run.counts.pending > self.run.counts.pending {
-            // Those that failed have another turn.
+        if self.run.is_expanded && run.counts.pending > self.run.counts.pending {
+            // Those that failed have another turn; whoever waits is found again.
             self.next.clear();
             self.turned_until = None;
             self.has_more = true;

@@ -83,6 +83,7 @@ impl DeviceSession {
         let _turn = self.service.twin_locks().lock(self.hub(), self.id()).await;
         let generation = self.generation()?;
         let subscriptions = self.link().subscriptions();
+        let listens = subscriptions.get(Feature::Desired).is_some();
         let (hub, id) = (self.hub().clone(), self.id().clone());
         self.service
             .store()
@@ -90,7 +91,7 @@ impl DeviceSession {
                 if subscriptions.is_empty() {
                     return tx.drop_session(&hub, &id);
                 }
-                tx.keep_session(&hub, &id, &generation, &subscriptions.to_text())
+                tx.keep_session(&hub, &id, &generation, &subscriptions.to_text(), listens)
             })
             .await?;
         Ok(())
@@ -102,6 +103,10 @@ impl DeviceSession {
         let link = self.place.link();
         // No write of desired properties falls between the reading and the listening.
         let _turn = self.service.twin_locks().lock(&link.hub, &link.id).await;
+        if link.is_closed() {
+            // Whoever took over goes on with it.
+            return Ok(());
+        }
         let Some(found) = self.find().await? else {
             return Ok(());
         };
@@ -119,13 +124,26 @@ impl DeviceSession {
         self.place.subscribe(subscriptions);
         self.is_resumed = true;
         if let Some(notification) = found.notification {
+            // Noted until it was sent.
             self.place.link().notify_desired(notification);
-            self.service
-                .store()
-                .append(move |tx| tx.forget_desired_base(&hub, &id))
-                .await?;
         }
         Ok(())
+    }
+
+    /// A notification of this version is on its way to the device: it need not be told again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the device is told again on its return.
+    pub async fn desired_was_sent(&self, version: i64) -> Result<(), StoreError> {
+        let link = self.link();
+        if !link.is_kept || version < link.desired_version() {
+            return Ok(());
+        }
+        let (hub, id) = (link.hub.clone(), link.id.clone());
+        self.service
+            .store()
+            .append(move |tx| tx.forget_desired_base(&hub, &id, version))
+            .await
     }
 
     async fn find(&self) -> Result<Option<Found>, StoreError> {
@@ -136,7 +154,6 @@ impl DeviceSession {
             };
             let desired_version = tx.desired_version(&hub, &id)?.unwrap_or(0);
             let notification = match &kept.desired_base {
-                // The difference is never larger than both documents, whatever was written between.
                 Some(base) => tx.twin(&hub, &id)?.map(|twin| DesiredNotification {
                     patch: difference(base, &twin.desired.value),
                     version: twin.desired.version,

@@ -84,9 +84,10 @@ impl Link {
         self.admitted.get().map(Box::as_ref)
     }
 
-    /// Notes that the device is about to be read: changes before now will be seen.
-    pub(crate) fn begin_reading(&self) {
-        self.lock().stale = false;
+    /// Notes that the device is about to be read: changes before now will be seen. Says whether there
+    /// were any since the last time.
+    pub(crate) fn begin_reading(&self) -> bool {
+        std::mem::take(&mut self.lock().stale)
     }
 
     /// Notes a change of the device.

@@ -98,13 +98,16 @@ impl SessionTable {
 
     /// After a change of policies or CA certificates: every session being judged must read again;
     /// the live ones that `concerns` names are returned.
-    pub(crate) fn look_at_all(&self, concerns: impl Fn(&Admitted) -> bool) -> Vec<Arc<Link>> {
+    pub(crate) fn look_at_all(&self, concerns: impl Fn(&Link, &Admitted) -> bool) -> Vec<Arc<Link>> {
         let mut found = Vec::new();
         for shard in self.shards() {
             let slots = shard.lock();
             for slot in slots.by_device.values() {
                 slot.pending.iter().for_each(|link| link.mark_stale());
-                let is_concerned = |link: &&Arc<Link>| link.admitted().is_some_and(&concerns);
+                let is_concerned = |link: &&Arc<Link>| {
+                    let admitted = link.admitted();
+                    admitted.is_some_and(|admitted| concerns(link, admitted))
+                };
                 found.extend(slot.all_active().filter(is_concerned).cloned());
             }
         }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_model::{AcceptedTelemetry, HubName, PartitionId, TelemetrySegment};
+use provost_model::{AcceptedTelemetry, Hub, PartitionId, TelemetrySegment};
 use provost_store::{StoreError, TelemetryAppended};
 use tokio::sync::{Notify, watch};
 use tracing::error;
@@ -18,7 +18,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// collects: the more there is to do, the more messages share a commit.
 #[derive(Debug)]
 pub(crate) struct Intake {
-    hub: HubName,
+    hub: Hub,
     partitions: u16,
     state: Mutex<State>,
     /// A batch was taken to be stored: there is room again.
@@ -38,7 +38,7 @@ struct State {
 }
 
 impl Intake {
-    pub(super) fn new(hub: HubName, partitions: u16) -> Self {
+    pub(super) fn new(hub: Hub, partitions: u16) -> Self {
         Self {
             hub,
             partitions,
@@ -48,6 +48,11 @@ impl Intake {
             commits: watch::Sender::new(0),
             counters: Counters::default(),
         }
+    }
+
+    /// Whether it belongs to this very hub, and not to one before it of the same name.
+    pub(super) fn is_of(&self, hub: &Hub) -> bool {
+        self.hub.name == hub.name && self.hub.created_at == hub.created_at
     }
 
     pub(crate) fn partitions(&self) -> u16 {
@@ -134,11 +139,14 @@ impl Intake {
                         service.telemetry().ask_for_trim();
                     }
                 }
-                Err(error) => error!(
-                    hub = %self.hub,
-                    error = error as &dyn std::error::Error,
-                    "telemetry was not stored; the devices send it again"
-                ),
+                Err(error) => {
+                    error!(
+                        hub = %self.hub.name,
+                        error = error as &dyn std::error::Error,
+                        "telemetry was not stored; the devices send it again"
+                    );
+                    service.telemetry().forget(&self);
+                }
             }
             outcome.tell(stored.is_ok());
             if let Some(segments) = Arc::into_inner(segments) {
@@ -154,7 +162,7 @@ impl Intake {
     ) -> Result<TelemetryAppended, StoreError> {
         let mut tries = 0;
         loop {
-            let (hub, segments) = (self.hub.clone(), Arc::clone(segments));
+            let (hub, segments) = (self.hub.name.clone(), Arc::clone(segments));
             let appended = service
                 .store()
                 .append(move |tx| tx.append_telemetry(&hub, &segments))

@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use provost_model::HubName;
-use provost_store::StoreError;
+use provost_model::{Hub, HubName};
 use tokio::sync::{Notify, OnceCell};
 
 use super::intake::Intake;
+use crate::HubError;
 use crate::service::HubService;
 
 /// The intake of each hub that was used.
@@ -20,7 +20,10 @@ type ByHub = HashMap<Box<str>, Arc<OnceCell<Arc<Intake>>>>;
 
 impl Intakes {
     /// A hub's intake. The hub gets its partitions now when it has none.
-    pub(crate) async fn of(&self, service: &HubService, hub: &HubName) -> Result<Arc<Intake>, StoreError> {
+    ///
+    /// # Errors
+    /// [`HubError::HubNotFound`] for one that is gone, [`HubError::Store`].
+    pub(crate) async fn of(&self, service: &HubService, hub: &HubName) -> Result<Arc<Intake>, HubError> {
         let cell = {
             let mut by_hub = self.lock();
             match by_hub.get(hub.key()) {
@@ -34,8 +37,9 @@ impl Intakes {
                 let opened = service
                     .store()
                     .append(move |tx| tx.open_partitions(&name, wanted));
-                let count = u16::try_from(opened.await?.len()).unwrap_or(u16::MAX);
-                Ok::<_, StoreError>(Arc::new(Intake::new(hub.clone(), count)))
+                let (hub, partitions) = opened.await?.ok_or(HubError::HubNotFound)?;
+                let count = u16::try_from(partitions.len()).unwrap_or(u16::MAX);
+                Ok::<_, HubError>(Arc::new(Intake::new(hub, count)))
             })
             .await?;
         Ok(Arc::clone(intake))
@@ -44,6 +48,21 @@ impl Intakes {
     /// A hub's intake when it was used.
     pub(super) fn known(&self, hub: &HubName) -> Option<Arc<Intake>> {
         self.lock().get(hub.key())?.get().cloned()
+    }
+
+    /// Forgets the intakes of hubs that are gone or were made anew: `hubs` are those there are.
+    pub(crate) fn forget_gone(&self, hubs: &[Hub]) {
+        self.lock().retain(|_, cell| {
+            // One that is being opened reads the store itself.
+            cell.get()
+                .is_none_or(|intake| hubs.iter().any(|hub| intake.is_of(hub)))
+        });
+    }
+
+    /// Forgets an intake that could not store: whoever comes next reads how the hub stands.
+    pub(super) fn forget(&self, failed: &Arc<Intake>) {
+        self.lock()
+            .retain(|_, cell| cell.get().is_none_or(|intake| !Arc::ptr_eq(intake, failed)));
     }
 
     fn all(&self) -> Vec<Arc<Intake>> {

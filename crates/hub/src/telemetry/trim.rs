@@ -4,6 +4,7 @@ use provost_model::{Hub, HubName};
 use provost_store::{ReadTx, StoreError};
 use tracing::warn;
 
+use crate::HubError;
 use crate::service::HubService;
 
 /// How often old messages are looked for.
@@ -26,18 +27,22 @@ impl HubService {
     /// Removes what is over the retention now, in every hub.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn trim_telemetry_now(&self) -> Result<(), StoreError> {
+    /// [`HubError::Store`].
+    pub async fn trim_telemetry_now(&self) -> Result<(), HubError> {
         for hub in self.store().read(every_hub).await? {
             if hub.is_remote {
                 continue;
             }
-            self.trim_hub(&hub.name).await?;
+            match self.trim_hub(&hub.name).await {
+                // It went meanwhile, and its messages with it.
+                Ok(()) | Err(HubError::HubNotFound) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 
-    async fn trim_hub(&self, hub: &HubName) -> Result<(), StoreError> {
+    async fn trim_hub(&self, hub: &HubName) -> Result<(), HubError> {
         let intake = self.telemetry().of(self, hub).await?;
         loop {
             let retention = self.retention();

@@ -1,6 +1,7 @@
-//! A service's write: the twin, what the device is told, and what it is to be told on its return.
+//! A service's write: the twin, what the device is told, and what it is to be told on its return when
+//! it was not.
 
-use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite};
+use provost_model::twin::{DesiredNotification, Twin, TwinError, TwinWrite, unsettle};
 use provost_model::{
     AuditEvent, Change, DeviceId, DeviceIdentity, HubName, IdentityId, IfMatch, ModuleIdentity, Timestamp,
 };
@@ -12,6 +13,9 @@ use crate::HubError;
 use crate::registry::missing;
 use crate::service::HubService;
 use crate::session::{Feature, kept_subscriptions};
+
+/// Bytes that are noted of what a device may know; four times the largest desired properties.
+const MAX_KNOWN: usize = 128 * 1024;
 
 /// What a service does to a twin.
 #[derive(Debug, Clone)]
@@ -57,8 +61,9 @@ impl HubService {
     ) -> Result<Option<(O, Twin)>, HubError> {
         // Held until the notification is handed over: they leave in the order of versions.
         let turn = self.twin_locks().lock(hub, &id).await;
+        // A session that ends with its connection has no return.
         let listener = self.sessions().live(hub, &id);
-        let is_heard = listener.is_some_and(|link| link.has_feature(Feature::Desired));
+        let is_kept = listener.is_none_or(|link| link.is_kept);
         let (of, written_id) = (hub.clone(), id.clone());
         let written: Option<Written<O>> = self
             .store()
@@ -71,10 +76,16 @@ impl HubService {
                 if !note(&tx)? {
                     return Ok(tx.unchanged(None));
                 }
-                let before = (!is_heard).then(|| twin.desired.value.clone());
+                let before = is_kept.then(|| twin.desired.value.clone());
                 let notification = change.apply(&mut twin, tx.now())?;
                 if let (Some(before), Some(_)) = (before, &notification) {
-                    note_absence(&tx, &hub, &written_id, owner.generation_id(), &before)?;
+                    note_change(
+                        &tx,
+                        &hub,
+                        &written_id,
+                        owner.generation_id(),
+                        (&before, &twin.desired.value),
+                    )?;
                 }
                 tx.update_twin(&hub, &written_id, &twin)?;
                 if notification.is_some() {
@@ -145,21 +156,39 @@ impl TwinChange {
     }
 }
 
-/// Notes what an absent device knew, when it is subscribed to changes: it is told on its return.
-fn note_absence(
+/// Notes what a device knew, when it keeps a session that is subscribed to changes: unless it is told
+/// before its connection ends, it is told on its return.
+fn note_change(
     tx: &WriteTx<'_>,
     hub: &HubName,
     id: &IdentityId,
     generation: &str,
-    before: &Map<String, Value>,
+    (before, after): (&Map<String, Value>, &Map<String, Value>),
 ) -> Result<(), HubError> {
     if let Some(kept) = tx.kept_session(hub, id)?
         && kept.generation_id == generation
         && kept_subscriptions(&kept, id)?.get(Feature::Desired).is_some()
     {
-        tx.note_desired_base(hub, id, before)?;
+        let known = match kept.desired_base {
+            None => before.clone(),
+            Some(known) => {
+                // Whether it was told of the changes before this one, nobody knows.
+                let mut unsettled = known.clone();
+                unsettle(&mut unsettled, before, after);
+                if size(&unsettled) > MAX_KNOWN {
+                    known
+                } else {
+                    unsettled
+                }
+            }
+        };
+        tx.note_desired_base(hub, id, &known)?;
     }
     Ok(())
+}
+
+fn size(document: &Map<String, Value>) -> usize {
+    serde_json::to_vec(document).map_or(usize::MAX, |text| text.len())
 }
 
 fn desired_changed(hub: &HubName, id: &IdentityId) -> Change {

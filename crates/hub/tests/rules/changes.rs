@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use provost_hub::{CloseReason, ConnectRequest, Feature, HubError, HubService, SessionEvent};
 use provost_model::twin::TwinWrite;
-use provost_model::{Change, DeviceAuthKind, DeviceStatus, IfMatch, PolicyName, PolicyOwner};
+use provost_model::{
+    Actor, Change, DeviceAuthKind, DeviceStatus, HostName, HubName, IfMatch, PolicyName, PolicyOwner,
+};
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -154,5 +156,25 @@ async fn s13_deleted_ca_closes_the_sessions_it_admitted() {
         SessionEvent::Close(CloseReason::CredentialChanged)
     );
     assert!(house.service.connect(request).await.is_err());
+    following.abort();
+}
+
+/// Another node tells only that something of the configuration changed.
+#[tokio::test]
+async fn deleted_hub_closes_its_sessions_on_every_node() {
+    let house = House::new().await;
+    let node = house.second_node();
+    let following = follow(&node).await;
+    let (name, host) = (
+        HubName::parse("hub2").unwrap(),
+        HostName::parse("hub2.example").unwrap(),
+    );
+    house.service.add_hub(Actor::System, name, host).await.unwrap();
+    let key = keys(&house.create("d1").await).primary;
+    let token = house.token(&format!("{HOST}/devices/d1"), &key, None);
+    let session = connect(&node, "d1", &token).await.unwrap();
+    let hub = house.hub.name.clone();
+    house.service.delete_hub(Actor::System, hub, true).await.unwrap();
+    assert_eq!(event(&session).await, SessionEvent::Close(CloseReason::Deleted));
     following.abort();
 }

@@ -34,6 +34,13 @@ async fn set_desired(house: &House, id: &str, patch: &Value) {
 }
 
 async fn told(session: &DeviceSession) -> DesiredNotification {
+    let told = queued(session).await;
+    session.desired_was_sent(told.version).await.unwrap();
+    told
+}
+
+/// Taken by the connection and not sent.
+async fn queued(session: &DeviceSession) -> DesiredNotification {
     match event(session).await {
         SessionEvent::Desired(told) => *told,
         other => panic!("{other:?} is no notification"),
@@ -174,4 +181,45 @@ async fn device_at_another_node_is_told_once() {
     drop(session);
     assert!(is_silent(&house.connect_kept("d1", &key).await).await);
     following.abort();
+}
+
+/// Whatever part of the notifications reached the device, it ends with the newest state.
+#[tokio::test]
+async fn changes_that_were_not_sent_are_told_on_return() {
+    let house = House::new().await;
+    let key = made(&house, "d1").await;
+    set_desired(&house, "d1", &json!({"rate": 1})).await;
+    let session = house.connect_kept("d1", &key).await;
+    session.subscribe(Feature::Desired).await.unwrap();
+    set_desired(&house, "d1", &json!({"rate": 2})).await;
+    set_desired(&house, "d1", &json!({"rate": 1, "new": true})).await;
+    // The first one may have reached the device; the second was never taken.
+    assert_eq!(queued(&session).await.version, 3);
+    let waits = house.connect_kept("d1", &key).await;
+    assert!(session.is_closed());
+    drop(waits);
+    // Nor was what waited for the connection that followed.
+    let session = house.connect_kept("d1", &key).await;
+    let news = told(&session).await;
+    assert_eq!(
+        (news.version, Value::Object(news.patch)),
+        (4, json!({"rate": 1, "new": true}))
+    );
+    drop(session);
+    assert!(is_silent(&house.connect_kept("d1", &key).await).await);
+}
+
+#[tokio::test]
+async fn older_notification_does_not_stand_for_a_newer_one() {
+    let house = House::new().await;
+    let key = made(&house, "d1").await;
+    let session = house.connect_kept("d1", &key).await;
+    session.subscribe(Feature::Desired).await.unwrap();
+    set_desired(&house, "d1", &json!({"rate": 1})).await;
+    let first = queued(&session).await;
+    set_desired(&house, "d1", &json!({"rate": 2})).await;
+    session.desired_was_sent(first.version).await.unwrap();
+    drop(session);
+    let session = house.connect_kept("d1", &key).await;
+    assert_eq!(told(&session).await.version, 3);
 }

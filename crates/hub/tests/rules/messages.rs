@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use provost_hub::{ConnectRequest, DeviceCaller, Feature, Granted, HubError, SentMessage, SessionEvent};
-use provost_model::{Ack, IdentityId, LockToken, MessageOutcome, QueuedMessage};
+use provost_model::{Ack, DeviceStatus, IdentityId, LockToken, MessageOutcome, QueuedMessage};
+use provost_wire::hub::device::PropertyBag;
 use provost_wire::hub::service::MessageInput;
 
 use crate::house::{HOST, House, device, event, keys};
@@ -307,7 +308,8 @@ async fn a_device_that_is_deleted_takes_its_messages_along() {
     assert_eq!(count(&house).await, 0);
     send(&house, input("b", Ack::Full)).await.unwrap();
     // Who proved himself as the device before is another one.
-    assert_eq!(house.service.receive_message(&before, None).await.unwrap(), None);
+    let refused = house.service.receive_message(&before, None).await;
+    assert!(matches!(refused, Err(HubError::SessionClosed)), "{refused:?}");
     assert_eq!(receive(&house).await.unwrap().message.message_id, "b");
     assert_eq!(feedback(&house).await, []);
 }
@@ -435,4 +437,52 @@ async fn deliveries_leave_no_audit_event() {
         .unwrap();
     assert_eq!(feedback(&house).await.len(), 1);
     assert_eq!(events().await, before);
+}
+
+/// A request was judged, and then the device was disabled before it acted.
+#[tokio::test]
+async fn who_is_shut_out_after_the_proof_gets_and_settles_nothing() {
+    let house = House::new().await;
+    house.create("d1").await;
+    for name in ["a", "b"] {
+        send(&house, input(name, Ack::None)).await.unwrap();
+    }
+    let held = token(&receive(&house).await.unwrap());
+    let early = caller(&house).await;
+    house.set_status("d1", DeviceStatus::Disabled).await;
+    let hub = &house.service;
+    let events = [(PropertyBag::default(), b"x".to_vec())];
+    for refused in [
+        hub.receive_message(&early, None).await.map(drop),
+        hub.complete_message(&early, &held).await,
+        hub.abandon_message(&early, &held).await,
+        hub.send_events(&early, &events).await,
+    ] {
+        assert!(matches!(refused, Err(HubError::SessionClosed)), "{refused:?}");
+    }
+    assert_eq!(count(&house).await, 2);
+    house.set_status("d1", DeviceStatus::Enabled).await;
+    hub.send_events(&early, &events).await.unwrap();
+    hub.complete_message(&early, &held).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_counts_more_than_its_texts() {
+    let house = House::new().await;
+    house.create("d1").await;
+    let caller = caller(&house).await;
+    let of = |size: usize, empty: usize| {
+        let first = std::iter::once((PropertyBag::default(), vec![b'x'; size]));
+        first
+            .chain(vec![(PropertyBag::default(), Vec::new()); empty])
+            .collect::<Vec<_>>()
+    };
+    let send = |batch: Vec<_>| async { house.service.send_events(&caller, &{ batch }).await };
+    send(of(256 * 1024, 0)).await.unwrap();
+    send(of(256 * 1024 - 640, 10)).await.unwrap();
+    let refused = send(of(256 * 1024 - 639, 10)).await;
+    assert!(
+        matches!(refused, Err(HubError::MessageTooLarge { .. })),
+        "{refused:?}"
+    );
 }

@@ -73,6 +73,7 @@ async fn s04_deleted_policy_is_refused_at_once() {
 }
 
 /// Every operation and what it answers to this caller, with the right it needs.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each operation")]
 async fn outcomes(house: &House, caller: &ServiceCaller) -> Vec<(&'static str, Right, Option<HubError>)> {
     use Right::{Read, Service, Write};
     let (hub, id, none) = (&house.service, device("d1"), device("none"));

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_hub::{DeviceSession, HubError, TelemetryPage, TelemetryRead};
-use provost_model::{ConsumerGroupName, PageSize, PartitionId, Retention, StoredTelemetry, TelemetryStart};
+use provost_hub::{CloseReason, DeviceSession, HubError, SessionEvent, TelemetryPage, TelemetryRead};
+use provost_model::{
+    Actor, ConsumerGroupName, HostName, HubName, PageSize, PartitionId, Retention, StoredTelemetry,
+    TelemetryStart,
+};
 use provost_wire::hub::device::{PropertyBag, parse_bag};
 
-use crate::house::{House, device};
+use crate::house::{HOST, House, device, event};
 
 fn all() -> TelemetryRead {
     TelemetryRead {
@@ -393,4 +396,52 @@ async fn consumer_groups_are_few_and_the_default_stays() {
     hub.delete_consumer_group(&caller, group("g1")).await.unwrap();
     let gone = hub.delete_consumer_group(&caller, group("g1")).await;
     assert_eq!(gone.unwrap_err().code(), 404_050);
+}
+
+/// The hub goes and comes again under its name; a second one stays.
+async fn made_again(house: &House) {
+    house.clock.advance(Duration::from_secs(1));
+    let (hub, name) = (&house.service, house.hub.name.clone());
+    hub.delete_hub(Actor::System, name.clone(), true).await.unwrap();
+    let made = hub.add_hub(Actor::System, name, HostName::parse(HOST).unwrap());
+    made.await.unwrap();
+}
+
+async fn second_hub(house: &House) {
+    let (name, host) = (
+        HubName::parse("hub2").unwrap(),
+        HostName::parse("hub2.example").unwrap(),
+    );
+    house.service.add_hub(Actor::System, name, host).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hub_made_again_takes_telemetry() {
+    let house = House::new().await;
+    second_hub(&house).await;
+    let old = house.connected("d1").await;
+    send(&old, b"before").await;
+    made_again(&house).await;
+    assert_eq!(event(&old).await, SessionEvent::Close(CloseReason::Deleted));
+    // Last words to a hub that is gone are nobody's.
+    let last_words = old.end_with(PropertyBag::default(), b"will".to_vec()).await;
+    assert!(last_words.is_err());
+    assert!(read(&house, TelemetryStart::Earliest).await.is_empty());
+    let session = house.connected("d1").await;
+    send(&session, b"after").await;
+    assert_eq!(bodies(&read(&house, TelemetryStart::Earliest).await), [b"after"]);
+}
+
+#[tokio::test]
+async fn last_words_to_a_hub_that_is_gone_leave_nothing() {
+    let house = House::new().await;
+    second_hub(&house).await;
+    let session = house.connected("d1").await;
+    let name = house.hub.name.clone();
+    let delete = house.service.delete_hub(Actor::System, name.clone(), true);
+    delete.await.unwrap();
+    let last_words = session.end_with(PropertyBag::default(), b"will".to_vec()).await;
+    assert!(matches!(last_words, Err(HubError::HubNotFound)), "{last_words:?}");
+    let left = house.store.read(move |tx| tx.telemetry_partitions(&name)).await;
+    assert_eq!(left.unwrap(), []);
 }

@@ -21,6 +21,8 @@ pub struct Leaf {
 /// Characters of a text in its key, and bytes of a path: both engines hold so much in one index row.
 const MAX_TEXT: usize = 200;
 const MAX_PATH: usize = 400;
+/// Stands for a NUL and all that follows it.
+const AFTER_NUL: char = '\u{1}';
 
 /// The entries of a device's tags.
 pub fn leaves(tags: &Map<String, Value>) -> BTreeSet<Leaf> {
@@ -72,25 +74,33 @@ pub(super) fn key(value: &Value) -> Option<String> {
         Value::Bool(false) => Some("b0".to_owned()),
         Value::Bool(true) => Some("b1".to_owned()),
         Value::Number(number) => number.as_f64().map(number_key),
-        Value::String(text) => Some(format!("s{}", beginning(text))),
+        Value::String(text) => Some(text_key(text)),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// Whether a value is the only one with its key.
+/// Whether a value is the only one with its key: what is longer or holds a NUL shares one with others.
 pub(super) fn is_exact(value: &Value) -> bool {
     match value {
-        Value::String(text) => beginning(text) == text.as_str(),
+        Value::String(text) => text.chars().count() < MAX_TEXT && !text.contains(['\0', AFTER_NUL]),
         Value::Bool(_) | Value::Number(_) => true,
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
 
-/// PostgreSQL keeps no NUL in a text, so a key ends before the first.
-fn beginning(text: &str) -> &str {
-    let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(at, _)| at);
-    let end = text.find('\0').map_or(end, |nul| nul.min(end));
-    text.get(..end).unwrap_or_default()
+/// PostgreSQL keeps no NUL in a text: a key ends at the first, with the character that follows it, so
+/// that it is not the key of what stands before.
+fn text_key(text: &str) -> String {
+    let beginning = text.chars().take(MAX_TEXT);
+    let mut key = String::from("s");
+    for char in beginning {
+        if char == '\0' {
+            key.push(AFTER_NUL);
+            break;
+        }
+        key.push(char);
+    }
+    key
 }
 
 /// The bits of a float sort like it once those of a negative one are turned round and the sign of
@@ -148,7 +158,7 @@ mod tests {
                 .prop_filter("is finite", |n| n.is_finite())
                 .prop_map(Value::from),
             Just(Value::from(-0.0)),
-            "[a-c\0]{0,4}".prop_map(Value::from),
+            "[a-c\0\u{1}]{0,4}".prop_map(Value::from),
             ".{0,4}".prop_map(Value::from),
             "[ab]{199,202}".prop_map(Value::from),
             "[aé\u{10348}]{199,202}".prop_map(Value::from),
@@ -162,6 +172,9 @@ mod tests {
             if let Some(order) = order(&left, &right) {
                 let exact = is_exact(&left) && is_exact(&right);
                 prop_assert!(one.cmp(&other) == order || (!exact && one == other), "{one} {other}");
+                // An exact value shares its key with nothing, also not with one that is not exact.
+                let one_is = is_exact(&left) || is_exact(&right);
+                prop_assert!(!one_is || (one == other) == order.is_eq(), "{one} {other}");
             } else {
                 prop_assert!(one.as_bytes()[0] != other.as_bytes()[0]);
             }

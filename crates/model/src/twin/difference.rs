@@ -16,6 +16,48 @@ pub fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Ma
     patch
 }
 
+/// Notes in what somebody knows that a change from `then` to `now` may or may not have reached
+/// them: what it touched becomes null, so that [`difference`] tells it whatever it is by then.
+pub fn unsettle(known: &mut Map<String, Value>, then: &Map<String, Value>, now: &Map<String, Value>) {
+    for key in then.keys().chain(now.keys()) {
+        let (then, now) = (then.get(key), now.get(key));
+        if then == now {
+            continue;
+        }
+        if let (Some(Value::Object(then)), Some(Value::Object(now))) = (then, now) {
+            let inner = known.entry(key).or_insert(Value::Null);
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                unsettle(inner, then, now);
+            }
+        } else {
+            let all = [known.get(key), then, now];
+            let blurred = blur(&all.map(|value| value.cloned().unwrap_or_default()));
+            known.insert(key.clone(), blurred);
+        }
+    }
+}
+
+/// Every name that is in any of the values, with null in the place of what is no object.
+fn blur(values: &[Value]) -> Value {
+    let objects: Vec<_> = values.iter().filter_map(Value::as_object).collect();
+    let mut names = Map::new();
+    for name in objects.iter().flat_map(|object| object.keys()) {
+        let of_name: Vec<_> = objects
+            .iter()
+            .filter_map(|object| object.get(name).cloned())
+            .collect();
+        names.entry(name).or_insert_with(|| blur(&of_name));
+    }
+    if names.is_empty() {
+        // An empty object would be one that is known.
+        return Value::Null;
+    }
+    Value::Object(names)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -67,6 +109,24 @@ mod tests {
     }
 
     proptest! {
+        /// Somebody was told of some of the changes, nobody knows of how many.
+        #[test]
+        fn whoever_was_told_a_part_ends_with_the_whole(
+            documents in proptest::collection::vec(document(), 2..6),
+            told in 0_usize..6,
+        ) {
+            let mut known = documents[0].clone();
+            for (number, pair) in documents.windows(2).enumerate() {
+                if number > 0 {
+                    unsettle(&mut known, &pair[0], &pair[1]);
+                }
+            }
+            let newest = documents.last().unwrap();
+            let mut theirs = documents[told.min(documents.len() - 1)].clone();
+            merge_plain(&mut theirs, &difference(&known, newest));
+            prop_assert_eq!(&theirs, newest);
+        }
+
         #[test]
         fn merged_into_before_it_makes_after(before in document(), after in document()) {
             let mut merged = before.clone();

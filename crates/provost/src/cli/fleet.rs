@@ -53,17 +53,20 @@ pub(super) enum FleetCommand {
     Show(RunName),
     /// Call nobody for now; devices that were called are still watched
     #[command(after_help = "Example:\n  \
+        provost hub device create --device-id away-2\n  \
         provost fleet reprovision --id wave-2 --query '*' --connect-within 600 --yes --no-wait\n  \
         provost fleet pause --id wave-2\n  provost fleet cancel --id wave-2")]
     Pause(RunName),
     /// Go on with a paused run, or give those that failed another turn
     #[command(after_help = "Example:\n  \
+        provost hub device create --device-id away-3\n  \
         provost fleet reprovision --id wave-3 --query '*' --connect-within 600 --yes --no-wait\n  \
         provost fleet pause --id wave-3\n  \
         provost fleet resume --id wave-3 --pause-on-failure 10% --no-wait\n  provost fleet cancel --id wave-3")]
     Resume(ResumeArguments),
     /// Call a run off; devices that were called are left to themselves
     #[command(after_help = "Example:\n  \
+        provost hub device create --device-id away-4\n  \
         provost fleet reprovision --id wave-4 --query '*' --connect-within 600 --yes --no-wait\n  \
         provost fleet cancel --id wave-4")]
     Cancel(RunName),

@@ -96,11 +96,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "POST" => Routed::To(OwnOperation::Explain),
             _ => Routed::MethodNotAllowed,
         },
-        [word] if is(word, "hubs") => match method {
-            "GET" => Routed::To(OwnOperation::ListHubs),
-            "POST" => Routed::To(OwnOperation::AddHub),
-            _ => Routed::MethodNotAllowed,
-        },
         [word, hub, what, device, last]
             if is(word, "hubs") && is(what, "devices") && is(last, "messages") =>
         {

@@ -15,6 +15,7 @@ fn link() -> Link {
 fn admitted() -> Admitted {
     Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
+        hub_made_at: Timestamp::default(),
         generation_id: "1".to_owned(),
         expires_at: None,
     }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use provost_model::SymmetricKey;
+use provost_model::{SymmetricKey, Timestamp};
 
 use super::super::subscription::Granted;
 use super::*;
@@ -19,6 +19,7 @@ fn device(number: u64) -> IdentityId {
 fn admitted(generation: u64) -> Admitted {
     Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
+        hub_made_at: Timestamp::default(),
         generation_id: generation.to_string(),
         expires_at: None,
     }

@@ -16,46 +16,46 @@ use crate::output::say;
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum MessageVerb {
     /// Put a message into a device's queue
-    #[command(
-        after_help = "Examples:\n  provost hub message send --device-id press-0001 --data 'open the valve'\n  \
-        provost hub message send -d press-0001 --data '{\"valve\":1}' --ct application/json \\\n    \
-        --props 'line=7;shift=night' --ack full --expiry 2100-01-01T00:00:00Z"
-    )]
+    #[command(after_help = "Examples:\n  provost hub device create --device-id lamp-1\n  \
+        provost hub message send --device-id lamp-1 --payload 'open the valve'\n  \
+        provost hub message send -d lamp-1 --payload '{\"valve\":1}' --ct application/json \\\n    \
+        --props 'line=7;shift=night' --ack full --expiry 2100-01-01T00:00:00Z")]
     Send(Box<send::SendArguments>),
     /// Take a device's oldest message, as the device does over HTTPS; not for devices with certificates
     #[command(after_help = "Examples:\n  provost hub device create --device-id lamp-1\n  \
-        provost hub message send --device-id lamp-1 --data on\n  \
+        provost hub message send --device-id lamp-1 --payload on\n  \
         provost hub message receive --device-id lamp-1 --complete")]
     Receive(receive::ReceiveArguments),
     /// Say for the device that it has dealt with a message
     #[command(after_help = "Example:\n  provost hub device create --device-id lamp-1\n  \
-        provost hub message send --device-id lamp-1 --data on\n  \
-        etag=$(provost hub message receive -d lamp-1 --output json | sed -n 's/.*\"etag\": *\"\\([^\"]*\\)\".*/\\1/p')\n  \
+        provost hub message send --device-id lamp-1 --payload on\n  \
+        etag=$(provost hub message receive --device-id lamp-1 |\n    \
+        sed -n 's/.*\"etag\": \"\\([^\"]*\\)\".*/\\1/p')\n  \
         provost hub message complete --device-id lamp-1 --etag \"$etag\"")]
     Complete(SettleArguments),
     /// Say for the device that it does not want a message
     #[command(after_help = "Example:\n  provost hub device create --device-id lamp-1\n  \
-        provost hub message send --device-id lamp-1 --data on\n  \
-        etag=$(provost hub message receive -d lamp-1 --output json | sed -n 's/.*\"etag\": *\"\\([^\"]*\\)\".*/\\1/p')\n  \
+        provost hub message send --device-id lamp-1 --payload on\n  \
+        etag=$(provost hub message receive --device-id lamp-1 |\n    \
+        sed -n 's/.*\"etag\": \"\\([^\"]*\\)\".*/\\1/p')\n  \
         provost hub message reject --device-id lamp-1 --etag \"$etag\"")]
     Reject(SettleArguments),
     /// Give a message back for the device: it waits again
     #[command(after_help = "Example:\n  provost hub device create --device-id lamp-1\n  \
-        provost hub message send --device-id lamp-1 --data on\n  \
-        etag=$(provost hub message receive -d lamp-1 --output json | sed -n 's/.*\"etag\": *\"\\([^\"]*\\)\".*/\\1/p')\n  \
+        provost hub message send --device-id lamp-1 --payload on\n  \
+        etag=$(provost hub message receive --device-id lamp-1 |\n    \
+        sed -n 's/.*\"etag\": \"\\([^\"]*\\)\".*/\\1/p')\n  \
         provost hub message abandon --device-id lamp-1 --etag \"$etag\"")]
     Abandon(SettleArguments),
     /// Empty a device's queue
-    #[command(
-        after_help = "Example:\n  provost hub message send --device-id press-0001 --data ping\n  \
-        provost hub message purge --device-id press-0001"
-    )]
+    #[command(after_help = "Example:\n  provost hub device create --device-id lamp-1\n  \
+        provost hub message send --device-id lamp-1 --payload ping\n  \
+        provost hub message purge --device-id lamp-1")]
     Purge(DeviceName),
     /// Read what became of messages that were sent with --ack, and take it off the hub
-    #[command(
-        after_help = "Example:\n  provost hub message send --device-id press-0001 --data ping --ack full\n  \
-        provost hub message purge --device-id press-0001\n  provost hub message feedback"
-    )]
+    #[command(after_help = "Example:\n  provost hub device create --device-id lamp-1\n  \
+        provost hub message send --device-id lamp-1 --payload ping --ack full\n  \
+        provost hub message purge --device-id lamp-1\n  provost hub message feedback")]
     Feedback(HubName),
 }
 

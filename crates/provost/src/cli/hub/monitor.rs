@@ -155,7 +155,9 @@ impl MonitorArguments {
             ("from", from.filter(|_| after.is_none())),
         ] {
             if let Some(value) = value {
-                address.push_str(&format!("&{name}={}", percent::encode(value)));
+                for part in ["&", name, "=", &percent::encode(value)] {
+                    address.push_str(part);
+                }
             }
         }
         address

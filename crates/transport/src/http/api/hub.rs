@@ -9,7 +9,7 @@ use provost_model::{DeviceId, IdentityId, PageSize};
 use provost_wire::hub::query::{Position, parse_query};
 use provost_wire::hub::service::{
     BulkResult, DeviceInput, DeviceStatistics, HEADER_CONTINUATION, HEADER_ITEM_TYPE, HEADER_MAX_ITEM_COUNT,
-    HubOperation, HubRoute, ItemError, MethodRequest, Presence, RegenerateKeys, RegeneratedKeys,
+    HubOperation, HubRoute, ItemError, MethodRequest, NotServed, Presence, RegenerateKeys, RegeneratedKeys,
     ServiceStatistics, device, method_answer, parse_bulk, parse_query_request, parse_twin_patch,
     parse_twin_replacement, twin,
 };
@@ -61,6 +61,7 @@ impl From<BodyError> for Failure {
 }
 
 /// Proves the caller before anything else is read: a stranger learns nothing about his body.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each operation")]
 async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Result<Answer, Failure> {
     let hub = &parts.hub;
     let caller = caller(parts, call).await?;
@@ -79,20 +80,10 @@ async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Resu
         HubOperation::GetTwin(id) => Ok(twin_answer(&hub.twin(&caller, &id).await?)),
         HubOperation::PatchTwin(id) => patch_twin(parts, call, &caller, &id).await,
         HubOperation::ReplaceTwin(id) => replace_twin(parts, call, &caller, &id).await,
-        HubOperation::InvokeMethod(id) => {
-            let request = MethodRequest::parse(&call.body)?;
-            let answer = hub.invoke_method(&caller, &id, &request).await?;
-            Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
-        }
+        HubOperation::InvokeMethod(id) => invoke_method(parts, call, &caller, &id).await,
         HubOperation::RegenerateKeys => regenerate_keys(parts, call, &caller).await,
-        HubOperation::ListConfigurations => {
-            hub.may_manage_configurations(&caller)?;
-            Ok(value(&Value::Array(Vec::new())))
-        }
-        HubOperation::NotServed(what) => {
-            hub.may_manage_configurations(&caller)?;
-            Err(HubError::NotOffered(what.words()).into())
-        }
+        HubOperation::ListConfigurations => no_configurations(parts, &caller),
+        HubOperation::NotServed(what) => not_offered(parts, &caller, what),
         HubOperation::PurgeMessages(id) => messages::purge(parts, &caller, &id).await,
         HubOperation::ReceiveFeedback => messages::receive_feedback(parts, &caller).await,
         HubOperation::CompleteFeedback(token) => messages::complete_feedback(parts, &caller, &token).await,
@@ -200,6 +191,27 @@ async fn bulk(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<A
         .collect();
     let result = BulkResult::new(errors, Vec::new());
     Ok(Answer::json(result.http_status(), result.to_json()))
+}
+
+async fn invoke_method(
+    parts: &ApiParts,
+    call: &Call,
+    caller: &ServiceCaller,
+    id: &DeviceId,
+) -> Result<Answer, Failure> {
+    let request = MethodRequest::parse(&call.body)?;
+    let answer = parts.hub.invoke_method(caller, id, &request).await?;
+    Ok(Answer::ok(method_answer(answer.status, &answer.payload)))
+}
+
+fn no_configurations(parts: &ApiParts, caller: &ServiceCaller) -> Result<Answer, Failure> {
+    parts.hub.may_manage_configurations(caller)?;
+    Ok(value(&Value::Array(Vec::new())))
+}
+
+fn not_offered(parts: &ApiParts, caller: &ServiceCaller, what: NotServed) -> Result<Answer, Failure> {
+    parts.hub.may_manage_configurations(caller)?;
+    Err(HubError::NotOffered(what.words()).into())
 }
 
 async fn regenerate_keys(parts: &ApiParts, call: &Call, caller: &ServiceCaller) -> Result<Answer, Failure> {

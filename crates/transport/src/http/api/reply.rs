@@ -107,11 +107,19 @@ impl Answer {
             // Node returns text instead of objects without it (dps-service-api.md 0.3 rule 6).
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         }
+        let mut own = Vec::new();
         for (name, value) in self.headers {
             // Values of messages may hold more than ASCII; they travel as UTF-8.
             let value = HeaderValue::from_bytes(value.as_bytes());
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), value) {
-                headers.insert(name, value);
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), value) else {
+                continue;
+            };
+            // Names that differ in case are two properties and one header: it is there twice.
+            if own.contains(&name) {
+                headers.append(name, value);
+            } else {
+                headers.insert(name.clone(), value);
+                own.push(name);
             }
         }
         response

@@ -7,7 +7,7 @@ use provost_model::Secret;
 use provost_wire::hub::device::{Username, desired_patch, desired_topic, method_request_topic};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::Parts;
 use super::acknowledging::Acknowledgements;
@@ -91,11 +91,7 @@ pub(super) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let accepted = Connack {
-        session_present: session.is_resumed(),
-        return_code: ConnectReturnCode::Accepted,
-    };
-    connection.outbox().connack(accepted);
+    connection.outbox().connack(accepted(&session));
     // The token's end is an instant of the service's clock; the timer counts from here.
     let end = session
         .expires_at()
@@ -103,10 +99,12 @@ pub(super) async fn run<S>(
     let mut patience = Patience::new(silence, end);
     let mut acknowledgements = Acknowledgements::default();
     let mut devicebound = Devicebound::default();
+    let mut told = None;
     let ended = loop {
         if let Err(error) = connection.flush().await {
             break End::Write(error);
         }
+        was_sent(&session, told.take()).await;
         let step = tokio::select! {
             biased;
             event = session.next_event() => match event {
@@ -114,7 +112,10 @@ pub(super) async fn run<S>(
                 SessionEvent::Messages => {
                     Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
                 }
-                event => say(connection.outbox(), event),
+                event => {
+                    told = version_of(&event);
+                    say(connection.outbox(), event)
+                }
             },
             () = shutdown.requested() => Err(End::Shutdown),
             () = patience.ran_out() => Err(End::RanOut),
@@ -149,12 +150,53 @@ pub(super) async fn run<S>(
         Box::pin(acknowledgements.drain(connection.outbox())).await;
     }
     debug!(device = %session.id(), end = &ended as &dyn std::error::Error, "session ended");
-    // The hub learns first; closing the stream may take the peer a while.
-    match will.filter(|_| !matches!(ended, End::Disconnect)) {
-        Some(will) => Box::pin(will.publish(session)).await,
-        None => drop(session),
+    let will = will.filter(|_| !matches!(ended, End::Disconnect));
+    Box::pin(part(connection, session, will)).await;
+}
+
+fn accepted(session: &DeviceSession) -> Connack {
+    Connack {
+        session_present: session.is_resumed(),
+        return_code: ConnectReturnCode::Accepted,
     }
-    Box::pin(connection.close()).await;
+}
+
+/// Closing the stream may take the peer a while, and the commit of the last words the store: neither
+/// waits for the other, and the hub learns first.
+async fn part<S>(connection: Connection<S>, session: DeviceSession, will: Option<Box<Will>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    session.leave();
+    let last_words = async {
+        if let Some(will) = will {
+            will.publish(session).await;
+        }
+    };
+    tokio::join!(connection.close(), last_words);
+}
+
+/// The version a notification tells of.
+fn version_of(event: &SessionEvent) -> Option<i64> {
+    match event {
+        SessionEvent::Desired(notification) => Some(notification.version),
+        SessionEvent::Close(_) | SessionEvent::Method(_) | SessionEvent::Messages => None,
+    }
+}
+
+/// A notification was written to the connection.
+async fn was_sent(session: &DeviceSession, told: Option<i64>) {
+    let Some(version) = told else {
+        return;
+    };
+    // Boxed: it is rare.
+    if let Err(error) = Box::pin(session.desired_was_sent(version)).await {
+        warn!(
+            device = %session.id(),
+            error = &error as &dyn std::error::Error,
+            "a notification is kept though it was sent"
+        );
+    }
 }
 
 /// Something the hub has to say.

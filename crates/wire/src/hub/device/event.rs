@@ -11,6 +11,9 @@ use crate::json::{self, BodyError, Members};
 /// The content type of several messages in one body.
 pub const EVENT_BATCH: &str = "application/vnd.microsoft.iothub.json";
 
+/// Messages one body may hold.
+const MAX_EVENTS: usize = 1000;
+
 const APPLICATION: &str = "iothub-app-";
 
 /// System properties by the names of their headers.
@@ -70,6 +73,12 @@ pub fn parse_events(body: &[u8]) -> Result<Vec<(PropertyBag, Vec<u8>)>, BodyErro
         path: "body".to_owned(),
         reason: "must be an array".to_owned(),
     })?;
+    if items.len() > MAX_EVENTS {
+        return Err(BodyError::Value {
+            path: "body".to_owned(),
+            reason: format!("holds more than {MAX_EVENTS} messages"),
+        });
+    }
     items.iter().enumerate().map(event).collect()
 }
 
@@ -159,6 +168,14 @@ mod tests {
             assert_eq!(error.hub_code(), code, "{body}");
             assert!(error.to_string().contains(place), "{error}");
         }
+    }
+
+    #[test]
+    fn batch_holds_so_many_messages() {
+        let of = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+        assert_eq!(parse_events(of(MAX_EVENTS).as_bytes()).unwrap().len(), MAX_EVENTS);
+        let error = parse_events(of(MAX_EVENTS + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.hub_code(), 400_004);
     }
 
     proptest! {

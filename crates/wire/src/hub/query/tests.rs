@@ -215,6 +215,15 @@ fn faults_name_the_place() {
     assert!(parse_condition("SELECT COUNT() AS n FROM devices").is_err());
 }
 
+/// PostgreSQL takes none in a text.
+#[test]
+fn nul_is_nowhere_in_a_query() {
+    for text in ["deviceId = 'a\0'", "tags.[[\0]] = 1", "a\0"] {
+        let error = parse_condition(text).unwrap_err();
+        assert!(error.to_string().contains("NUL"), "{text:?}: {error}");
+    }
+}
+
 #[test]
 fn neither_length_nor_depth_is_without_end() {
     let deep =
@@ -245,13 +254,13 @@ fn value() -> impl Strategy<Value = Value> {
         any::<f64>()
             .prop_filter("is finite", |n| n.is_finite())
             .prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
+        "[^\\x00\n]{0,8}".prop_map(Value::from),
         "['\"\\\\]{0,4}".prop_map(Value::from),
     ]
 }
 
 fn path() -> impl Strategy<Value = Path> {
-    let rest = prop::collection::vec("[a-zA-Z_$][a-zA-Z0-9_$]{0,5}|[^\\]]{1,5}|and|in|x]]y", 0..3);
+    let rest = prop::collection::vec("[a-zA-Z_$][a-zA-Z0-9_$]{0,5}|[^\\]\\x00]{1,5}|and|in|x]]y", 0..3);
     ("tags|properties|status|not|x-y", rest).prop_map(|(first, rest)| Path::new(first, rest))
 }
 

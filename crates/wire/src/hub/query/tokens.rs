@@ -19,6 +19,10 @@ impl Tokens {
             let message = format!("there are more than {MAX_QUERY} characters");
             return Err(QueryError::new(message, MAX_QUERY + 1));
         }
+        // No store keeps one, so nothing can be equal to it.
+        if let Some(before) = text.chars().position(|c| c == '\0') {
+            return Err(QueryError::new("there is a NUL character", before + 1));
+        }
         Ok(Self {
             words: tokens(text)?,
             next: 0,

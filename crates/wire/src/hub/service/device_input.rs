@@ -45,24 +45,20 @@ impl DeviceInput {
         Ok(Self {
             device_id: device.parsed(id, DeviceId::parse)?,
             status: device.word("status", &STATUS)?,
-            status_reason: limited(device, "statusReason", MAX_STATUS_REASON)?,
+            status_reason: device
+                .remark("statusReason", MAX_STATUS_REASON)?
+                .map(str::to_owned),
             authentication: AuthInput::read(device)?,
             iot_edge,
-            device_scope: limited(device, "deviceScope", MAX_SCOPE)?.filter(|scope| !scope.is_empty()),
+            device_scope: device
+                .remark("deviceScope", MAX_SCOPE)?
+                .filter(|scope| !scope.is_empty())
+                .map(str::to_owned),
             etag: device
                 .text(etag)?
                 .filter(|tag| !tag.is_empty())
                 .map(Etag::from_text),
         })
-    }
-}
-
-fn limited(device: &Members<'_>, name: &str, limit: usize) -> Result<Option<String>, BodyError> {
-    match device.text(name)? {
-        Some(text) if text.chars().count() > limit => {
-            Err(device.invalid(name, format!("must have at most {limit} characters")))
-        }
-        other => Ok(other.map(str::to_owned)),
     }
 }
 
@@ -116,6 +112,7 @@ mod tests {
             (json!({"deviceId": "a/b"}), "`deviceId`"),
             (json!({"status": "sleeping"}), "`status`"),
             (json!({"statusReason": "x".repeat(129)}), "`statusReason`"),
+            (json!({"statusReason": "a\u{0}b"}), "`statusReason`"),
             (
                 json!({"authentication": {"x509Thumbprint": {"primaryThumbprint": "abc"}}}),
                 "`authentication.x509Thumbprint.primaryThumbprint`",

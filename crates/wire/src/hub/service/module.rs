@@ -35,15 +35,11 @@ impl ModuleInput {
 
     /// Reads a module whose device and etag have these names: bulk items spell them `id` and `eTag`.
     pub(super) fn read(module: &Members<'_>, device_id: &str, etag: &str) -> Result<Self, BodyError> {
-        let managed_by = module.text("managedBy")?.filter(|text| !text.is_empty());
-        if managed_by.is_some_and(|text| text.chars().count() > MAX_MANAGED_BY) {
-            let reason = format!("must have at most {MAX_MANAGED_BY} characters");
-            return Err(module.invalid("managedBy", reason));
-        }
+        let managed_by = module.remark("managedBy", MAX_MANAGED_BY)?;
         Ok(Self {
             device_id: module.parsed(device_id, DeviceId::parse)?,
             module_id: module.parsed("moduleId", ModuleId::parse)?,
-            managed_by: managed_by.map(str::to_owned),
+            managed_by: managed_by.filter(|text| !text.is_empty()).map(str::to_owned),
             authentication: AuthInput::read(module)?,
             etag: module
                 .text(etag)?
@@ -190,6 +186,7 @@ mod tests {
         for (body, path) in [
             (json!({"moduleId": "a/b"}), "`moduleId`"),
             (json!({"managedBy": "x".repeat(129)}), "`managedBy`"),
+            (json!({"managedBy": "a\u{0}b"}), "`managedBy`"),
         ] {
             let error = ModuleInput::parse(body.to_string().as_bytes()).unwrap_err();
             assert!(error.to_string().starts_with(path), "{error}");

@@ -171,19 +171,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
                 _ => Routed::MethodNotAllowed,
             }
         }
-        [word] if is(word, "configurations") => match method {
-            "GET" => Routed::To(HubOperation::ListConfigurations),
-            _ => Routed::MethodNotAllowed,
-        },
-        [word, _] if is(word, "configurations") => {
-            Routed::To(HubOperation::NotServed(NotServed::Configurations))
-        }
-        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
-            Routed::To(HubOperation::NotServed(NotServed::Configurations))
-        }
-        [word, _, ..] if is(word, "digitaltwins") => {
-            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
-        }
         [devices, device, commands] if is(devices, "devices") && is(commands, "commands") => match method {
             "DELETE" => with_id(device, HubOperation::PurgeMessages),
             _ => Routed::MethodNotAllowed,
@@ -215,6 +202,26 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<HubOperati
             of_modules(method, first, device, rest)
         }
         [jobs, rest @ ..] if is(jobs, "jobs") => jobs::operation(method, rest, query),
+        _ => not_offered(method, path),
+    }
+}
+
+/// What is hardly there, or not at all.
+fn not_offered(method: &str, path: &[&str]) -> Routed<HubOperation> {
+    match path {
+        [word] if is(word, "configurations") => match method {
+            "GET" => Routed::To(HubOperation::ListConfigurations),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, _] if is(word, "configurations") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [devices, _, word] if is(devices, "devices") && is(word, "applyConfigurationContent") => {
+            Routed::To(HubOperation::NotServed(NotServed::Configurations))
+        }
+        [word, _, ..] if is(word, "digitaltwins") => {
+            Routed::To(HubOperation::NotServed(NotServed::DigitalTwins))
+        }
         _ => Routed::NotFound,
     }
 }

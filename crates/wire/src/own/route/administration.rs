@@ -7,6 +7,11 @@ use crate::address::{Query, RouteError, Routed, id, is};
 
 pub(super) fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperation> {
     match path {
+        [word] if is(word, "hubs") => match method {
+            "GET" => Routed::To(OwnOperation::ListHubs),
+            "POST" => Routed::To(OwnOperation::AddHub),
+            _ => Routed::MethodNotAllowed,
+        },
         [word] if is(word, "dps") => match method {
             "GET" => Routed::To(OwnOperation::ListInstances),
             "POST" => Routed::To(OwnOperation::AddInstance),

@@ -20,10 +20,10 @@ pub(in crate::cli) struct SendArguments {
         value_name = "TEXT",
         default_value = "Ping from provost"
     )]
-    data: String,
+    payload: String,
     /// Payload from a file, as it is
-    #[arg(long, visible_alias = "dfp", value_name = "FILE", conflicts_with = "data")]
-    data_file_path: Option<PathBuf>,
+    #[arg(long, visible_aliases = ["dfp", "data-file-path"], value_name = "FILE", conflicts_with = "payload")]
+    payload_file: Option<PathBuf>,
     /// Application properties: name=value;name=value
     #[arg(long, short, visible_alias = "properties", value_name = "PROPERTIES", value_parser = properties)]
     props: Option<Properties>,
@@ -69,10 +69,10 @@ impl SendArguments {
     }
 
     fn input(self) -> Result<MessageInput, Failure> {
-        let body = match &self.data_file_path {
+        let body = match &self.payload_file {
             Some(path) => std::fs::read(path)
                 .map_err(|error| Failure::Io(format!("cannot read {}", path.display()), error))?,
-            None => self.data.into_bytes(),
+            None => self.payload.into_bytes(),
         };
         Ok(MessageInput {
             message_id: self.message_id,
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn flags_of_az_make_a_message() {
-        let line = "x -d press-1 --data on -p line=7;shift=a=b --ack full --mid m1 --cid c --uid u --ct t/x --ce utf-8 \
+        let line = "x -d press-1 --da on -p line=7;shift=a=b --ack full --mid m1 --cid c --uid u --ct t/x --ce utf-8 \
                     --expiry-time-utc 1000";
         let input = Line::parse_from(line.split_whitespace())
             .arguments
