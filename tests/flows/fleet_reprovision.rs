@@ -441,6 +441,72 @@ async fn a_restart_calls_nobody_twice_and_still_sees_who_is_back() {
 }
 
 #[tokio::test]
+async fn who_is_there_and_may_not_be_called_yet_is_not_skipped() {
+    let server = TestServer::start().await;
+    let waiting = Pair::register(&server, "press-0").await;
+    Pair::register(&server, "press-1").await;
+    let staying = Pair::register(&server, "press-2").await;
+    let staying = staying.live(&server, Manner::Stays).await;
+    let runs = Runs::of(&server);
+    let limits = json!({ "atMostAway": 1, "connectWithinSeconds": 2, "returnWithinSeconds": 4 });
+    runs.begin("wave", &limits).await;
+    runs.with("wave", "one is called", |run| count(run, "called") == 1)
+        .await;
+    let waiting = waiting.live(&server, Manner::Good).await;
+    runs.with_status("wave", "completed").await;
+    let why = "it did not connect in time".to_owned();
+    assert_eq!(
+        runs.devices("wave", "skipped").await,
+        [("press-1".to_owned(), why)]
+    );
+    assert_eq!(runs.devices("wave", "returned").await.len(), 1);
+    drop((waiting, staying));
+}
+
+#[tokio::test]
+async fn nobody_is_skipped_while_a_run_is_paused() {
+    let server = TestServer::start().await;
+    let waiting = Pair::register(&server, "press-1").await;
+    let staying = Pair::register(&server, "press-2").await;
+    let staying = staying.live(&server, Manner::Stays).await;
+    let runs = Runs::of(&server);
+    // Its time to connect is over before the other one is given up, which a paused run still sees to.
+    let limits = json!({ "connectWithinSeconds": 1, "returnWithinSeconds": 3 });
+    runs.begin("wave", &limits).await;
+    runs.with("wave", "one is called", |run| count(run, "called") == 1)
+        .await;
+    runs.post("wave/pause", &Value::Null).await;
+    let run = runs
+        .with("wave", "one is given up", |run| count(run, "notReturned") == 1)
+        .await;
+    assert_eq!((count(&run, "pending"), count(&run, "skipped")), (1, 0), "{run}");
+    let waiting = waiting.live(&server, Manner::Good).await;
+    runs.post("wave/resume", &Value::Null).await;
+    let run = runs.with_status("wave", "completed").await;
+    assert_eq!(count(&run, "returned"), 1, "{run}");
+    drop((waiting, staying));
+}
+
+#[tokio::test]
+async fn those_that_were_skipped_have_another_turn_again_and_again() {
+    let server = TestServer::start().await;
+    let vanishing = Pair::register(&server, "press-1").await;
+    let vanishing = vanishing.live(&server, Manner::Vanishes).await;
+    Pair::register(&server, "press-2").await;
+    let runs = Runs::of(&server);
+    // The one that is away keeps the run going.
+    runs.begin("wave", &json!({ "connectWithinSeconds": 1 })).await;
+    for _ in 0..3 {
+        let both = |run: &Value| (count(run, "left"), count(run, "skipped")) == (1, 1);
+        runs.with("wave", "one is away, one skipped", both).await;
+        let run = runs.post("wave/resume", &json!({ "retryFailed": true })).await;
+        assert_eq!(count(&run, "pending"), 1, "{run}");
+    }
+    runs.post("wave/cancel", &Value::Null).await;
+    drop(vanishing);
+}
+
+#[tokio::test]
 async fn the_pace_and_those_away_at_a_time_are_kept() {
     let server = TestServer::start().await;
     let mut living = Vec::new();

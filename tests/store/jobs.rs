@@ -72,7 +72,10 @@ async fn append<T: Send + 'static>(
 }
 
 async fn lease(store: &Store, holder: &'static str, at: Timestamp) -> Vec<Job> {
-    append(store, move |tx| tx.lease_jobs(at, at.after(LEASE), holder, 10)).await
+    append(store, move |tx| {
+        tx.lease_jobs(at, at.after(LEASE), holder, (10, &[]))
+    })
+    .await
 }
 
 /// A job of three devices that `one` holds.
@@ -264,9 +267,8 @@ async fn a_twin_is_noted_once_and_never_after_the_job_was_called_off() {
     assert_eq!(lease(&test.store, "two", now().after(LEASE)).await, []);
 }
 
-#[expect(clippy::too_many_lines, reason = "one story of three devices")]
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::too_many_lines, reason = "one story")]
+#[expect(clippy::too_many_lines, reason = "one story of three devices")]
 async fn a_call_is_begun_once_and_what_nobody_saw_end_is_given_up() {
     let test = TestStore::open().await;
     let job = begun(&test.store, method()).await;
@@ -393,4 +395,18 @@ async fn old_jobs_are_forgotten_in_chunks_and_the_newest_kept() {
     assert_eq!(forget(now(), 0, 100).await, 4);
     assert!(stored(&test.store, "j2").await.is_none());
     assert!(stored(&test.store, "j3").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_not_taken_by_who_works_on_it() {
+    let test = TestStore::open().await;
+    let job = begun(&test.store, method()).await;
+    let later = now().after(LEASE * 2);
+    let lease = |at_work: Vec<i64>| {
+        append(&test.store, move |tx| {
+            tx.lease_jobs(later, later.after(LEASE), "one", (10, &at_work))
+        })
+    };
+    assert_eq!(lease(vec![job.number]).await, []);
+    assert_eq!(lease(vec![]).await.len(), 1);
 }

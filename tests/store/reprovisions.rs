@@ -74,7 +74,7 @@ async fn begun(store: &Store) -> Reprovision {
     inserted.unwrap();
     let far = now().after(Duration::from_hours(1_000_000));
     let held = append(store, move |tx| {
-        tx.lease_reprovisions(far, far.after(LEASE), "one", 10)
+        tx.lease_reprovisions(far, far.after(LEASE), "one", (10, &[]))
     })
     .await;
     let number = held[0].number;
@@ -229,4 +229,56 @@ async fn a_run_ends_when_nothing_is_left_and_those_that_failed_are_tried_again()
     assert_eq!(forget(3).await, 3);
     assert_eq!(forget(3).await, 2);
     assert_eq!(forget(3).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_called_off_stays_so_when_leases_are_forgotten() {
+    let test = TestStore::open().await;
+    let number = begun(&test.store).await.number;
+    assert!(change(&test.store, ReprovisionEvent::Cancel, None).await);
+    let held = test.store.read(move |tx| tx.held_reprovision(number, "one"));
+    assert_eq!(held.await.unwrap(), None, "nobody holds it");
+    append(&test.store, |tx| tx.forget_leases()).await;
+    assert_eq!(test.store.read(|tx| tx.active_reprovisions()).await.unwrap(), []);
+    let far = now().after(Duration::from_hours(1_000_000));
+    let due = test.store.read(move |tx| tx.has_due_reprovision(far)).await;
+    assert!(!due.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_not_taken_by_who_works_on_it() {
+    let test = TestStore::open().await;
+    let number = begun(&test.store).await.number;
+    let later = now().after(Duration::from_hours(2_000_000));
+    let lease = |at_work: Vec<i64>| {
+        append(&test.store, move |tx| {
+            tx.lease_reprovisions(later, later.after(LEASE), "one", (10, &at_work))
+        })
+    };
+    assert_eq!(lease(vec![number]).await, []);
+    assert_eq!(lease(vec![]).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_have_their_time_to_connect_anew_after_a_pause() {
+    let test = TestStore::open().await;
+    let number = begun(&test.store).await.number;
+    let devices = vec![device(0), device(1)];
+    append(&test.store, move |tx| {
+        tx.wait_for_devices(number, &devices, now())
+    })
+    .await;
+    let times = async || {
+        let rows = test
+            .store
+            .read(move |tx| tx.reprovision_devices(number, None, None, 2));
+        let rows = rows.await.unwrap();
+        rows.into_iter().map(|row| row.until).collect::<Vec<_>>()
+    };
+    assert!(change(&test.store, ReprovisionEvent::Resume, None).await);
+    assert_eq!(times().await, [Some(now()), Some(now())], "it was not paused");
+    assert!(change(&test.store, ReprovisionEvent::Pause, None).await);
+    assert_eq!(times().await, [Some(now()), Some(now())]);
+    assert!(change(&test.store, ReprovisionEvent::Resume, None).await);
+    assert_eq!(times().await, [None, None]);
 }

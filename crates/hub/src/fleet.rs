@@ -13,14 +13,17 @@ mod run;
 mod watch;
 mod worker;
 
+use provost_model::query::Condition;
 use provost_model::{
     AccessRight, Action, AuditEvent, DeviceId, FailureLimit, HubName, IdentityId, JobId, PageSize,
     Reprovision, ReprovisionCounts, ReprovisionDevice, ReprovisionEvent, ReprovisionPlan, ReprovisionState,
 };
 use provost_wire::hub::MAX_METHOD_PAYLOAD;
 use provost_wire::json;
+use tokio::time::timeout;
 
 use crate::jobs::matching;
+use crate::query::MAX_TIME;
 use crate::service::HubService;
 use crate::{HubError, ServiceCaller};
 
@@ -90,7 +93,8 @@ impl HubService {
     /// Whom a run with this condition would call. Needs `ServiceConnect`.
     ///
     /// # Errors
-    /// [`HubError::RightMissing`], [`HubError::ArgumentInvalid`], [`HubError::Store`].
+    /// [`HubError::RightMissing`], [`HubError::ArgumentInvalid`] for a condition that is none or whose
+    /// devices take too long to count, [`HubError::Store`].
     pub async fn forecast_reprovision(
         &self,
         caller: &ServiceCaller,
@@ -98,14 +102,27 @@ impl HubService {
     ) -> Result<ReprovisionForecast, HubError> {
         caller.require(AccessRight::ServiceConnect)?;
         let condition = matching::check(condition)?;
-        let hub = caller.hub();
+        let counted = timeout(MAX_TIME, self.count_matching(caller.hub(), &condition)).await;
+        counted.map_err(|_| {
+            HubError::ArgumentInvalid(format!(
+                "the devices cannot be counted in {} seconds; narrow the condition",
+                MAX_TIME.as_secs()
+            ))
+        })?
+    }
+
+    async fn count_matching(
+        &self,
+        hub: &HubName,
+        condition: &Condition,
+    ) -> Result<ReprovisionForecast, HubError> {
         let mut forecast = ReprovisionForecast {
             devices: 0,
             connected: 0,
         };
         let mut after = None;
         loop {
-            let found = matching::step(self, hub, &condition, after.take()).await?;
+            let found = matching::step(self, hub, condition, after.take()).await?;
             forecast.devices += found.devices.len() as u64;
             let is_there = |device: &&DeviceId| {
                 let id = IdentityId::device((*device).clone());

@@ -15,6 +15,7 @@ pub(crate) mod matching;
 mod method;
 mod options;
 mod pacer;
+pub(crate) mod patience;
 mod signals;
 mod twin;
 mod worker;

@@ -12,5 +12,6 @@ mod matching;
 mod page;
 mod walk;
 
+pub(crate) use self::groups::MAX_TIME;
 pub use self::matching::MatchPage;
 pub use self::page::{QueryItems, QueryPage};

@@ -119,11 +119,13 @@ impl WriteTx<'_> {
 }
 
 impl AppendTx<'_> {
-    /// Whoever held anything is gone: all of it is due now.
+    /// Whoever held anything is gone: all of it that goes on is due now.
     pub fn forget_leases(&self) -> Result<(), StoreError> {
         for table in [TABLE, "hub_removal", "job", "reprovision"] {
-            let sql =
-                format!("UPDATE {table} SET lease_holder = NULL, due_at = 0 WHERE lease_holder IS NOT NULL");
+            let sql = format!(
+                "UPDATE {table} SET lease_holder = NULL, due_at = 0 WHERE lease_holder IS NOT NULL \
+                 AND due_at IS NOT NULL"
+            );
             self.execute(&sql, params![])?;
         }
         Ok(())

@@ -94,35 +94,44 @@ impl WriteTx<'_> {
         let Some(status) = run.status.after(event) else {
             return Ok(false);
         };
+        let (asked, bad) = (run.counts.asked(), run.counts.bad());
+        let since = match event {
+            ReprovisionEvent::Resume => (asked, bad),
+            ReprovisionEvent::Retry => (asked.saturating_sub(bad), 0),
+            ReprovisionEvent::Pause | ReprovisionEvent::Complete | ReprovisionEvent::Cancel => run.since,
+        };
         if event == ReprovisionEvent::Retry {
             self.retry_devices(run.number)?;
         }
-        let counts = run.counts;
-        let (asked, bad) = match event {
-            ReprovisionEvent::Resume => (counts.asked(), counts.bad()),
-            // Those that were bad are called again.
-            ReprovisionEvent::Retry => (counts.away() + counts.returned, 0),
-            ReprovisionEvent::Pause | ReprovisionEvent::Complete | ReprovisionEvent::Cancel => run.since,
-        };
-        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, ended_at = ?4, since_asked = ?5, \
-                   since_bad = ?6, due_at = COALESCE(due_at, ?7) WHERE number = ?1";
+        if run.status == ReprovisionStatus::Paused && status == ReprovisionStatus::Running {
+            self.wait_anew(run.number)?;
+        }
         let pause_on = pause_on.or(run.plan.pause_on).map(|limit| limit.to_string());
-        let now = self.now().as_micros();
+        let sql = "UPDATE reprovision SET status = ?2, reason = NULL, pause_on = ?3, since_asked = ?4, \
+                   since_bad = ?5, ended_at = NULL, due_at = COALESCE(due_at, ?6) WHERE number = ?1";
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let params = params![
             run.number,
             status.as_str(),
             pause_on.as_deref(),
-            status.is_ended().then_some(now),
-            i64::try_from(asked).unwrap_or(i64::MAX),
-            i64::try_from(bad).unwrap_or(i64::MAX),
-            now,
+            count(since.0),
+            count(since.1),
+            self.now().as_micros(),
         ];
         self.execute(sql, params)?;
         if status.is_ended() {
-            let sql = "UPDATE reprovision SET due_at = NULL WHERE number = ?1";
-            self.execute(sql, params![run.number])?;
+            // Nobody's from now on: whoever is at it sees that.
+            let sql =
+                "UPDATE reprovision SET ended_at = ?2, due_at = NULL, lease_holder = NULL WHERE number = ?1";
+            self.execute(sql, params![run.number, self.now().as_micros()])?;
         }
         Ok(true)
+    }
+
+    /// Time that passed while a run was paused is not held against devices that are waited for.
+    fn wait_anew(&self, number: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE reprovision_device SET until_at = NULL WHERE run = ?1 AND state = 'pending'";
+        self.execute(sql, params![number]).map(|_| ())
     }
 
     fn retry_devices(&self, number: i64) -> Result<(), StoreError> {

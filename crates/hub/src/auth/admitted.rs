@@ -17,6 +17,8 @@ pub(crate) struct Admitted {
     pub(crate) hub_made_at: Timestamp,
     /// The device or module as it was: another one of the same ID is somebody else.
     pub(crate) generation_id: String,
+    /// When it was judged.
+    pub(crate) at: Timestamp,
     /// When the session must end by itself.
     pub(crate) expires_at: Option<Timestamp>,
 }

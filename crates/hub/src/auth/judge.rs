@@ -94,6 +94,7 @@ pub(super) fn judge(
         by,
         hub_made_at: hub.created_at,
         generation_id: registered.generation_id,
+        at: now,
         expires_at,
     })
 }

@@ -18,9 +18,10 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use self::call::CallEnd;
-use super::watch::Away;
+use super::watch::{Away, Called};
 use super::worker::LEASE;
 use crate::HubError;
+use crate::jobs::patience;
 use crate::service::HubService;
 use crate::session::Link;
 
@@ -28,6 +29,8 @@ use crate::session::Link;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// The longest time a device has at least when a run is taken up again.
+const GRACE: Duration = Duration::from_mins(1);
 /// Devices read at a time.
 const PAGE: usize = 500;
 
@@ -43,6 +46,8 @@ pub(super) struct Run {
     holder: Arc<str>,
     changed: watch::Receiver<u64>,
     renewed: Instant,
+    /// It was seen to be paused, and not to go on since.
+    was_paused: bool,
     /// Devices that were called and are not back.
     away: HashMap<DeviceId, Away>,
     /// Devices that were not there at their turn, and how long they are waited for.
@@ -68,6 +73,7 @@ impl Run {
             holder,
             changed,
             renewed: Instant::now(),
+            was_paused: false,
             away: HashMap::new(),
             waiting: BTreeMap::new(),
             looked_until: None,
@@ -114,13 +120,13 @@ impl Run {
                 let read =
                     move |tx: &ReadTx<'_>| tx.reprovision_devices(number, Some(state), begin.as_ref(), PAGE);
                 let rows = self.store().scan(read).await?;
-                let is_last = rows.len() < PAGE;
+                let (is_last, now) = (rows.len() < PAGE, self.service.now());
                 after = rows.last().map(|row| row.device_id.clone());
                 for row in rows {
                     let away = Away {
-                        link: std::sync::Weak::new(),
+                        called: Called::At(row.called_at.unwrap_or(now)),
                         certificate: row.certificate,
-                        until: row.until.unwrap_or_else(|| self.service.now()),
+                        until: graced(row.until.unwrap_or(now), now, self.run.plan.return_within),
                         has_left: state == ReprovisionState::Left,
                         is_unchanged: false,
                     };
@@ -144,17 +150,23 @@ impl Run {
         let Some(run) = held.filter(|run| !run.status.is_ended()) else {
             return Ok(false);
         };
-        if self.run.is_expanded && run.counts.pending > self.run.counts.pending {
-            // Those that failed have another turn; whoever waits is found again.
-            self.next.clear();
-            self.turned_until = None;
-            self.has_more = true;
+        let goes_on = self.was_paused && run.status == ReprovisionStatus::Running;
+        if goes_on {
+            // Those that are waited for have their time anew.
+            self.waiting.clear();
+            self.was_paused = false;
         }
+        // Those that failed have another turn; whoever waits is found again.
+        let has_others = self.run.is_expanded && run.counts.pending > self.run.counts.pending;
+        if goes_on || has_others {
+            self.turn_anew();
+        }
+        self.was_paused |= run.status == ReprovisionStatus::Paused;
         self.run = run;
         if self.renewed.elapsed() >= RENEW_EVERY {
             let ((number, holder), until) = (self.held(), self.service.now().after(LEASE));
             let renew = move |tx: &provost_store::AppendTx<'_>| tx.renew_reprovision(number, &holder, until);
-            if !self.store().append(renew).await? {
+            if !patience::write(self.store(), renew).await? {
                 return Ok(false);
             }
             self.renewed = Instant::now();
@@ -171,11 +183,19 @@ impl Run {
         };
         let ((number, holder), told) = (self.held(), reason.clone());
         let pause = move |tx: &provost_store::AppendTx<'_>| tx.pause_reprovision(number, &holder, &reason);
-        if self.store().append(pause).await? {
+        if patience::write(self.store(), pause).await? {
             warn!(run = %self.run.id, hub = %self.run.hub, reason = told, "a run over a fleet is paused");
         }
         self.run.status = ReprovisionStatus::Paused;
+        self.was_paused = true;
         Ok(())
+    }
+
+    /// All that are pending have their turn from the first on.
+    fn turn_anew(&mut self) {
+        self.next.clear();
+        self.turned_until = None;
+        self.has_more = true;
     }
 
     async fn complete(&mut self) -> Result<bool, StoreError> {
@@ -185,7 +205,7 @@ impl Run {
         }
         let ((number, holder), now) = (self.held(), self.service.now());
         let complete = move |tx: &provost_store::AppendTx<'_>| tx.complete_reprovision(number, &holder, now);
-        let is_complete = self.store().append(complete).await?;
+        let is_complete = patience::write(self.store(), complete).await?;
         if is_complete {
             info!(
                 run = %self.run.id, hub = %self.run.hub, returned = counts.returned, failed = counts.failed,
@@ -211,5 +231,25 @@ impl Run {
 
     fn store(&self) -> &Store {
         self.service.store()
+    }
+}
+
+/// The time a device has when a run is taken up again: what it had, or a while from now on. It may
+/// have had no way to use it.
+fn graced(until: Timestamp, now: Timestamp, within: Duration) -> Timestamp {
+    until.max(now.after(within.min(GRACE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_waited_for_while_nobody_looked_has_a_while_to_come() {
+        let at = Timestamp::from_unix_seconds;
+        let long = Duration::from_mins(2);
+        assert_eq!(graced(at(10), at(1_000), long), at(1_060));
+        assert_eq!(graced(at(10), at(1_000), Duration::from_secs(5)), at(1_005));
+        assert_eq!(graced(at(1_100), at(1_000), long), at(1_100));
     }
 }

@@ -11,8 +11,8 @@ use crate::session::Link;
 /// A device that was called and is not back.
 #[derive(Debug)]
 pub(super) struct Away {
-    /// The session it was called through; nobody's after a restart.
-    pub(super) link: Weak<Link>,
+    /// The session it was called through.
+    pub(super) called: Called,
     /// The certificate it had, if it had one.
     pub(super) certificate: Option<[u8; 32]>,
     /// When it is given up.
@@ -21,6 +21,24 @@ pub(super) struct Away {
     pub(super) has_left: bool,
     /// It was seen with the certificate it had.
     pub(super) is_unchanged: bool,
+}
+
+/// The session a device was called through.
+#[derive(Debug)]
+pub(super) enum Called {
+    /// This one.
+    Through(Weak<Link>),
+    /// One that was there at this instant: the run was taken up again since.
+    At(Timestamp),
+}
+
+impl Called {
+    fn is_through(&self, link: &Arc<Link>) -> bool {
+        match self {
+            Self::Through(called) => Weak::ptr_eq(called, &Arc::downgrade(link)),
+            Self::At(instant) => link.admitted().is_some_and(|admitted| admitted.at <= *instant),
+        }
+    }
 }
 
 /// What is seen of a device.
@@ -45,7 +63,7 @@ impl Away {
     ) -> Option<ReprovisionNote> {
         let seen = match live {
             None => Seen::Gone,
-            Some(link) if Weak::ptr_eq(&self.link, &Arc::downgrade(link)) => Seen::Same,
+            Some(link) if self.called.is_through(link) => Seen::Same,
             Some(link) => Seen::Other(link.admitted().and_then(Admitted::certificate)),
         };
         self.judge(device, seen, accept_same, now)
@@ -89,14 +107,17 @@ impl Away {
 
 #[cfg(test)]
 mod tests {
+    use provost_model::{HubName, IdentityId, SymmetricKey};
+
     use super::*;
+    use crate::auth::AdmittedBy;
 
     const OLD: Option<[u8; 32]> = Some([1; 32]);
     const NEW: Option<[u8; 32]> = Some([2; 32]);
 
     fn away(certificate: Option<[u8; 32]>) -> Away {
         Away {
-            link: Weak::new(),
+            called: Called::Through(Weak::new()),
             certificate,
             until: Timestamp::from_unix_seconds(100),
             has_left: false,
@@ -169,5 +190,35 @@ mod tests {
             assert_eq!(state, ReprovisionState::NotReturned);
             assert!(reason.unwrap().contains(words));
         }
+    }
+
+    /// A session of a device with a key, judged at this second.
+    fn session(at: i64) -> Arc<Link> {
+        let hub = HubName::parse("factory").unwrap();
+        let link = Link::new(hub, IdentityId::parse("d").unwrap(), false);
+        let admitted = Admitted {
+            by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
+            generation_id: "1".to_owned(),
+            at: Timestamp::from_unix_seconds(at),
+            hub_made_at: Timestamp::from_unix_seconds(0),
+            expires_at: None,
+        };
+        assert!(link.admit(admitted));
+        Arc::new(link)
+    }
+
+    #[test]
+    fn a_session_from_before_the_call_is_no_return_when_the_run_is_taken_up_again() {
+        let mut away = Away {
+            called: Called::At(Timestamp::from_unix_seconds(10)),
+            ..away(None)
+        };
+        let device = DeviceId::parse("d").unwrap();
+        let mut look = |link: &Arc<Link>| {
+            let note = away.look(&device, Some(link), false, Timestamp::from_unix_seconds(20));
+            note.map(|note| note.state)
+        };
+        assert_eq!(look(&session(10)), None);
+        assert_eq!(look(&session(11)), Some(ReprovisionState::Returned));
     }
 }

@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::Reprovision;
 use provost_store::StoreError;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -26,16 +27,19 @@ impl HubService {
     pub async fn run_reprovisions(self) {
         let holder: Arc<str> = self.job_signals().holder(self.random().as_ref()).into();
         let mut running = JoinSet::new();
+        let mut at_work: HashMap<i64, AbortHandle> = HashMap::new();
         let mut looks = 0_u32;
         loop {
             while running.try_join_next().is_some() {}
-            match self
-                .lease_reprovisions(&holder, RUN_AT_ONCE.saturating_sub(running.len()))
-                .await
-            {
+            // What is worked on here is not taken a second time, though its lease may have run out.
+            at_work.retain(|_, task| !task.is_finished());
+            let numbers: Vec<i64> = at_work.keys().copied().collect();
+            match self.lease_reprovisions(&holder, numbers).await {
                 Ok(runs) => {
                     for run in runs {
-                        running.spawn(Run::new(self.clone(), run, Arc::clone(&holder)).work());
+                        let number = run.number;
+                        let run = Run::new(self.clone(), run, Arc::clone(&holder));
+                        at_work.insert(number, running.spawn(run.work()));
                     }
                 }
                 Err(error) => warn!(
@@ -68,15 +72,16 @@ impl HubService {
     async fn lease_reprovisions(
         &self,
         holder: &Arc<str>,
-        limit: usize,
+        at_work: Vec<i64>,
     ) -> Result<Vec<Reprovision>, StoreError> {
+        let limit = RUN_AT_ONCE.saturating_sub(at_work.len());
         let (now, holder) = (self.now(), Arc::clone(holder));
         let is_due: bool = self.store().read(move |tx| tx.has_due_reprovision(now)).await?;
         if !is_due || limit == 0 {
             return Ok(Vec::new());
         }
         self.store()
-            .append(move |tx| tx.lease_reprovisions(now, now.after(LEASE), &holder, limit))
+            .append(move |tx| tx.lease_reprovisions(now, now.after(LEASE), &holder, (limit, &at_work)))
             .await
     }
 

@@ -32,6 +32,11 @@ const CUT_OFF: (u32, &str) = (
     500_001,
     "the server stopped while the method was under way; it is not called again",
 );
+/// Why devices fail whose answer did not reach the store.
+const NOT_NOTED: (u32, &str) = (
+    500_001,
+    "what came of the call could not be written down; the method is not called again",
+);
 /// Why devices fail that were still at it when the job's time was over.
 const TOO_LATE: (u32, &str) = (
     504_101,
@@ -138,7 +143,7 @@ impl Driver {
 
     async fn end(&self, end: End, mut running: JoinSet<()>) -> Result<(), HubError> {
         let failure = match end {
-            End::Done => return self.close(JobEvent::Complete, None).await,
+            End::Done => return self.close(JobEvent::Complete, None, NOT_NOTED).await,
             End::Lost => return Ok(()),
             End::CalledOff => {
                 // Calls under way have been made: their devices are still answered.
@@ -155,15 +160,25 @@ impl Driver {
             End::Impossible(error) => error.public_message(),
         };
         running.shutdown().await;
-        self.give_up_calls(TOO_LATE).await?;
-        self.close(JobEvent::Fail, Some(failure)).await
+        self.close(JobEvent::Fail, Some(failure), TOO_LATE).await
     }
 
-    async fn close(&self, event: JobEvent, failure: Option<String>) -> Result<(), HubError> {
+    /// Ends the job; calls that are still noted to be under way are given up with it.
+    async fn close(
+        &self,
+        event: JobEvent,
+        failure: Option<String>,
+        unanswered: (u32, &'static str),
+    ) -> Result<(), HubError> {
         let (job, holder) = (self.turns.job.clone(), Arc::clone(&self.turns.holder));
         let now = self.turns.service.now();
-        let close =
-            move |tx: &provost_store::AppendTx<'_>| tx.end_job(&job, &holder, event, failure.as_deref(), now);
+        let close = move |tx: &provost_store::AppendTx<'_>| {
+            let is_ended = tx.end_job(&job, &holder, event, failure.as_deref(), now)?;
+            if is_ended {
+                tx.give_up_calls_of_job(job.number, unanswered, now)?;
+            }
+            Ok(is_ended)
+        };
         let ended: Result<bool, StoreError> = self.store().append(close).await;
         if ended? {
             info!(job = %self.turns.job.id, hub = %self.turns.job.hub, ?event, "a job has ended");

@@ -1,9 +1,10 @@
 use provost_model::{DeviceId, DeviceJobOutcome, IdentityId, JobMethod};
-use provost_store::{ReadTx, StoreError};
+use provost_store::{AppendTx, ReadTx, StoreError};
 use provost_wire::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::driver::Turns;
+use super::patience;
 use super::twin::fail;
 use crate::HubError;
 use crate::methods::{MethodAnswer, Pending, answer_of};
@@ -62,13 +63,11 @@ async fn begin(turns: &Turns, device: &DeviceId) -> Result<bool, StoreError> {
         .await
 }
 
+/// Whoever takes the job over gives up the calls it finds: this does nothing after that.
 async fn undo(turns: &Turns, device: &DeviceId) -> Result<(), StoreError> {
     let (number, device, now) = (turns.job.number, device.clone(), turns.service.now());
-    turns
-        .service
-        .store()
-        .append(move |tx| tx.undo_call_of_job(number, &device, now))
-        .await
+    let undo = move |tx: &AppendTx<'_>| tx.undo_call_of_job(number, &device, now);
+    patience::write_at_last(turns.service.store(), undo).await
 }
 
 async fn end(
@@ -84,9 +83,6 @@ async fn end(
         },
     };
     let (number, device, now) = (turns.job.number, device.clone(), turns.service.now());
-    turns
-        .service
-        .store()
-        .append(move |tx| tx.end_call_of_job(number, &device, &outcome, now))
-        .await
+    let end = move |tx: &AppendTx<'_>| tx.end_call_of_job(number, &device, &outcome, now);
+    patience::write_at_last(turns.service.store(), end).await
 }

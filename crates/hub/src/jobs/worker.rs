@@ -1,9 +1,10 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::Job;
 use provost_store::StoreError;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -25,16 +26,18 @@ impl HubService {
         let pacer = Arc::new(Pacer::new(self.job_options().pace));
         let holder: Arc<str> = self.job_holder().into();
         let mut running = JoinSet::new();
+        let mut at_work: HashMap<i64, AbortHandle> = HashMap::new();
         loop {
             while running.try_join_next().is_some() {}
-            match self
-                .lease_jobs(&holder, RUN_AT_ONCE.saturating_sub(running.len()))
-                .await
-            {
+            // What is worked on here is not taken a second time, though its lease may have run out.
+            at_work.retain(|_, task| !task.is_finished());
+            let numbers: Vec<i64> = at_work.keys().copied().collect();
+            match self.lease_jobs(&holder, numbers).await {
                 Ok(jobs) => {
                     for job in jobs {
+                        let number = job.number;
                         let driver = Driver::new(self.clone(), job, Arc::clone(&holder), Arc::clone(&pacer));
-                        running.spawn(driver.run());
+                        at_work.insert(number, running.spawn(driver.run()));
                     }
                 }
                 Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot look for jobs"),
@@ -59,14 +62,15 @@ impl HubService {
         self.job_signals().holder(self.random().as_ref())
     }
 
-    async fn lease_jobs(&self, holder: &Arc<str>, limit: usize) -> Result<Vec<Job>, StoreError> {
+    async fn lease_jobs(&self, holder: &Arc<str>, at_work: Vec<i64>) -> Result<Vec<Job>, StoreError> {
+        let limit = RUN_AT_ONCE.saturating_sub(at_work.len());
         let (now, holder) = (self.now(), Arc::clone(holder));
         let due: bool = self.store().read(move |tx| tx.has_due_job(now)).await?;
         if !due || limit == 0 {
             return Ok(Vec::new());
         }
         self.store()
-            .append(move |tx| tx.lease_jobs(now, now.after(LEASE), &holder, limit))
+            .append(move |tx| tx.lease_jobs(now, now.after(LEASE), &holder, (limit, &at_work)))
             .await
     }
 }

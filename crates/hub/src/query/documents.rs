@@ -103,7 +103,9 @@ impl Documents<'_> {
     }
 }
 
-/// Words that mean the same here and in the store; the others are compared document by document.
+/// Words that one condition of the store stands for; the others are compared document by document, a
+/// bounded number in each page. Who failed has two: its own lot, or that of its job.
 fn state(word: &str) -> Option<DeviceJobState> {
-    DeviceJobState::parse(word).filter(|state| *state != DeviceJobState::Cancelled)
+    DeviceJobState::parse(word)
+        .filter(|state| !matches!(state, DeviceJobState::Cancelled | DeviceJobState::Failed))
 }

@@ -21,7 +21,7 @@ use crate::service::HubService;
 /// Most groups of one query.
 const MAX_GROUPS: usize = 1000;
 /// Longest time to look at rows.
-const MAX_TIME: Duration = Duration::from_secs(30);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// Rows put together, in the order of what they have in common.
 #[derive(Debug)]

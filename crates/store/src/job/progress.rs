@@ -35,17 +35,20 @@ impl ReadTx<'_> {
 }
 
 impl AppendTx<'_> {
-    /// Takes up to `limit` jobs that are due, until `until`. Those whose time has come begin.
+    /// Takes up to `limit` jobs that are due, until `until`. Those whose time has come begin. Those
+    /// `at_work`, by their numbers, the holder works on already.
     pub fn lease_jobs(
         &self,
         now: Timestamp,
         until: Timestamp,
         holder: &str,
-        limit: usize,
+        (limit, at_work): (usize, &[i64]),
     ) -> Result<Vec<Job>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM job WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2");
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut due = self.read().query(&sql, params![now.as_micros(), limit], job)?;
+        let count = i64::try_from(limit.saturating_add(at_work.len())).unwrap_or(i64::MAX);
+        let mut due = self.read().query(&sql, params![now.as_micros(), count], job)?;
+        due.retain(|job| !at_work.contains(&job.number));
+        due.truncate(limit);
         let take =
             "UPDATE job SET lease_holder = ?2, due_at = ?3, status = ?4, started_at = ?5 WHERE number = ?1";
         for job in &mut due {

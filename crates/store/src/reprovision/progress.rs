@@ -26,17 +26,20 @@ impl ReadTx<'_> {
 }
 
 impl AppendTx<'_> {
-    /// Takes up to `limit` runs that are due, until `until`.
+    /// Takes up to `limit` runs that are due, until `until`. Those `at_work`, by their numbers, the
+    /// holder works on already.
     pub fn lease_reprovisions(
         &self,
         now: Timestamp,
         until: Timestamp,
         holder: &str,
-        limit: usize,
+        (limit, at_work): (usize, &[i64]),
     ) -> Result<Vec<Reprovision>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM reprovision WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2");
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let due = self.read().query(&sql, params![now.as_micros(), limit], run)?;
+        let count = i64::try_from(limit.saturating_add(at_work.len())).unwrap_or(i64::MAX);
+        let mut due = self.read().query(&sql, params![now.as_micros(), count], run)?;
+        due.retain(|run| !at_work.contains(&run.number));
+        due.truncate(limit);
         for run in &due {
             let sql = "UPDATE reprovision SET lease_holder = ?2, due_at = ?3 WHERE number = ?1";
             self.execute(sql, params![run.number, holder, until.as_micros()])?;

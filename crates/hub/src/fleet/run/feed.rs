@@ -7,12 +7,12 @@ use provost_store::{AppendTx, ReadTx, ReprovisionNote, StoreError};
 use provost_wire::json;
 use tokio::time::Instant;
 
-use super::super::watch::Away;
+use super::super::watch::{Away, Called};
 use super::call::call;
-use super::{PAGE, Run, TICK};
+use super::{PAGE, Run, TICK, graced};
 use crate::HubError;
 use crate::auth::Admitted;
-use crate::jobs::matching;
+use crate::jobs::{matching, patience};
 use crate::session::{Feature, Link};
 
 /// Calls under way at a time, whatever the pace.
@@ -30,11 +30,21 @@ impl Run {
     /// Finds devices, and calls as many as may be called now.
     pub(super) async fn feed(&mut self) -> Result<(), HubError> {
         self.expand().await?;
+        self.look_for_lost();
         let allowed = self.allowed();
         let mut present = self.present_of_waiting(allowed);
         self.next_in_turn(allowed, &mut present).await?;
         self.spend(present.len());
         Ok(self.call_all(present).await?)
+    }
+
+    /// Devices that have another turn while the run goes on are not always seen to have it: what is
+    /// pending and nowhere here is read again.
+    fn look_for_lost(&mut self) {
+        let is_idle = !self.has_more && self.next.is_empty() && self.calls.is_empty();
+        if is_idle && self.run.counts.pending > self.waiting.len() as u64 {
+            self.turn_anew();
+        }
     }
 
     async fn expand(&mut self) -> Result<(), HubError> {
@@ -56,7 +66,7 @@ impl Run {
                     is_expanded,
                 )
             };
-            let is_held: Result<bool, StoreError> = self.store().append(expand).await;
+            let is_held: Result<bool, StoreError> = patience::write(self.store(), expand).await;
             if !is_held? {
                 return Ok(());
             }
@@ -161,9 +171,8 @@ impl Run {
         self.waiting
             .extend(absent.iter().map(|device| (device.clone(), until)));
         let number = self.run.number;
-        self.store()
-            .append(move |tx| tx.wait_for_devices(number, &absent, until))
-            .await
+        let wait = move |tx: &AppendTx<'_>| tx.wait_for_devices(number, &absent, until);
+        patience::write(self.store(), wait).await
     }
 
     async fn next_device(&mut self) -> Result<Option<DeviceId>, StoreError> {
@@ -174,7 +183,7 @@ impl Run {
             };
             let rows = self.store().scan(read).await?;
             self.has_more = rows.len() == PAGE || !self.run.is_expanded;
-            let is_end = rows.len() < PAGE;
+            let (is_end, now) = (rows.len() < PAGE, self.service.now());
             if let Some(last) = rows.last() {
                 self.turned_until = Some(last.device_id.clone());
             }
@@ -182,6 +191,7 @@ impl Run {
                 match row.until {
                     // Waited for before a restart, or since.
                     Some(until) => {
+                        let until = graced(until, now, self.run.plan.connect_within);
                         self.waiting.entry(row.device_id).or_insert(until);
                     }
                     None => self.next.push_back(row.device_id),
@@ -194,7 +204,7 @@ impl Run {
         Ok(self.next.pop_front())
     }
 
-    fn listening(&self, device: &DeviceId) -> Option<Arc<Link>> {
+    pub(super) fn listening(&self, device: &DeviceId) -> Option<Arc<Link>> {
         self.live(device)
             .filter(|link| link.has_feature(Feature::Methods))
     }
@@ -229,7 +239,7 @@ impl Run {
                 continue;
             }
             let away = Away {
-                link: Arc::downgrade(&link),
+                called: Called::Through(Arc::downgrade(&link)),
                 certificate: certificate(&link),
                 until,
                 has_left: false,

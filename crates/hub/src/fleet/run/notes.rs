@@ -1,8 +1,9 @@
-use provost_model::{DeviceId, DeviceStatus, ReprovisionState};
+use provost_model::{DeviceId, DeviceStatus, ReprovisionState, ReprovisionStatus};
 use provost_store::{AppendTx, ReadTx, ReprovisionNote, StoreError};
 
 use super::call::CallEnd;
 use super::{PAGE, Run};
+use crate::jobs::patience;
 
 impl Run {
     /// Notes what happened since the last look: calls that ended, devices that left, came back or
@@ -12,6 +13,10 @@ impl Run {
         notes.extend(self.of_sessions());
         for chunk in notes.chunks(PAGE) {
             self.note(chunk.to_vec()).await?;
+        }
+        if self.run.status != ReprovisionStatus::Running {
+            // A paused run gives nobody up that it does not call either.
+            return Ok(());
         }
         let late = self.too_late();
         if !late.is_empty() {
@@ -29,7 +34,7 @@ impl Run {
         let ((number, holder), now) = (self.held(), self.service.now());
         let written = notes.clone();
         let note = move |tx: &AppendTx<'_>| tx.note_devices((number, &holder), &written, now);
-        let taken: Vec<bool> = self.store().append(note).await?;
+        let taken: Vec<bool> = patience::write(self.store(), note).await?;
         for (note, is_taken) in notes.iter().zip(&taken) {
             match note.state {
                 ReprovisionState::Returned | ReprovisionState::Failed | ReprovisionState::NotReturned => {
@@ -59,6 +64,7 @@ impl Run {
         if let Some(run) = held {
             self.run.counts = run.counts;
             self.run.status = run.status;
+            self.was_paused |= run.status == ReprovisionStatus::Paused;
         }
         Ok(())
     }
@@ -104,11 +110,19 @@ impl Run {
         notes
     }
 
-    /// Devices whose time to connect is over, a page of them.
-    fn too_late(&self) -> Vec<DeviceId> {
+    /// Devices whose time to connect is over, a page of them. Those who are there and only wait for
+    /// their call have it anew.
+    fn too_late(&mut self) -> Vec<DeviceId> {
         let now = self.service.now();
         let late = self.waiting.iter().filter(|(_, until)| **until <= now);
-        late.map(|(device, _)| device.clone()).take(PAGE).collect()
+        let late: Vec<_> = late.map(|(device, _)| device.clone()).take(PAGE).collect();
+        let (there, absent): (Vec<_>, Vec<_>) = late
+            .into_iter()
+            .partition(|device| self.listening(device).is_some());
+        let until = now.after(self.run.plan.connect_within);
+        self.waiting
+            .extend(there.into_iter().map(|device| (device, until)));
+        absent
     }
 
     async fn of_absent(&self, devices: Vec<DeviceId>) -> Result<Vec<ReprovisionNote>, StoreError> {

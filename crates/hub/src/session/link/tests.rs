@@ -17,6 +17,7 @@ fn admitted() -> Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
         hub_made_at: Timestamp::default(),
         generation_id: "1".to_owned(),
+        at: Timestamp::from_unix_seconds(1),
         expires_at: None,
     }
 }

@@ -21,6 +21,7 @@ fn admitted(generation: u64) -> Admitted {
         by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
         hub_made_at: Timestamp::default(),
         generation_id: generation.to_string(),
+        at: Timestamp::from_unix_seconds(1),
         expires_at: None,
     }
 }

@@ -61,7 +61,6 @@ impl From<BodyError> for Failure {
 }
 
 /// Proves the caller before anything else is read: a stranger learns nothing about his body.
-#[expect(clippy::too_many_lines, reason = "a table: one entry for each operation")]
 async fn perform(parts: &ApiParts, call: &Call, operation: HubOperation) -> Result<Answer, Failure> {
     let hub = &parts.hub;
     let caller = caller(parts, call).await?;
