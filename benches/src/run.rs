@@ -122,7 +122,7 @@ const FULL: Amounts = Amounts {
     tagged: 100_000,
     queries: 1_000,
     drops: 3,
-    telemetry_rounds: 7,
+    telemetry_rounds: 5,
     messages: 4_000,
 };
 const QUICK: Amounts = Amounts {

@@ -33,6 +33,15 @@ pub(super) fn goals(text: &mut String, found: &Telemetry) {
         Goal::AtLeast(OF_FLOOR),
     );
     if found.mosquitto.is_some() {
+        let name = "the same ÷ mosquitto, which acknowledges from memory and writes nothing";
+        row(
+            text,
+            "1",
+            name,
+            ratio(|round| round.in_memory.as_ref()),
+            2,
+            Goal::AtLeast(OF_MOSQUITTO),
+        );
         let name = "the same ÷ mosquitto, which acknowledges and writes every second";
         row(
             text,

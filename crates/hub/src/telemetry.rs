@@ -44,11 +44,13 @@ impl DeviceSession {
     /// # Errors
     /// [`HubError::SessionClosed`], [`HubError::MessageTooLarge`], [`HubError::Store`].
     pub async fn send_telemetry(&self, bag: PropertyBag, body: Vec<u8>) -> Result<(), HubError> {
+        self.touch();
         self.accept_telemetry(&bag, &body).await?.stored().await
     }
 
     /// Takes a message in, behind those this session sent before. It may be acknowledged once the
-    /// ticket says that it is stored. Waits only while the hub has as much to store as it holds.
+    /// ticket says that it is stored. Waits only while the hub has as much to store as it holds. Notes no
+    /// sign of life: whoever reads many messages at a time does that once.
     ///
     /// # Errors
     /// [`HubError::SessionClosed`], [`HubError::MessageTooLarge`], [`HubError::Store`].
@@ -58,7 +60,6 @@ impl DeviceSession {
         body: &[u8],
     ) -> Result<TelemetryTicket, HubError> {
         self.open_link()?;
-        self.touch();
         self.take_in(bag, body).await
     }
 

@@ -7,6 +7,8 @@ use crate::HubError;
 /// Bytes and messages one commit stores; whoever sends more waits for the next one.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 const MAX_MESSAGES: usize = 16_384;
+/// A commit of so many messages shows that there is load.
+const LOAD: i64 = 128;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -52,9 +54,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(partitions: u16) -> Self {
+    /// An empty one that fills the memory of one before.
+    pub(super) fn new(partitions: u16, spare: &mut Spare) -> Self {
+        let builder = |_| SegmentBuilder::reusing(spare.0.pop().unwrap_or_default());
         Self {
-            partitions: (0..partitions).map(|_| SegmentBuilder::default()).collect(),
+            partitions: (0..partitions).map(builder).collect(),
             bytes: 0,
             messages: 0,
             outcome: watch::Sender::new(Outcome::Waiting),
@@ -85,6 +89,22 @@ impl Batch {
             segments.map(move |segment| (id, segment))
         });
         (segments.collect(), BatchOutcome(self.outcome))
+    }
+}
+
+/// Memory of batches that were stored: under load each batch is as large as the one before.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Vec<Vec<u8>>);
+
+impl Spare {
+    /// Keeps the memory of a large batch for the next one, of a small one nothing.
+    pub(super) fn keep(&mut self, segments: Vec<(PartitionId, TelemetrySegment)>, partitions: u16) {
+        let messages: i64 = segments.iter().map(|(_, segment)| segment.count).sum();
+        self.0.clear();
+        if messages >= LOAD {
+            let used = segments.into_iter().map(|(_, segment)| segment.bytes);
+            self.0.extend(used.take(usize::from(partitions)));
+        }
     }
 }
 

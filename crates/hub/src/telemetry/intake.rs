@@ -6,7 +6,7 @@ use provost_store::{StoreError, TelemetryAppended};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
-use super::batch::{Batch, TelemetryTicket};
+use super::batch::{Batch, Spare, TelemetryTicket};
 use super::counts::Counters;
 use crate::service::HubService;
 
@@ -34,6 +34,7 @@ pub(crate) struct Intake {
 struct State {
     batch: Option<Batch>,
     is_storing: bool,
+    spare: Spare,
 }
 
 impl Intake {
@@ -94,8 +95,11 @@ impl Intake {
         message: &mut AcceptedTelemetry<'_>,
     ) -> Option<TelemetryTicket> {
         let partition = self.partition_of(message.device_id);
-        let mut state = self.lock();
-        let batch = state.batch.get_or_insert_with(|| Batch::new(self.partitions));
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let batch = state
+            .batch
+            .get_or_insert_with(|| Batch::new(self.partitions, &mut state.spare));
         if batch.is_full() {
             return None;
         }
@@ -104,7 +108,7 @@ impl Intake {
         let ticket = batch.push(partition, message);
         if !state.is_storing {
             state.is_storing = true;
-            drop(state);
+            drop(guard);
             tokio::spawn(Arc::clone(self).store_all(service.clone()));
         }
         Some(ticket)
@@ -125,7 +129,8 @@ impl Intake {
     async fn store_all(self: Arc<Self>, service: HubService) {
         while let Some(batch) = self.take() {
             let (segments, outcome) = batch.close();
-            let stored = self.store(&service, segments.into()).await;
+            let segments = Arc::new(segments);
+            let stored = self.store(&service, &segments).await;
             match &stored {
                 Ok(appended) => {
                     self.counters.stored(*appended);
@@ -144,17 +149,20 @@ impl Intake {
                 }
             }
             outcome.tell(stored.is_ok());
+            if let Some(segments) = Arc::into_inner(segments) {
+                self.lock().spare.keep(segments, self.partitions);
+            }
         }
     }
 
     async fn store(
         &self,
         service: &HubService,
-        segments: Arc<[(PartitionId, TelemetrySegment)]>,
+        segments: &Arc<Vec<(PartitionId, TelemetrySegment)>>,
     ) -> Result<TelemetryAppended, StoreError> {
         let mut tries = 0;
         loop {
-            let (hub, segments) = (self.hub.name.clone(), Arc::clone(&segments));
+            let (hub, segments) = (self.hub.name.clone(), Arc::clone(segments));
             let appended = service
                 .store()
                 .append(move |tx| tx.append_telemetry(&hub, &segments))

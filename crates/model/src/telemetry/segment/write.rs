@@ -37,9 +37,19 @@ pub struct TelemetrySegment {
 #[derive(Debug, Default)]
 pub struct SegmentBuilder {
     segments: Vec<TelemetrySegment>,
+    /// Room for the first segment.
+    spare: Vec<u8>,
 }
 
 impl SegmentBuilder {
+    /// A builder that fills memory used before: what is in it does not matter.
+    pub fn reusing(spare: Vec<u8>) -> Self {
+        Self {
+            segments: Vec::new(),
+            spare,
+        }
+    }
+
     /// Adds a message; returns the bytes it takes.
     pub fn push(&mut self, message: &AcceptedTelemetry<'_>) -> usize {
         let is_full = self
@@ -47,8 +57,11 @@ impl SegmentBuilder {
             .last()
             .is_none_or(|segment| segment.bytes.len() >= MAX_SEGMENT);
         if is_full {
+            let mut bytes = std::mem::take(&mut self.spare);
+            bytes.clear();
+            bytes.push(FORM);
             self.segments.push(TelemetrySegment {
-                bytes: vec![FORM],
+                bytes,
                 count: 0,
                 enqueued_at: (message.enqueued_at, message.enqueued_at),
             });

@@ -11,6 +11,8 @@ use crate::mqtt::codec::{DecodeError, FixedHeader, Packet, decode};
 const PROBE: usize = 128;
 /// Least room made for one read into the heap buffer, bytes.
 const MIN_READ: usize = 2_048;
+/// The least room doubles so often, at most, while the peer fills it: to one TLS record.
+const MAX_APPETITE: u8 = 3;
 
 /// Bytes received and not yet handed out.
 ///
@@ -23,6 +25,10 @@ pub(super) struct Inbox {
     spill: BytesMut,
     /// Length of the packet handed out last; freed at the next call.
     taken: usize,
+    /// How much the peer has to say: grows with every read that was filled, and falls with every one
+    /// that was not. A peer that sends much is read in few large pieces; one is waited for with the
+    /// probe alone.
+    appetite: u8,
 }
 
 impl Default for Inbox {
@@ -33,6 +39,7 @@ impl Default for Inbox {
             end: 0,
             spill: BytesMut::new(),
             taken: 0,
+            appetite: 0,
         }
     }
 }
@@ -101,7 +108,13 @@ impl Inbox {
             return Ok(read);
         }
         self.make_room();
-        stream.read_buf(&mut self.spill).await
+        let read = stream.read_buf(&mut self.spill).await;
+        self.appetite = if self.spill.len() == self.spill.capacity() {
+            self.appetite.saturating_add(1).min(MAX_APPETITE)
+        } else {
+            self.appetite.saturating_sub(1)
+        };
+        read
     }
 
     /// Moves the beginning of a packet to the front of the probe.
@@ -117,7 +130,7 @@ impl Inbox {
     /// really arrived, so announcing a long packet costs the server nothing.
     fn make_room(&mut self) {
         if self.spill.is_empty() {
-            let mut spill = BytesMut::with_capacity(MIN_READ);
+            let mut spill = BytesMut::with_capacity(MIN_READ << self.appetite);
             spill.extend_from_slice(self.bytes());
             (self.start, self.end) = (0, 0);
             self.spill = spill;
