@@ -30,7 +30,8 @@ pub(in crate::cli) enum JobVerb {
     #[command(after_help = "Examples:\n  \
         provost hub job create --job-id patch-1 --job-type scheduleUpdateTwin -q '*' \\\n      \
         --twin-patch '{\"tags\":{\"hall\":7}}' --wait\n  \
-        provost hub job create --job-id call-1 --job-type scheduleDeviceMethod -q '*' --method-name reboot")]
+        provost hub job create --job-id call-1 --job-type scheduleDeviceMethod -q '*' \\\n      \
+        --method-name reboot")]
     Create(Box<create::CreateArguments>),
     /// Show one with its statistics
     #[command(after_help = "Example:\n  \
