@@ -60,11 +60,12 @@ fn every_example_is_a_command_line_that_parses() {
 /// Splits like a shell, as far as the examples need it.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut is_quoted = false;
+    let mut quote = None;
     for letter in line.chars() {
         match letter {
-            '\'' => is_quoted = !is_quoted,
-            ' ' if !is_quoted => words.push(String::new()),
+            '\'' | '"' if quote.is_none() => quote = Some(letter),
+            letter if quote == Some(letter) => quote = None,
+            ' ' if quote.is_none() => words.push(String::new()),
             letter => words.last_mut().unwrap().push(letter),
         }
     }
