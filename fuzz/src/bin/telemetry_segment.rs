@@ -24,5 +24,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(last, end);
         assert_eq!([one, rest].concat(), all);
     }
-    assert!(segment.messages(0, usize::MAX, |_| false).is_ok_and(|(none, _)| none.is_empty()));
+    assert!(
+        segment
+            .messages(0, usize::MAX, |_| false)
+            .is_ok_and(|(none, _)| none.is_empty())
+    );
 });
