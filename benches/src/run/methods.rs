@@ -44,7 +44,8 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path
         work: Work::Hold,
         devices: Devices::Certified {
             file: file.to_owned(),
-            first: 0,
+            // Those before were disabled to see their sessions end.
+            first: amounts.closed,
             count: amounts.callable,
         },
         times: 1,
