@@ -2,9 +2,19 @@
 //! printed so that it is read back the same.
 #![no_main]
 
+use std::fmt::Debug;
+
 use libfuzzer_sys::fuzz_target;
-use provost_wire::hub::query::{parse_condition, parse_query, print_condition, print_query};
+use provost_wire::hub::query::{QueryError, parse_condition, parse_query, print_condition, print_query};
 use serde_json::json;
+
+/// Printed with brackets round everything, a text may be deeper than what may be read.
+fn read_again<T: PartialEq + Debug>(again: Result<T, QueryError>, first: &T, printed: &str) {
+    match again {
+        Ok(again) => assert_eq!(again, *first, "{printed}"),
+        Err(error) => assert!(error.message.contains("levels"), "{error}: {printed}"),
+    }
+}
 
 fuzz_target!(|text: &str| {
     let row = json!({"deviceId": "d", "tags": {"a": 1, "b": {"c": "x"}}, "properties": {"reported": {"v": [true, null]}}});
@@ -15,7 +25,7 @@ fuzz_target!(|text: &str| {
             let _ = condition.plan();
             let printed = print_condition(&condition);
             if printed.chars().count() <= 8192 {
-                assert_eq!(parse_condition(&printed), Ok(condition), "{printed}");
+                read_again(parse_condition(&printed), &condition, &printed);
             }
         }
     }
@@ -24,7 +34,7 @@ fuzz_target!(|text: &str| {
         Ok(query) => {
             let printed = print_query(&query);
             if printed.chars().count() <= 8192 {
-                assert_eq!(parse_query(&printed), Ok(query), "{printed}");
+                read_again(parse_query(&printed), &query, &printed);
             }
         }
     }
