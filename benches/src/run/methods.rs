@@ -45,7 +45,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path
         devices: Devices::Certified {
             file: file.to_owned(),
             // Those before were disabled to see their sessions end.
-            first: amounts.closed,
+            first: amounts.sessions,
             count: amounts.callable,
         },
         times: 1,
