@@ -1,4 +1,8 @@
-use crate::{CertificateDer, CertificateName, DpsName, Etag, HubName, Secret, Timestamp};
+use crate::registry::CaId;
+use crate::{
+    CertificateDer, CertificateName, CredentialPolicyName, DpsName, Etag, HubName, NamespaceName, Secret,
+    Timestamp,
+};
 
 /// Where a CA certificate is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,4 +30,17 @@ pub struct CertificateAuthority {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Where it came from, when it was not uploaded but synchronized from a policy.
+    pub synchronized: Option<SynchronizedCa>,
+}
+
+/// The CA and the policy a hub's CA certificate came from (certificate-management.md 1.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SynchronizedCa {
+    /// The CA.
+    pub ca: CaId,
+    /// The policy's namespace.
+    pub namespace: NamespaceName,
+    /// The policy.
+    pub policy: CredentialPolicyName,
 }

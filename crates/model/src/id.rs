@@ -100,6 +100,10 @@ fn policy_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '!' | '-' | '.' | '_' | '@')
 }
 
+fn hyphenated(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
+}
+
 fn host_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '[' | ']')
 }
@@ -215,6 +219,19 @@ caseless_id!(
     /// Names a CA certificate of an instance (dps-service-api.md 4.4).
     CertificateName, "certificate name", 64, name_char, any, any
 );
+caseless_id!(
+    /// Names a namespace of the Device Registry (certificate-management.md 1.4).
+    NamespaceName, "namespace name", 64, hyphenated, alphanumeric, alphanumeric
+);
+caseless_id!(
+    /// Names a policy of a credential: what an enrollment's `credentialPolicyName` says
+    /// (certificate-management.md 1.4).
+    CredentialPolicyName, "credential policy name", 50, hyphenated, alphanumeric, alphanumeric
+);
+caseless_id!(
+    /// Names a device of a namespace; one that provisioning made bears its registration ID.
+    RegistryDeviceName, "device name", 128, registration_char, alphanumeric, registration_end
+);
 exact_id!(
     /// A device's name in a hub: up to 128 characters, case-sensitive (iot-hub-device-api.md 2.2).
     DeviceId, "device ID", 128, device_char, any, any
@@ -240,6 +257,15 @@ impl From<&RegistrationId> for DeviceId {
     /// Every registration ID is a valid device ID: its characters are a subset.
     fn from(id: &RegistrationId) -> Self {
         Self(id.as_str().to_owned())
+    }
+}
+
+impl From<&RegistrationId> for RegistryDeviceName {
+    fn from(id: &RegistrationId) -> Self {
+        Self {
+            text: id.as_str().to_owned(),
+            key: id.key().to_owned(),
+        }
     }
 }
 

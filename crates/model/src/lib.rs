@@ -31,6 +31,7 @@ mod page;
 pub mod query;
 mod random;
 mod registration;
+pub mod registry;
 mod remote_hub;
 mod reprovision;
 mod rights;
@@ -39,9 +40,10 @@ mod shut_out;
 mod telemetry;
 mod time;
 pub mod twin;
+mod uuid;
 
 pub use audit::{Action, Actor, AuditEvent, Subject};
-pub use authority::{AuthorityOwner, CertificateAuthority};
+pub use authority::{AuthorityOwner, CertificateAuthority, SynchronizedCa};
 pub use change::{Change, NumberedChange};
 pub use cloud_to_device::{
     Ack, CloudMessage, Delivery, Feedback, LockLost, LockToken, MessageOutcome, QueueEntry, QueueLimits,
@@ -60,8 +62,9 @@ pub use etag::{Etag, IfMatch};
 pub use foreign_text::foreign_text;
 pub use geo::{GeoOrder, Network, NetworkError, NetworkTwice};
 pub use id::{
-    CertificateName, ConsumerGroupName, DeviceId, DpsName, EnrollmentGroupId, HostName, HubName, IdError,
-    IdScope, JobId, ModuleId, OperationId, PolicyName, RegistrationId,
+    CertificateName, ConsumerGroupName, CredentialPolicyName, DeviceId, DpsName, EnrollmentGroupId, HostName,
+    HubName, IdError, IdScope, JobId, ModuleId, NamespaceName, OperationId, PolicyName, RegistrationId,
+    RegistryDeviceName,
 };
 pub use identity_id::IdentityId;
 pub use instance::{DpsInstance, Hub, LinkedHub};
@@ -94,3 +97,4 @@ pub use telemetry::{
     TelemetryPartition, TelemetrySegment, TelemetryStart,
 };
 pub use time::{Clock, Timestamp};
+pub use uuid::Uuid;

@@ -1,5 +1,7 @@
 use std::fmt::Write;
 
+use crate::Uuid;
+
 /// Where random bytes come from.
 pub trait Random: Send + Sync {
     /// Fills the buffer.
@@ -20,21 +22,9 @@ pub trait Random: Send + Sync {
 
     /// A random UUID (RFC 9562 version 4) in lower-case text.
     fn uuid(&self) -> String {
-        let mut b = [0_u8; 16];
-        self.fill(&mut b);
-        let mut n = u128::from_be_bytes(b);
-        n = (n & !(0xf << 76)) | (0x4 << 76);
-        n = (n & !(0x3 << 62)) | (0x2 << 62);
-        let hex = format!("{n:032x}");
-        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        format!(
-            "{}-{}-{}-{}-{}",
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32)
-        )
+        let mut bytes = [0_u8; 16];
+        self.fill(&mut bytes);
+        Uuid::version_4(bytes).to_string()
     }
 }
 

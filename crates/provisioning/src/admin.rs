@@ -1,13 +1,13 @@
 //! Administration: bearer tokens (dps-service-api.md 4 is reached with them).
 
+use provost_access::Permission;
 use provost_attestation::admin::AdminToken;
-use provost_model::{AccessRight, Random};
+use provost_model::Random;
 use provost_store::{AdminTokenRow, WriteTx};
 
 use crate::{AdminCaller, ProvisioningError, ProvisioningService};
 
-const SCHEME: &str = "Bearer";
-/// May do everything; further roles come with the Device Registry.
+/// The role that may do everything.
 const OWNER: &str = "owner";
 
 impl ProvisioningService {
@@ -19,26 +19,9 @@ impl ProvisioningService {
         &self,
         authorization: Option<&str>,
     ) -> Result<AdminCaller, ProvisioningError> {
-        let no_token = |reason| ProvisioningError::NoToken { reason };
-        let text = authorization.ok_or(no_token("no authorization header"))?;
-        let (scheme, token) = text
-            .trim()
-            .split_once(' ')
-            .ok_or(no_token("malformed authorization header"))?;
-        if !scheme.eq_ignore_ascii_case(SCHEME) {
-            return Err(no_token("not a bearer token"));
-        }
-        let token = AdminToken::parse(token.trim()).map_err(|_| no_token("malformed token"))?;
-        let hash = *token.hash().as_bytes();
-        let row = self
-            .store()
-            .read(move |tx| tx.admin_token(&hash).map_err(ProvisioningError::from))
-            .await?
-            .ok_or(no_token("unknown token"))?;
-        if row.role != OWNER {
-            return Err(ProvisioningError::RightMissing(AccessRight::ServiceConfig));
-        }
-        Ok(AdminCaller::new(row.name))
+        let admin = provost_access::authenticate(self.store(), authorization).await?;
+        admin.require(Permission::Everything, None)?;
+        Ok(admin)
     }
 }
 
@@ -54,6 +37,7 @@ pub fn create_admin_token(
         hash: *token.hash().as_bytes(),
         name: name.to_owned(),
         role: OWNER.to_owned(),
+        namespace: None,
         created_at: tx.now(),
     })?;
     Ok(token)

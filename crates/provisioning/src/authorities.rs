@@ -221,6 +221,7 @@ fn uploaded_over(
             etag: Etag::from_text(""),
             created_at: stored.map_or(now, |stored| stored.created_at),
             updated_at: now,
+            synchronized: None,
         },
     }
 }

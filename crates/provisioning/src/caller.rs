@@ -139,25 +139,3 @@ impl ServiceCaller {
         }
     }
 }
-
-/// The holder of an administration token with the role owner.
-#[derive(Debug, Clone)]
-pub struct AdminCaller {
-    name: String,
-}
-
-impl AdminCaller {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name }
-    }
-
-    /// Whom the token was made for.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// As whom it acts.
-    pub fn actor(&self) -> Actor {
-        Actor::Admin(self.name.clone())
-    }
-}

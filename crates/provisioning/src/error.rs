@@ -1,3 +1,4 @@
+use provost_access::{AccessError, Forbidden};
 use provost_attestation::possession::PossessionError;
 use provost_attestation::sas::SasError;
 use provost_model::{AccessRight, ErrorKind};
@@ -80,6 +81,9 @@ pub enum ProvisioningError {
     /// The token of a service API caller is over.
     #[error("token has expired")]
     ExpiredToken,
+    /// The roles of an administrator do not allow it.
+    #[error("{0}")]
+    Forbidden(Forbidden),
     /// The policy does not hold the right.
     #[error("right {0:?} is missing")]
     RightMissing(AccessRight),
@@ -131,6 +135,22 @@ pub enum ProvisioningError {
     Store(#[from] StoreError),
 }
 
+impl From<AccessError> for ProvisioningError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::NoToken { reason } => Self::NoToken { reason },
+            AccessError::Forbidden(forbidden) => Self::Forbidden(forbidden),
+            AccessError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<Forbidden> for ProvisioningError {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::Forbidden(forbidden)
+    }
+}
+
 impl ProvisioningError {
     /// What a refused device is told over HTTP.
     pub(crate) const REFUSED: u32 = 401_002;
@@ -160,7 +180,7 @@ impl ProvisioningError {
             Self::UnknownScope | Self::Refused(_) | Self::NoToken { .. } | Self::ExpiredToken => {
                 ErrorKind::Unauthenticated
             }
-            Self::RightMissing(_) | Self::Quota { .. } => ErrorKind::Forbidden,
+            Self::Forbidden(_) | Self::RightMissing(_) | Self::Quota { .. } => ErrorKind::Forbidden,
             Self::Invalid { .. }
             | Self::Certificate { .. }
             | Self::Possession(_)
@@ -180,7 +200,7 @@ impl ProvisioningError {
             Self::UnknownScope | Self::Refused(_) => Self::REFUSED,
             Self::NoToken { .. } => 401_000,
             Self::ExpiredToken => 401_003,
-            Self::RightMissing(_) => 403_001,
+            Self::Forbidden(_) | Self::RightMissing(_) => 403_001,
             Self::Quota { .. } => 403_102,
             Self::Invalid { code, .. } => *code,
             Self::Certificate { .. } => 400_000,

@@ -57,7 +57,7 @@ mod write_rule;
 
 pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
-pub use caller::{AdminCaller, RegistrationCaller, RegistrationProof, ServiceCaller};
+pub use caller::{RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{
     AnchorKind, Claim, Decision, Entry, Judgement, Match, Proof, Refusal, Rules, Snapshot, Step, Trace,
     decide,
@@ -75,6 +75,7 @@ pub use port::{
     HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned, RemoteHubError,
     RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
 };
+pub use provost_access::AdminCaller;
 pub use quota::{QuotaUse, Quotas};
 pub use record_bulk::DeletedRecords;
 pub use records::RegistrationOutcome;

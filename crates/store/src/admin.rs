@@ -1,5 +1,6 @@
-use provost_model::Timestamp;
+use provost_model::{NamespaceName, Timestamp};
 
+use crate::convert::Place;
 use crate::sql::params;
 use crate::{ReadTx, StoreError, WriteTx};
 
@@ -10,8 +11,10 @@ pub struct AdminTokenRow {
     pub hash: [u8; 32],
     /// Who it was made for.
     pub name: String,
-    /// `owner`; further roles come with the Device Registry.
+    /// One role, or several with commas between.
     pub role: String,
+    /// The namespace the roles count for; `None` for everything.
+    pub namespace: Option<NamespaceName>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -20,14 +23,23 @@ impl ReadTx<'_> {
     /// The token with this hash.
     pub fn admin_token(&self, hash: &[u8; 32]) -> Result<Option<AdminTokenRow>, StoreError> {
         self.find(
-            "SELECT name, role, created_at FROM admin_token WHERE hash = ?1",
+            "SELECT name, role, namespace, created_at FROM admin_token WHERE hash = ?1",
             params![hash],
             |row| {
+                let name = row.text(0)?;
+                let place = Place {
+                    table: "admin_token",
+                    key: &name,
+                };
+                let namespace = row.opt_text(2)?.map(|text| NamespaceName::parse(&text));
                 Ok(AdminTokenRow {
                     hash: *hash,
-                    name: row.text(0)?,
                     role: row.text(1)?,
-                    created_at: Timestamp::from_micros(row.int(2)?),
+                    namespace: namespace
+                        .map(|parsed| place.id("namespace", parsed))
+                        .transpose()?,
+                    created_at: Timestamp::from_micros(row.int(3)?),
+                    name,
                 })
             },
         )
@@ -37,11 +49,13 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Stores a new token.
     pub fn insert_admin_token(&self, token: &AdminTokenRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO admin_token (hash, name, role, created_at) VALUES (?1, ?2, ?3, ?4)";
+        let sql =
+            "INSERT INTO admin_token (hash, name, role, namespace, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
         let params = params![
             &token.hash,
             &token.name,
             &token.role,
+            token.namespace.as_ref().map(NamespaceName::as_str),
             token.created_at.as_micros()
         ];
         self.execute(sql, params).map(|_| ())

@@ -1,12 +1,15 @@
+use provost_model::registry::CaId;
 use provost_model::{
-    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Etag, Secret, Timestamp,
+    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, CredentialPolicyName, Etag,
+    NamespaceName, Secret, SynchronizedCa, Timestamp,
 };
 
 use crate::convert::Place;
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "name, certificate, is_verified, verification_code, etag, created_at, updated_at";
+const COLUMNS: &str = "name, certificate, is_verified, verification_code, etag, created_at, updated_at, \
+                       ca, credential_policy";
 
 /// What a certificate is found by: both SHA-256, computed where certificates are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,14 +69,17 @@ impl WriteTx<'_> {
         index: &CertificateIndex,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO ca_certificate (owner, name_key, name, certificate, subject_hash, thumbprint, \
-                   is_verified, verification_code, etag, created_at, updated_at) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                   is_verified, verification_code, etag, created_at, updated_at, ca, credential_policy) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
                    ON CONFLICT (owner, name_key) DO UPDATE SET name = excluded.name, \
                    certificate = excluded.certificate, subject_hash = excluded.subject_hash, \
                    thumbprint = excluded.thumbprint, is_verified = excluded.is_verified, \
                    verification_code = excluded.verification_code, etag = excluded.etag, \
-                   created_at = excluded.created_at, updated_at = excluded.updated_at";
+                   created_at = excluded.created_at, updated_at = excluded.updated_at, \
+                   ca = excluded.ca, credential_policy = excluded.credential_policy";
         let owner_column = owner_text(owner);
+        let synchronized = authority.synchronized.as_ref();
+        let policy = synchronized.map(|from| format!("{}/{}", from.namespace, from.policy));
         let params = params![
             &owner_column,
             authority.name.key(),
@@ -86,6 +92,8 @@ impl WriteTx<'_> {
             authority.etag.as_str(),
             authority.created_at.as_micros(),
             authority.updated_at.as_micros(),
+            synchronized.map(|from| from.ca.as_str()),
+            policy.as_ref(),
         ];
         self.execute(sql, params)?;
         if let AuthorityOwner::Dps(dps) = owner {
@@ -128,5 +136,23 @@ fn authority(row: &Row<'_>) -> Result<CertificateAuthority, StoreError> {
         etag: Etag::from_text(&row.text(4)?),
         created_at: Timestamp::from_micros(row.int(5)?),
         updated_at: Timestamp::from_micros(row.int(6)?),
+        synchronized: synchronized(place, row.opt_text(7)?, row.opt_text(8)?)?,
     })
+}
+
+fn synchronized(
+    place: Place<'_>,
+    ca: Option<String>,
+    policy: Option<String>,
+) -> Result<Option<SynchronizedCa>, StoreError> {
+    let (Some(ca), Some(policy)) = (ca, policy) else {
+        return Ok(None);
+    };
+    let wrong = || place.inconsistent("credential_policy");
+    let (namespace, name) = policy.split_once('/').ok_or_else(wrong)?;
+    Ok(Some(SynchronizedCa {
+        ca: CaId::parse(&ca).ok_or_else(|| place.inconsistent("ca"))?,
+        namespace: NamespaceName::parse(namespace).map_err(|_| wrong())?,
+        policy: CredentialPolicyName::parse(name).map_err(|_| wrong())?,
+    }))
 }

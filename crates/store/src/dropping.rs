@@ -38,7 +38,7 @@ const OF_HUB: [&str; 15] = [
     "message_feedback",
 ];
 /// Tables of both, by the owner's text.
-const OF_OWNER: [&str; 2] = ["access_policy", "ca_certificate"];
+const OF_OWNER: [&str; 3] = ["access_policy", "ca_certificate", "namespace_link"];
 
 impl ReadTx<'_> {
     /// Instances that may assign devices to a hub.

@@ -8,7 +8,7 @@ use crate::sql::params;
 use crate::tag_leaf;
 
 /// The steps; one that was released is never edited.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_disabled_anchor.sql"),
     include_str!("../migrations/0003_refusal.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 12] = [
     include_str!("../migrations/0010_tag_leaf.sql"),
     include_str!("../migrations/0011_cloud_to_device.sql"),
     include_str!("../migrations/0012_fleet.sql"),
+    include_str!("../migrations/0013_device_registry.sql"),
 ];
 
 /// Applies what is missing.

@@ -75,6 +75,7 @@ impl House {
             etag: Etag::from_text("e"),
             created_at: self.now(),
             updated_at: self.now(),
+            synchronized: None,
         };
         let written = self.store.write(move |tx| {
             tx.put_certificate_authority(&owner, &authority, &index)?;

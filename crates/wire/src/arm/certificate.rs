@@ -155,6 +155,7 @@ mod tests {
             etag: Etag::from_text("AAAAAADGk="),
             created_at: Timestamp::from_unix_seconds(1_604_177_940),
             updated_at: Timestamp::from_unix_seconds(1_604_177_941),
+            synchronized: None,
         }
     }
 

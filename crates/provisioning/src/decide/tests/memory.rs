@@ -64,6 +64,7 @@ impl Memory {
             etag: Etag::from_text(name),
             created_at: NOW,
             updated_at: NOW,
+            synchronized: None,
         });
         self
     }

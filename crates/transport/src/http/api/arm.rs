@@ -55,7 +55,7 @@ fn word(error: &ProvisioningError) -> &'static str {
     match error {
         ProvisioningError::Possession(_) | ProvisioningError::NoVerificationCode => "IH400053",
         ProvisioningError::NoToken { .. } | ProvisioningError::ExpiredToken => "InvalidAuthenticationToken",
-        ProvisioningError::RightMissing(_) => "AuthorizationFailed",
+        ProvisioningError::Forbidden(_) | ProvisioningError::RightMissing(_) => "AuthorizationFailed",
         ProvisioningError::NotFound(_) => "ResourceNotFound",
         ProvisioningError::PreconditionFailed(_) => "PreconditionFailed",
         ProvisioningError::Quota { .. } => "QuotaExceeded",

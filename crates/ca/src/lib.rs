@@ -1,0 +1,1 @@
+//! Signs: issuing CAs, leaves, CRLs and OCSP answers. Who asks and whether he may is decided elsewhere.

@@ -1,0 +1,1 @@
+//! The Device Registry: namespaces, credentials, policies, devices, revocation, synchronization.

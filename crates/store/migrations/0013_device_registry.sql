@@ -1,0 +1,159 @@
+-- The Device Registry: namespaces, credentials, policies, devices, the CAs behind them and what they issued.
+CREATE TABLE namespace (
+    name_key {text} PRIMARY KEY,
+    name {text} NOT NULL,
+    uuid {text} NOT NULL UNIQUE,
+    location {text} NOT NULL,
+    tags {text} NOT NULL,
+    document {text} NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+-- owner is 'dps:<name_key>' or 'hub:<name_key>'.
+CREATE TABLE namespace_link (
+    owner {text} NOT NULL PRIMARY KEY,
+    namespace {text} NOT NULL
+);
+CREATE INDEX namespace_link_namespace ON namespace_link (namespace, owner);
+
+CREATE TABLE credential (
+    namespace {text} PRIMARY KEY,
+    location {text} NOT NULL,
+    tags {text} NOT NULL,
+    root {text} NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+CREATE TABLE credential_policy (
+    namespace {text} NOT NULL,
+    name_key {text} NOT NULL,
+    name {text} NOT NULL,
+    uuid {text} NOT NULL,
+    validity_days BIGINT NOT NULL,
+    is_external BIGINT NOT NULL,
+    issuing {text},
+    pending {text},
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (namespace, name_key)
+);
+
+-- issuers is PEM. A CA is never forgotten while something it signed may be asked about.
+CREATE TABLE ca (
+    id {text} PRIMARY KEY,
+    namespace {text} NOT NULL,
+    policy {text},
+    role {text} NOT NULL,
+    parent {text},
+    state {text} NOT NULL,
+    key_ref {text} NOT NULL,
+    subject {text} NOT NULL,
+    signing_request {blob},
+    certificate {blob},
+    issuers {blob} NOT NULL,
+    not_before BIGINT,
+    not_after BIGINT,
+    shards BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
+CREATE INDEX ca_state ON ca (state, not_after);
+
+CREATE TABLE registry_device (
+    namespace {text} NOT NULL,
+    name_key {text} NOT NULL,
+    name {text} NOT NULL,
+    uuid {text} NOT NULL,
+    generation {text} NOT NULL,
+    external_device_id {text} NOT NULL,
+    enabled BIGINT NOT NULL,
+    policy {text},
+    assigned_hub {text},
+    document {text} NOT NULL,
+    version BIGINT NOT NULL,
+    etag {text} NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    transition_at BIGINT NOT NULL,
+    PRIMARY KEY (namespace, name_key)
+);
+CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, external_device_id);
+CREATE INDEX registry_device_policy ON registry_device (namespace, policy, name_key);
+
+-- What was signed or is about to be. A certificate that was revoked stands here with its revocation and,
+-- for the CRL, in revoked_certificate.
+CREATE TABLE issued_certificate (
+    number {serial} PRIMARY KEY,
+    ca {text} NOT NULL,
+    serial {blob} NOT NULL,
+    namespace {text} NOT NULL,
+    device {text} NOT NULL,
+    policy {text} NOT NULL,
+    device_uuid {text} NOT NULL,
+    generation {text} NOT NULL,
+    state {text} NOT NULL,
+    key_sha256 {blob} NOT NULL,
+    not_before BIGINT NOT NULL,
+    not_after BIGINT NOT NULL,
+    shard BIGINT NOT NULL,
+    certificate {blob},
+    sha1 {blob},
+    sha256 {blob},
+    revoked_at BIGINT,
+    reason {text},
+    created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX issued_certificate_serial ON issued_certificate (ca, serial);
+CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, number);
+CREATE INDEX issued_certificate_expiry ON issued_certificate (namespace, not_after, number);
+CREATE INDEX issued_certificate_key ON issued_certificate (key_sha256);
+CREATE INDEX issued_certificate_sha256 ON issued_certificate (sha256);
+CREATE INDEX issued_certificate_sha1 ON issued_certificate (sha1);
+
+-- Lines of CRLs: those of leaves stand at their issuing CA, those of issuing CAs at their root.
+CREATE TABLE revoked_certificate (
+    ca {text} NOT NULL,
+    shard BIGINT NOT NULL,
+    serial {blob} NOT NULL,
+    revoked_at BIGINT NOT NULL,
+    reason {text} NOT NULL,
+    not_after BIGINT NOT NULL,
+    PRIMARY KEY (ca, shard, serial)
+);
+
+-- The CRL that is out, one for each part. `dirty_since` says that it no longer tells everything.
+CREATE TABLE crl (
+    ca {text} NOT NULL,
+    shard BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    this_update BIGINT,
+    next_update BIGINT,
+    der {blob},
+    dirty_since BIGINT,
+    PRIMARY KEY (ca, shard)
+);
+CREATE INDEX crl_due ON crl (dirty_since, next_update);
+
+CREATE TABLE registry_operation (
+    id {text} PRIMARY KEY,
+    namespace {text} NOT NULL,
+    kind {text} NOT NULL,
+    resource {text} NOT NULL,
+    state {text} NOT NULL,
+    code {text},
+    message {text},
+    progress {text} NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT
+);
+CREATE INDEX registry_operation_running ON registry_operation (state, started_at);
+
+-- A hub's CA certificate that came from a policy: which CA it is, and 'namespace/policy'.
+ALTER TABLE ca_certificate ADD COLUMN ca {text};
+ALTER TABLE ca_certificate ADD COLUMN credential_policy {text};
+
+-- role may name several, with commas between; with a namespace they count for that one only.
+ALTER TABLE admin_token ADD COLUMN namespace {text};
