@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::issue::{IssueError, KeyAlgorithm, KeyPair};
 
 /// A private key that signs, wherever it is: in memory, in a sealed file, in a token.
@@ -29,5 +31,19 @@ impl Signer for KeyPair {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
         Self::sign(self, message)
+    }
+}
+
+impl<T: Signer + ?Sized> Signer for Arc<T> {
+    fn public_key_der(&self) -> Result<Vec<u8>, IssueError> {
+        T::public_key_der(self)
+    }
+
+    fn algorithm(&self) -> KeyAlgorithm {
+        T::algorithm(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        T::sign(self, message)
     }
 }
