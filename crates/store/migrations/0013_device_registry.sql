@@ -159,3 +159,32 @@ ALTER TABLE ca_certificate ADD COLUMN credential_policy {text};
 
 -- role may name several, with commas between; with a namespace they count for that one only.
 ALTER TABLE admin_token ADD COLUMN namespace {text};
+
+-- The policy an entry's devices are issued certificates by.
+ALTER TABLE enrollment ADD COLUMN credential_policy {text};
+
+-- The certificate issued by the latest run, by its number in issued_certificate.
+ALTER TABLE registration ADD COLUMN issued BIGINT;
+
+-- The signing request a run came with, as it was sent.
+ALTER TABLE pending_registration ADD COLUMN csr {text};
+
+-- The renewal a device asked its hub for: one for each device. `state` is 'pending', 'issued', 'failed'; the
+-- answer is kept until it expires, for the device may be away.
+CREATE TABLE certificate_renewal (
+    hub {text} NOT NULL,
+    device_id {text} NOT NULL,
+    request_id {text} NOT NULL,
+    correlation_id {text} NOT NULL,
+    csr {text} NOT NULL,
+    csr_sha256 {blob} NOT NULL,
+    state {text} NOT NULL,
+    issued BIGINT,
+    error {text},
+    is_delivered BIGINT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (hub, device_id)
+);
+CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
+CREATE INDEX certificate_renewal_state ON certificate_renewal (state, asked_at);
