@@ -40,7 +40,7 @@ CREATE TABLE credential_policy (
     PRIMARY KEY (namespace, name_key)
 );
 
--- issuers is PEM. A CA is never forgotten while something it signed may be asked about.
+-- issuers: each DER behind its length in four bytes, big-endian. A CA is never forgotten while something it signed may be asked about.
 CREATE TABLE ca (
     id {text} PRIMARY KEY,
     namespace {text} NOT NULL,
@@ -109,6 +109,8 @@ CREATE TABLE issued_certificate (
 CREATE UNIQUE INDEX issued_certificate_serial ON issued_certificate (ca, serial);
 CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, number);
 CREATE INDEX issued_certificate_expiry ON issued_certificate (namespace, not_after, number);
+CREATE INDEX issued_certificate_ca ON issued_certificate (ca, not_after);
+CREATE INDEX issued_certificate_intended ON issued_certificate (created_at) WHERE state = 'intended';
 CREATE INDEX issued_certificate_key ON issued_certificate (key_sha256);
 CREATE INDEX issued_certificate_sha256 ON issued_certificate (sha256);
 CREATE INDEX issued_certificate_sha1 ON issued_certificate (sha1);
