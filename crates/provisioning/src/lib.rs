@@ -73,8 +73,8 @@ pub use lookup::StoredEntries;
 pub use options::{OutboundOptions, ProvisioningOptions};
 pub use policies::PolicyInput;
 pub use port::{
-    CertificateIssuer, HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned, RemoteHubError,
-    RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
+    CertificateIssuer, HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned,
+    RemoteHubError, RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
 };
 pub use provost_access::AdminCaller;
 pub use quota::{QuotaUse, Quotas};

@@ -2,8 +2,8 @@
 
 use provost_model::registry::Completion;
 use provost_model::{
-    Action, Actor, Assignment, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId, PendingRegistration,
-    RegistrationRecord, RegistrationState, RemovalAction, Secret,
+    Action, Actor, Assignment, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId,
+    PendingRegistration, RegistrationRecord, RegistrationState, RemovalAction, Secret,
 };
 use provost_pki::Certificate;
 use provost_store::{Counted, WriteTx};
@@ -151,7 +151,11 @@ impl ProvisioningService {
         operation: OperationId,
         ending: Ending,
     ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
-        let Ending { state, payload, issued } = ending;
+        let Ending {
+            state,
+            payload,
+            issued,
+        } = ending;
         let (dps, id, found) = (&caller.instance().name, caller.registration_id(), caller.found());
         let event = AuditEvent::new(
             Actor::Registration(id.clone()),

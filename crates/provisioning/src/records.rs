@@ -1,8 +1,8 @@
 //! Registration records (dps-service-api.md 2.6).
 
 use provost_model::{
-    AccessRight, Action, AuditEvent, CertificateDer, DpsName, EnrollmentGroupId, HostName, IfMatch, RegistrationId,
-    RegistrationRecord, RegistrationState,
+    AccessRight, Action, AuditEvent, CertificateDer, DpsName, EnrollmentGroupId, HostName, IfMatch,
+    RegistrationId, RegistrationRecord, RegistrationState,
 };
 use provost_store::{ReadTx, RegistrationFilter};
 

@@ -1,7 +1,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_model::{
-    CertificateDer, EnrollmentGroupId, HostName, OperationId, RegistrationRecord, RegistrationState, Substatus,
+    CertificateDer, EnrollmentGroupId, HostName, OperationId, RegistrationRecord, RegistrationState,
+    Substatus,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
