@@ -1,0 +1,19 @@
+//! The Device Registry's rows: one file for each noun.
+
+mod ca;
+mod certificates;
+mod credential;
+mod device;
+mod identity;
+mod issued;
+mod issued_list;
+mod link;
+mod namespace;
+mod operation;
+mod policy;
+mod revoked;
+
+pub use self::identity::RegistryIdentity;
+pub use self::issued::NewIntent;
+pub use self::issued_list::IssuedAfter;
+pub use self::revoked::{CrlPart, RevokedLeaves};
