@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 /// Holds the passphrase itself; a file is better, since the environment of a process is easily shown.
 const PASSPHRASE_VARIABLE: &str = "PROVOST_KEYS_PASSPHRASE";
+/// How long an opened key stays in memory (decision 18).
+const HOLD: Duration = Duration::from_secs(1);
 /// Where systemd puts the credentials of a service.
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 
@@ -38,6 +40,18 @@ pub struct KeysConfig {
     pub opened_by: OpenedBy,
     /// How long an opened key stays in memory, from its opening.
     pub hold: Duration,
+}
+
+impl KeysConfig {
+    /// What holds for a data folder without a word of configuration.
+    pub fn of_data(data: &Path) -> Self {
+        let folder = data.join("keys");
+        Self {
+            opened_by: OpenedBy::OwnKeyFile(folder.join("kek")),
+            hold: HOLD,
+            folder,
+        }
+    }
 }
 
 /// What opens sealed keys.
@@ -98,10 +112,11 @@ impl KeysSection {
 
     /// The one way to open the keys; refuses two.
     pub(super) fn config(self, data: &Path, environment: KeysEnvironment) -> Result<KeysConfig> {
-        let folder = data.join("keys");
-        let hold = match self.hold_milliseconds.unwrap_or(1000) {
-            milliseconds @ 0..=60_000 => Duration::from_millis(milliseconds),
-            other => bail!("[keys] hold_milliseconds is {other}, not 0 to 60000"),
+        let default = KeysConfig::of_data(data);
+        let hold = match self.hold_milliseconds {
+            None => default.hold,
+            Some(milliseconds @ 0..=60_000) => Duration::from_millis(milliseconds),
+            Some(other) => bail!("[keys] hold_milliseconds is {other}, not 0 to 60000"),
         };
         let credentials = environment.credentials;
         let credential = |name: &str| -> Result<PathBuf> {
@@ -135,11 +150,9 @@ impl KeysSection {
                 given.len()
             );
         }
-        let opened_by = given
-            .pop()
-            .unwrap_or_else(|| OpenedBy::OwnKeyFile(folder.join("kek")));
+        let opened_by = given.pop().unwrap_or(default.opened_by);
         Ok(KeysConfig {
-            folder,
+            folder: default.folder,
             opened_by,
             hold,
         })
