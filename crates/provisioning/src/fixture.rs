@@ -146,6 +146,7 @@ pub(crate) fn settings() -> EnrollmentSettings {
         allocation: None,
         iot_hubs: Vec::new(),
         custom_allocation: None,
+        credential_policy: None,
         etag: Etag::from_text("e"),
         created_at: NOW,
         updated_at: NOW,

@@ -4,20 +4,12 @@ use provost_model::Timestamp;
 use provost_model::registry::{CaId, Revocation, RevocationReason, RevokedEntry, SerialNumber};
 
 use crate::convert::Place;
+use crate::registry::CrlPart;
 use crate::sql::{Row, params};
 use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 
 const TABLE: &str = "crl";
 const COLUMNS: &str = "ca, shard, number, this_update, next_update, entries, changes, told, due_at";
-
-/// One part of a CA's CRL; a CA whose CRL is whole has the part 0 alone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CrlPart {
-    /// The CA that signs it.
-    pub ca: CaId,
-    /// Which part.
-    pub shard: u32,
-}
 
 /// The CRL that is out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,21 +141,6 @@ impl WriteTx<'_> {
         self.execute(sql, params)?;
         self.wake();
         Ok(())
-    }
-
-    /// Puts a certificate on its CA's CRL; `false` when it stands there already. The caller marks the part.
-    pub fn insert_revoked(&self, part: &CrlPart, entry: &RevokedEntry) -> Result<bool, StoreError> {
-        let sql = "INSERT INTO revoked_certificate (ca, shard, serial, revoked_at, reason, not_after) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (ca, shard, serial) DO NOTHING";
-        let params = params![
-            part.ca.as_str(),
-            i64::from(part.shard),
-            entry.serial.as_bytes(),
-            entry.revocation.at.as_micros(),
-            entry.revocation.reason.as_str(),
-            entry.not_after.as_micros(),
-        ];
-        Ok(self.execute(sql, params)? > 0)
     }
 }
 
