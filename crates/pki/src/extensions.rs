@@ -3,7 +3,7 @@ use const_oid::db::rfc5280;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
-use crate::CertificateError;
+use crate::{CertificateError, identifier};
 
 /// The extensions path building looks at (RFC 5280 4.2).
 #[derive(Debug, Default)]
@@ -77,6 +77,8 @@ impl Extensions {
             }
             // Nothing in them can make a path invalid here: we ask for no name and for no policy.
             rfc5280::ID_CE_SUBJECT_ALT_NAME | rfc5280::ID_CE_CERTIFICATE_POLICIES => {}
+            // Azure marks it critical; the hub compares it, path building has nothing to judge.
+            oid if identifier::is_understood(oid, raw.value) => {}
             // Name constraints are not evaluated, so a critical one refuses the path: safe, and
             // said in the refusal.
             other if raw.critical && self.unknown_critical.is_none() => {
