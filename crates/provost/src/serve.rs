@@ -9,6 +9,7 @@
 mod background;
 mod first_start;
 mod hub_directory;
+pub(crate) mod keys;
 mod listeners;
 mod outbound_work;
 pub mod private_file;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provost_hub::{HubOptions, HubService};
+use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_store::{CommitCounts, Store, StoreOptions};
@@ -60,6 +62,7 @@ pub struct Server {
     store: Store,
     hub: HubService,
     dps: ProvisioningService,
+    keys: Arc<dyn KeyProvider>,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -91,6 +94,7 @@ impl Server {
         })
         .await
         .context("cannot open the store")?;
+        let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
@@ -132,6 +136,7 @@ impl Server {
             store,
             hub,
             dps,
+            keys,
             trigger,
             tasks,
         })
@@ -150,6 +155,11 @@ impl Server {
     /// How to reach the server and as whom.
     pub fn connection(&self) -> &ConnectionFile {
         &self.connection
+    }
+
+    /// The private keys of CAs.
+    pub fn keys(&self) -> &Arc<dyn KeyProvider> {
+        &self.keys
     }
 
     /// Commits and writes since the start.

@@ -126,7 +126,9 @@ CREATE TABLE revoked_certificate (
     PRIMARY KEY (ca, shard, serial)
 );
 
--- The CRL that is out, one for each part. `dirty_since` says that it no longer tells everything.
+-- The CRL that is out, one for each part; number 0 while there is none. `changes` counts what was to be told,
+-- `told` is how much of it the CRL tells. `due_at` says when the next is to be made; without it this is the
+-- last. Nobody begins before `rests_until`: somebody is at it, or it was made just now.
 CREATE TABLE crl (
     ca {text} NOT NULL,
     shard BIGINT NOT NULL,
@@ -134,10 +136,14 @@ CREATE TABLE crl (
     this_update BIGINT,
     next_update BIGINT,
     der {blob},
-    dirty_since BIGINT,
+    entries BIGINT NOT NULL,
+    changes BIGINT NOT NULL,
+    told BIGINT NOT NULL,
+    due_at BIGINT,
+    rests_until BIGINT NOT NULL,
     PRIMARY KEY (ca, shard)
 );
-CREATE INDEX crl_due ON crl (dirty_since, next_update);
+CREATE INDEX crl_due ON crl (due_at);
 
 CREATE TABLE registry_operation (
     id {text} PRIMARY KEY,

@@ -3,6 +3,7 @@
 mod ca;
 mod certificates;
 mod credential;
+mod crl;
 mod device;
 mod identity;
 mod issued;
@@ -13,6 +14,7 @@ mod operation;
 mod policy;
 mod revoked;
 
+pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
 pub use self::issued::NewIntent;
 pub use self::issued_list::IssuedAfter;
