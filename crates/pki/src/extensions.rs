@@ -27,6 +27,7 @@ pub(crate) struct BasicConstraints {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyUsage {
     pub(crate) key_cert_sign: bool,
+    pub(crate) crl_sign: bool,
 }
 
 /// One raw extension.
@@ -65,6 +66,7 @@ impl Extensions {
                 let first = bits.raw_bytes().first().copied().unwrap_or(0);
                 self.key_usage = Some(KeyUsage {
                     key_cert_sign: first & 0x04 != 0,
+                    crl_sign: first & 0x02 != 0,
                 });
             }
             rfc5280::ID_CE_EXT_KEY_USAGE => self.client_auth = Some(allows_client_auth(raw.value)?),
@@ -139,7 +141,7 @@ fn allows_client_auth(der: &[u8]) -> der::Result<bool> {
     Ok(allowed)
 }
 
-fn authority_key_id(der: &[u8]) -> der::Result<Option<Box<[u8]>>> {
+pub(crate) fn authority_key_id(der: &[u8]) -> der::Result<Option<Box<[u8]>>> {
     SliceReader::new(der)?.sequence(|reader| {
         let mut found = None;
         while !reader.is_finished() {
