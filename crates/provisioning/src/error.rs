@@ -30,6 +30,8 @@ pub enum Noun {
     AccessPolicy,
     /// A hub.
     Hub,
+    /// An administration token.
+    AdminToken,
 }
 
 impl Noun {
@@ -45,6 +47,7 @@ impl Noun {
             Self::LinkedHub => "linked hub",
             Self::AccessPolicy => "shared access policy",
             Self::Hub => "hub",
+            Self::AdminToken => "administration token",
         }
     }
 
@@ -59,6 +62,7 @@ impl Noun {
             Self::Refusal => 7,
             Self::AccessPolicy => 8,
             Self::Hub => 9,
+            Self::AdminToken => 10,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use provost_access::NewToken;
 use provost_attestation::sas;
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -26,7 +27,7 @@ use serde_json::{Value, json};
 use crate::{
     AdminCaller, HubDirectory, NewInstance, ProvisioningError, ProvisioningOptions, ProvisioningParts,
     ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller, ServiceCredential, Webhooks,
-    create_admin_token, create_instance, link_hub,
+    create_instance, link_hub,
 };
 
 pub(crate) use self::hubs::FakeHubs;
@@ -389,7 +390,7 @@ async fn furnish(store: &Store, hub_names: &[&str]) -> (DpsInstance, String) {
             for link in &links {
                 add_hub(&tx, &instance.name, link)?;
             }
-            let token = create_admin_token(&tx, "ops", &SystemRandom)?;
+            let token = NewToken::owner("ops").create(&tx, &SystemRandom)?;
             let made = (instance, token.expose().to_owned());
             Ok::<_, ProvisioningError>(tx.record(&event(), made)?)
         })
