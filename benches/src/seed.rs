@@ -155,6 +155,7 @@ fn settings() -> EnrollmentSettings {
         allocation: None,
         iot_hubs: Vec::new(),
         custom_allocation: None,
+        credential_policy: None,
         etag: Etag::generate(&SystemRandom),
         created_at: now,
         updated_at: now,

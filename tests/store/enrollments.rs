@@ -1,6 +1,6 @@
 use provost_model::{
-    AllocationPolicy, CertificateDer, CertificateName, CustomAllocation, DeviceId, EnrollmentGroup,
-    EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, Etag, GroupMechanism, HostName,
+    AllocationPolicy, CertificateDer, CertificateName, CredentialPolicyName, CustomAllocation, DeviceId,
+    EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, Etag, GroupMechanism, HostName,
     IndividualEnrollment, IndividualMechanism, InitialTwin, KeyPair, PageSize, ProvisioningStatus,
     RegistrationId, ReprovisionPolicy, Slots, SymmetricKey, Timestamp,
 };
@@ -19,6 +19,7 @@ pub(super) fn plain_settings() -> EnrollmentSettings {
         allocation: None,
         iot_hubs: Vec::new(),
         custom_allocation: None,
+        credential_policy: None,
         etag: Etag::from_text("one"),
         created_at: Timestamp::from_unix_seconds(1),
         updated_at: Timestamp::from_unix_seconds(2),
@@ -47,6 +48,7 @@ fn full_settings() -> EnrollmentSettings {
             webhook_url: "https://example.org/?code=secret".into(),
             api_version: "2021-10-01".into(),
         }),
+        credential_policy: Some(CredentialPolicyName::parse("line-7").unwrap()),
         ..plain_settings()
     }
 }

@@ -1,6 +1,7 @@
 //! What every engine must do; run once on SQLite and once on PostgreSQL.
 
 mod blast_radius;
+mod crls;
 mod devices;
 mod enrollments;
 mod entry_counts;

@@ -1,7 +1,17 @@
 //! Where private keys of CAs live. Knows nothing of certificates.
+//!
+//! [`SealedKeys`] keeps them in files, encrypted (`sealed.rs`). What a key was made by stands in the
+//! beginning of its [`KeyRef`](provost_model::registry::KeyRef); [`KeyRing`] finds the provider by it.
 
 mod error;
+mod private_key;
 mod provider;
+mod ring;
+mod sealed;
+mod secret_file;
 
 pub use error::KeyProviderError;
 pub use provider::{KeyAlgorithm, KeyProvider, KeyPurpose};
+pub use ring::{KeyHome, KeyRing};
+pub use sealed::{KekSource, Rewrapped, SealedKeyInfo, SealedKeys, make_key_file, rewrap};
+pub use secret_file::{SecretFileGuard, read_secret};

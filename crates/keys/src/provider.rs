@@ -11,6 +11,23 @@ pub enum KeyAlgorithm {
     P384,
 }
 
+impl KeyAlgorithm {
+    /// The word files and people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::P256, Self::P384]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+    }
+}
+
 /// What a key is made for: bound to it, shown to whoever looks after the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPurpose {
@@ -18,6 +35,20 @@ pub struct KeyPurpose {
     pub label: String,
     /// The kind.
     pub algorithm: KeyAlgorithm,
+}
+
+impl KeyPurpose {
+    /// Refuses a label that is not one.
+    pub(crate) fn check(&self) -> Result<(), KeyProviderError> {
+        let is_label = (1..=64).contains(&self.label.len())
+            && self
+                .label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_label.then_some(()).ok_or_else(|| {
+            KeyProviderError::Refused("a key's label has 1 to 64 letters, digits and hyphens".to_owned())
+        })
+    }
 }
 
 /// A place where private keys live and from which they never come.

@@ -1,8 +1,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    DeviceId, EnrollmentGroupId, Etag, GroupMechanism, HostName, IndividualMechanism, RegistrationId,
-    Timestamp,
+    CredentialPolicyName, DeviceId, EnrollmentGroupId, Etag, GroupMechanism, HostName, IndividualMechanism,
+    RegistrationId, Timestamp,
 };
 
 /// Whether an entry admits devices.
@@ -91,6 +91,9 @@ pub struct EnrollmentSettings {
     pub iot_hubs: Vec<HostName>,
     /// Set when the policy is [`AllocationPolicy::Custom`].
     pub custom_allocation: Option<CustomAllocation>,
+    /// The policy of the namespace its devices are issued certificates by, when they ask for one
+    /// (certificate-management.md 1.8). Whether there is such a policy shows when one asks.
+    pub credential_policy: Option<CredentialPolicyName>,
     /// Changes with every write.
     pub etag: Etag,
     /// Never changes.

@@ -3,7 +3,7 @@ use const_oid::db::rfc5280;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
-use crate::CertificateError;
+use crate::{CertificateError, identifier};
 
 /// The extensions path building looks at (RFC 5280 4.2).
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(crate) struct BasicConstraints {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyUsage {
     pub(crate) key_cert_sign: bool,
+    pub(crate) crl_sign: bool,
 }
 
 /// One raw extension.
@@ -65,6 +66,7 @@ impl Extensions {
                 let first = bits.raw_bytes().first().copied().unwrap_or(0);
                 self.key_usage = Some(KeyUsage {
                     key_cert_sign: first & 0x04 != 0,
+                    crl_sign: first & 0x02 != 0,
                 });
             }
             rfc5280::ID_CE_EXT_KEY_USAGE => self.client_auth = Some(allows_client_auth(raw.value)?),
@@ -77,6 +79,8 @@ impl Extensions {
             }
             // Nothing in them can make a path invalid here: we ask for no name and for no policy.
             rfc5280::ID_CE_SUBJECT_ALT_NAME | rfc5280::ID_CE_CERTIFICATE_POLICIES => {}
+            // Azure marks it critical; the hub compares it, path building has nothing to judge.
+            oid if identifier::is_understood(oid, raw.value) => {}
             // Name constraints are not evaluated, so a critical one refuses the path: safe, and
             // said in the refusal.
             other if raw.critical && self.unknown_critical.is_none() => {
@@ -137,7 +141,7 @@ fn allows_client_auth(der: &[u8]) -> der::Result<bool> {
     Ok(allowed)
 }
 
-fn authority_key_id(der: &[u8]) -> der::Result<Option<Box<[u8]>>> {
+pub(crate) fn authority_key_id(der: &[u8]) -> der::Result<Option<Box<[u8]>>> {
     SliceReader::new(der)?.sequence(|reader| {
         let mut found = None;
         while !reader.is_finished() {

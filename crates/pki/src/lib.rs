@@ -10,7 +10,10 @@
 //!   certificates on the way (provisioning).
 //! - [`verify_chain`] does the same against a fixed set of trust anchors (the hub).
 //! - [`VerifiedChain`] is the proof both hand out; nothing else can make one.
-//! - [`issue`] makes certificates for our own listeners, for fixtures and for simulators.
+//! - [`issue`] makes certificates and signing requests: for CAs, our own listeners, fixtures and
+//!   simulators. A key is a [`issue::Signer`] there, wherever it lives.
+//! - [`Csr`] is parsed, [`VerifiedCsr`] is one whose maker has the key and whose key may be certified.
+//! - [`crl`] and [`ocsp`] say which certificates were revoked, to others.
 //!
 //! Names are compared byte for byte, as TLS stacks do; certificates that differ only in string
 //! type or case of a name do not chain.
@@ -19,13 +22,18 @@ mod certificate;
 mod certificate_info;
 mod chain_error;
 mod chain_walk;
+pub mod crl;
+mod csr;
+mod encode;
 mod error;
 mod extensions;
 mod frame;
 mod handshake;
+mod identifier;
 pub mod issue;
 mod key_kind;
 mod name;
+pub mod ocsp;
 mod path_rules;
 mod presented;
 mod signature;
@@ -38,8 +46,10 @@ pub use certificate::{Certificate, MAX_CERTIFICATE_BYTES};
 pub use certificate_info::CertificateInfo;
 pub use chain_error::ChainError;
 pub use chain_walk::{ChainWalk, Issuer, MAX_PATH_CERTIFICATES, MAX_SIGNATURES};
+pub use csr::{Csr, CsrError, CsrKey, CsrRules, MAX_CSR_TEXT_BYTES, VerifiedCsr};
 pub use error::CertificateError;
 pub use handshake::{HandshakeError, verify_handshake_signature};
+pub use identifier::{AZURE_DEVICE_IDENTIFIER_OID, DEVICE_IDENTIFIER_OID, IdentifierStyle};
 pub use key_kind::{KeyKind, PublicKeyInfo};
 pub use presented::{MAX_PRESENTED_CERTIFICATES, PresentedChain};
 pub use signature::{SignatureError, verify_signature};

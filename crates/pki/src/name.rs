@@ -67,6 +67,16 @@ pub(crate) fn common_name(name_der: &[u8]) -> der::Result<Option<String>> {
         .and_then(|attribute| text(attribute.value)))
 }
 
+/// Every common name, `None` for one that is not text.
+pub(crate) fn common_names(name_der: &[u8]) -> der::Result<Vec<Option<String>>> {
+    Ok(parse(name_der)?
+        .iter()
+        .flatten()
+        .filter(|attribute| attribute.kind == rfc4519::COMMON_NAME)
+        .map(|attribute| text(attribute.value))
+        .collect())
+}
+
 /// The X.500 display: most specific first, `, ` between, ` + ` inside a multi-valued RDN
 /// (dps-service-api.md 3.4). Values with special characters are quoted, quotes doubled.
 /// Empty for an empty or malformed name.

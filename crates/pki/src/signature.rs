@@ -20,16 +20,35 @@ pub enum SignatureError {
 /// ECDSA P-256, P-384, P-521; RSA 2048 to 8192 bits, PKCS #1 1.5 and PSS; Ed25519; SHA-256,
 /// SHA-384 and SHA-512. SHA-1 is refused.
 pub fn verify_signature(child: &Certificate, issuer: &Certificate) -> Result<(), SignatureError> {
-    let spki = issuer.spki();
-    let wanted = child.signature_algorithm();
+    let (algorithm, signature) = (child.signature_algorithm(), child.signature());
+    verify(issuer.spki(), algorithm, child.tbs(), signature)
+}
+
+/// Verifies a signature of any signed structure; `algorithm` is the content of its `AlgorithmIdentifier`.
+///
+/// DEVIATION: ECDSA with a NULL parameter is read, which RFC 5758 3.2 forbids: Azure's own chains are
+/// signed that way (certificate-management.md 2.1). Nothing we make has it.
+pub(crate) fn verify(
+    spki: Spki<'_>,
+    algorithm: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let means = |known: &[u8]| {
+        known == algorithm || (known.starts_with(ECDSA) && algorithm.strip_prefix(known) == Some(&NULL))
+    };
     let algorithm = CERTIFICATE_ALGORITHMS
         .iter()
-        .find(|known| known.signature_alg_id().as_ref() == wanted && fits(spki, **known))
+        .find(|known| means(known.signature_alg_id().as_ref()) && fits(spki, **known))
         .ok_or(SignatureError::UnsupportedAlgorithm)?;
     algorithm
-        .verify_signature(spki.key, child.tbs(), child.signature())
+        .verify_signature(spki.key, message, signature)
         .map_err(|_| SignatureError::BadSignature)
 }
+
+/// How the content of every `AlgorithmIdentifier` of ECDSA with SHA-2 begins: 1.2.840.10045.4.3.
+const ECDSA: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
+const NULL: [u8; 2] = [5, 0];
 
 /// Whether the algorithm is for keys of this kind.
 pub(crate) fn fits(spki: Spki<'_>, algorithm: &dyn SignatureVerificationAlgorithm) -> bool {

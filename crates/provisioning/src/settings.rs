@@ -32,6 +32,7 @@ pub(crate) fn merged(
         allocation: input.allocation,
         iot_hubs: input.iot_hubs.clone(),
         custom_allocation: input.custom_allocation.clone(),
+        credential_policy: input.credential_policy.clone(),
         etag: stored.map_or_else(|| Etag::from_text(""), |stored| stored.etag.clone()),
         created_at: stored.map_or(now, |stored| stored.created_at),
         updated_at: stored.map_or(now, |stored| stored.updated_at),

@@ -4,6 +4,7 @@ mod arguments;
 mod file;
 mod geo;
 mod hub;
+mod keys;
 mod messages;
 mod outbound;
 mod rates;
@@ -22,6 +23,7 @@ pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
 pub use provost_hub::JobOptions;
 
+pub use self::keys::{KeysConfig, KeysEnvironment, KeysSection, OpenedBy};
 pub use self::outbound::{OutboundConfig, WebhookConfig};
 
 /// The data folder of server and command line when none is named.
@@ -71,6 +73,8 @@ pub struct Config {
     pub geo: GeoOrder,
     /// Requests to webhooks and to hubs elsewhere.
     pub outbound: OutboundConfig,
+    /// The private keys of CAs.
+    pub keys: KeysConfig,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -159,10 +163,10 @@ impl Config {
             Some(path) => ConfigFile::read(path)?,
             None => ConfigFile::default(),
         };
-        Self::merge(arguments, file)
+        Self::merge(arguments, file, KeysEnvironment::read()?)
     }
 
-    fn merge(arguments: ServeArguments, file: ConfigFile) -> Result<Self> {
+    fn merge(arguments: ServeArguments, file: ConfigFile, environment: KeysEnvironment) -> Result<Self> {
         let data = arguments
             .data
             .or(file.data)
@@ -176,6 +180,10 @@ impl Config {
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
+            keys: file
+                .keys
+                .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
+                .config(&data, environment)?,
             store: store_address(arguments.store.or(file.store), &data),
             data,
             aliases: aliases
@@ -196,13 +204,7 @@ impl Config {
                 arguments.tls_key.or(file.tls.key),
             )?,
             ready_file: arguments.ready_file,
-            log: LogConfig {
-                filter: arguments
-                    .log
-                    .or(file.log.filter)
-                    .unwrap_or_else(|| "info".to_owned()),
-                json: arguments.log_json || file.log.json.unwrap_or(false),
-            },
+            log: log_config(arguments.log, arguments.log_json, file.log),
             limits: Limits {
                 max_connections: limits.max_connections.unwrap_or(defaults.max_connections),
                 handshake_timeout: limits
@@ -224,6 +226,13 @@ impl Config {
             outbound: file.dps.outbound(),
             dps: file.dps.options(),
         })
+    }
+}
+
+fn log_config(filter: Option<String>, json: bool, file: file::LogSection) -> LogConfig {
+    LogConfig {
+        filter: filter.or(file.filter).unwrap_or_else(|| "info".to_owned()),
+        json: json || file.json.unwrap_or(false),
     }
 }
 

@@ -7,8 +7,10 @@
 //! 5. the connection file and the ready file, once everything accepts
 
 mod background;
+mod certificate_issuer;
 mod first_start;
 mod hub_directory;
+pub(crate) mod keys;
 mod listeners;
 mod outbound_work;
 pub mod private_file;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use provost_hub::{HubOptions, HubService};
+use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_store::{CommitCounts, Store, StoreOptions};
@@ -60,6 +63,7 @@ pub struct Server {
     store: Store,
     hub: HubService,
     dps: ProvisioningService,
+    keys: Arc<dyn KeyProvider>,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -91,6 +95,7 @@ impl Server {
         })
         .await
         .context("cannot open the store")?;
+        let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
@@ -132,6 +137,7 @@ impl Server {
             store,
             hub,
             dps,
+            keys,
             trigger,
             tasks,
         })
@@ -150,6 +156,11 @@ impl Server {
     /// How to reach the server and as whom.
     pub fn connection(&self) -> &ConnectionFile {
         &self.connection
+    }
+
+    /// The private keys of CAs.
+    pub fn keys(&self) -> &Arc<dyn KeyProvider> {
+        &self.keys
     }
 
     /// Commits and writes since the start.

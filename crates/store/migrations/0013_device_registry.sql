@@ -40,7 +40,7 @@ CREATE TABLE credential_policy (
     PRIMARY KEY (namespace, name_key)
 );
 
--- issuers is PEM. A CA is never forgotten while something it signed may be asked about.
+-- issuers: each DER behind its length in four bytes, big-endian. A CA is never forgotten while something it signed may be asked about.
 CREATE TABLE ca (
     id {text} PRIMARY KEY,
     namespace {text} NOT NULL,
@@ -109,6 +109,8 @@ CREATE TABLE issued_certificate (
 CREATE UNIQUE INDEX issued_certificate_serial ON issued_certificate (ca, serial);
 CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, number);
 CREATE INDEX issued_certificate_expiry ON issued_certificate (namespace, not_after, number);
+CREATE INDEX issued_certificate_ca ON issued_certificate (ca, not_after);
+CREATE INDEX issued_certificate_intended ON issued_certificate (created_at) WHERE state = 'intended';
 CREATE INDEX issued_certificate_key ON issued_certificate (key_sha256);
 CREATE INDEX issued_certificate_sha256 ON issued_certificate (sha256);
 CREATE INDEX issued_certificate_sha1 ON issued_certificate (sha1);
@@ -124,7 +126,9 @@ CREATE TABLE revoked_certificate (
     PRIMARY KEY (ca, shard, serial)
 );
 
--- The CRL that is out, one for each part. `dirty_since` says that it no longer tells everything.
+-- The CRL that is out, one for each part; number 0 while there is none. `changes` counts what was to be told,
+-- `told` is how much of it the CRL tells. `due_at` says when the next is to be made; without it this is the
+-- last. Nobody begins before `rests_until`: somebody is at it, or it was made just now.
 CREATE TABLE crl (
     ca {text} NOT NULL,
     shard BIGINT NOT NULL,
@@ -132,10 +136,14 @@ CREATE TABLE crl (
     this_update BIGINT,
     next_update BIGINT,
     der {blob},
-    dirty_since BIGINT,
+    entries BIGINT NOT NULL,
+    changes BIGINT NOT NULL,
+    told BIGINT NOT NULL,
+    due_at BIGINT,
+    rests_until BIGINT NOT NULL,
     PRIMARY KEY (ca, shard)
 );
-CREATE INDEX crl_due ON crl (dirty_since, next_update);
+CREATE INDEX crl_due ON crl (due_at);
 
 CREATE TABLE registry_operation (
     id {text} PRIMARY KEY,
@@ -157,3 +165,32 @@ ALTER TABLE ca_certificate ADD COLUMN credential_policy {text};
 
 -- role may name several, with commas between; with a namespace they count for that one only.
 ALTER TABLE admin_token ADD COLUMN namespace {text};
+
+-- The policy an entry's devices are issued certificates by.
+ALTER TABLE enrollment ADD COLUMN credential_policy {text};
+
+-- The certificate issued by the latest run, by its number in issued_certificate.
+ALTER TABLE registration ADD COLUMN issued BIGINT;
+
+-- The signing request a run came with, as it was sent.
+ALTER TABLE pending_registration ADD COLUMN csr {text};
+
+-- The renewal a device asked its hub for: one for each device. `state` is 'pending', 'issued', 'failed'; the
+-- answer is kept until it expires, for the device may be away.
+CREATE TABLE certificate_renewal (
+    hub {text} NOT NULL,
+    device_id {text} NOT NULL,
+    request_id {text} NOT NULL,
+    correlation_id {text} NOT NULL,
+    csr {text} NOT NULL,
+    csr_sha256 {blob} NOT NULL,
+    state {text} NOT NULL,
+    issued BIGINT,
+    error {text},
+    is_delivered BIGINT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (hub, device_id)
+);
+CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
+CREATE INDEX certificate_renewal_state ON certificate_renewal (state, asked_at);

@@ -20,7 +20,7 @@ const OF_DPS: [&str; 9] = [
 ];
 /// Every table whose rows belong to a hub, by their column `hub`. Not `registration`: a record says
 /// where a device was sent, and stands until it registers again.
-const OF_HUB: [&str; 15] = [
+const OF_HUB: [&str; 16] = [
     "linked_hub",
     "device",
     "module",
@@ -36,6 +36,7 @@ const OF_HUB: [&str; 15] = [
     "tag_leaf",
     "device_message",
     "message_feedback",
+    "certificate_renewal",
 ];
 /// Tables of both, by the owner's text.
 const OF_OWNER: [&str; 3] = ["access_policy", "ca_certificate", "namespace_link"];

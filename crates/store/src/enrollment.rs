@@ -1,6 +1,7 @@
 use provost_model::{
-    DeviceId, DpsName, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, Etag,
-    IndividualEnrollment, PageSize, ProvisioningStatus, RegistrationId, SymmetricKey,
+    CredentialPolicyName, DeviceId, DpsName, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind,
+    EnrollmentSettings, Etag, IndividualEnrollment, PageSize, ProvisioningStatus, RegistrationId,
+    SymmetricKey,
 };
 
 use crate::convert::{Place, allocation_word, json, reprovision_word, status, status_word};
@@ -193,7 +194,7 @@ impl WriteTx<'_> {
     ) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO enrollment (dps, kind, entry_key, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-             ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25) \
+             ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) \
              ON CONFLICT (dps, kind, entry_key) DO UPDATE SET {}",
             overwrite()
         );
@@ -238,6 +239,10 @@ impl WriteTx<'_> {
             tags.as_deref(),
             desired.as_deref(),
             entry.information.as_deref(),
+            settings
+                .credential_policy
+                .as_ref()
+                .map(CredentialPolicyName::as_str),
         ];
         self.execute(&sql, params)?;
         self.put_anchors(dps, entry.kind, entry.key, settings.status, anchors)

@@ -1,9 +1,9 @@
 //! One row of the table `enrollment`, shared by individual enrollments and groups.
 
 use provost_model::{
-    CertificateDer, CertificateName, CustomAllocation, DeviceId, EnrollmentGroup, EnrollmentGroupId,
-    EnrollmentSettings, Etag, GroupMechanism, HostName, IndividualEnrollment, IndividualMechanism,
-    InitialTwin, KeyPair, RegistrationId, Slots, Timestamp,
+    CertificateDer, CertificateName, CredentialPolicyName, CustomAllocation, DeviceId, EnrollmentGroup,
+    EnrollmentGroupId, EnrollmentSettings, Etag, GroupMechanism, HostName, IndividualEnrollment,
+    IndividualMechanism, InitialTwin, KeyPair, RegistrationId, Slots, Timestamp,
 };
 
 use crate::StoreError;
@@ -13,7 +13,7 @@ use crate::sql::Row;
 pub(crate) const COLUMNS: &str = "entry_id, status, etag, created_at, updated_at, mechanism, primary_key, \
     secondary_key, primary_certificate, secondary_certificate, primary_reference, secondary_reference, \
     device_id, iot_edge, reprovision, allocation, iot_hubs, webhook_url, webhook_api_version, \
-    initial_tags, initial_desired, optional_device_information";
+    initial_tags, initial_desired, optional_device_information, credential_policy";
 
 /// A mechanism laid out in columns.
 pub(crate) struct MechanismColumns<'a> {
@@ -169,6 +169,10 @@ fn settings(row: &Row<'_>, place: Place<'_>) -> Result<EnrollmentSettings, Store
         allocation: allocation_policy,
         iot_hubs: hosts(place, row.opt_text(16)?.as_deref())?,
         custom_allocation,
+        credential_policy: row
+            .opt_text(22)?
+            .map(|text| place.id("credential_policy", CredentialPolicyName::parse(&text)))
+            .transpose()?,
         etag: Etag::from_text(&row.text(2)?),
         created_at: Timestamp::from_micros(row.int(3)?),
         updated_at: Timestamp::from_micros(row.int(4)?),

@@ -41,6 +41,7 @@ mod policy;
 mod refusal;
 mod registration;
 mod registration_list;
+mod registry;
 mod remote_hub;
 mod removal;
 mod reprovision;
@@ -67,6 +68,9 @@ pub use kept_session::KeptSession;
 pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
+pub use registry::{
+    CrlPart, CrlWork, IssuedAfter, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
+};
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
 pub use telemetry::{TelemetryAppended, TelemetryCut};

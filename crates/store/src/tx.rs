@@ -89,6 +89,11 @@ impl<'a> WriteTx<'a> {
         feed::insert(self.engine(), self.next_number(), self.now, change)
     }
 
+    /// Wakes whoever waits for changes after the commit, without one to read.
+    pub(crate) fn wake(&self) {
+        self.has_changes.set(true);
+    }
+
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         self.engine().execute(sql, params)
     }

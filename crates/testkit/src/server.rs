@@ -3,7 +3,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use provost::config::{Config, DpsOptions, JobOptions, Limits, LogConfig, OutboundConfig, TlsFiles};
+use provost::config::{
+    Config, DpsOptions, JobOptions, KeysConfig, Limits, LogConfig, OutboundConfig, TlsFiles,
+};
 use provost::serve::{Ambient, Server};
 use provost_model::{Clock, GeoOrder, HostName, QueueLimits, Retention};
 use provost_store::{Store, StoreAddress, StoreOptions};
@@ -161,5 +163,6 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),
         outbound: OutboundConfig::default(),
+        keys: KeysConfig::of_data(&data.join("data")),
     }
 }

@@ -8,10 +8,12 @@ use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use provost_model::Secret;
-use rustls_pki_types::{AlgorithmIdentifier, alg_id};
+use rustls_pki_types::alg_id;
 
+use crate::frame::Spki;
 use crate::issue::IssueError;
 use crate::text::{PemBlocks, decode, pem};
+use crate::{KeyKind, PublicKeyInfo, encode};
 
 /// The kinds of key made here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,32 @@ pub enum KeyAlgorithm {
     Rsa2048,
     /// Ed25519.
     Ed25519,
+}
+
+impl KeyAlgorithm {
+    /// How the owner of this public key signs.
+    pub(crate) fn of_public_key(spki_der: &[u8]) -> Result<Self, IssueError> {
+        let spki = Spki::parse(spki_der).map_err(|_| IssueError::PublicKey)?;
+        let key = PublicKeyInfo::of(spki);
+        match (key.kind, key.bits) {
+            (KeyKind::Ec, 256) => Ok(Self::P256),
+            (KeyKind::Ec, 384) => Ok(Self::P384),
+            (KeyKind::Rsa, _) => Ok(Self::Rsa2048),
+            (KeyKind::Ed25519, _) => Ok(Self::Ed25519),
+            _ => Err(IssueError::Key),
+        }
+    }
+
+    /// The `AlgorithmIdentifier` of its signatures; ECDSA has no parameters (RFC 5758 3.2).
+    pub(crate) fn identifier_der(self) -> Vec<u8> {
+        let content = match self {
+            Self::P256 => alg_id::ECDSA_SHA256,
+            Self::P384 => alg_id::ECDSA_SHA384,
+            Self::Rsa2048 => alg_id::RSA_PKCS1_SHA256,
+            Self::Ed25519 => alg_id::ED25519,
+        };
+        encode::tlv(encode::SEQUENCE, &[content.as_ref()])
+    }
 }
 
 /// A private key in memory with its public half. Shows nothing of itself.
@@ -124,16 +152,6 @@ impl KeyPair {
         document
             .map(|der| der.as_ref().to_vec())
             .map_err(|_| IssueError::Key)
-    }
-
-    /// Content of the `AlgorithmIdentifier` of what [`sign`](Self::sign) makes.
-    pub(super) fn signature_algorithm(&self) -> AlgorithmIdentifier {
-        match self.algorithm() {
-            KeyAlgorithm::P256 => alg_id::ECDSA_SHA256,
-            KeyAlgorithm::P384 => alg_id::ECDSA_SHA384,
-            KeyAlgorithm::Rsa2048 => alg_id::RSA_PKCS1_SHA256,
-            KeyAlgorithm::Ed25519 => alg_id::ED25519,
-        }
     }
 
     /// Signs with the algorithm named at [`KeyAlgorithm`]; ECDSA signatures are DER.

@@ -14,4 +14,6 @@ mod openssl;
 #[cfg(test)]
 mod path;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod walk;

@@ -85,6 +85,7 @@ impl Act<'_> {
                 allocation: None,
                 iot_hubs: Vec::new(),
                 custom_allocation: None,
+                credential_policy: None,
                 etag: Etag::from_text(""),
                 created_at: now,
                 updated_at: now,

@@ -64,13 +64,15 @@ impl EntryId for RegistrationId {
         random: &dyn Random,
         now: Timestamp,
     ) -> Result<IndividualEnrollment, ProvisioningError> {
-        Ok(IndividualEnrollment {
+        let entry = IndividualEnrollment {
             mechanism: individual(&input.attestation, stored.map(|stored| &stored.mechanism), random)?,
             settings: merged(&input.settings, stored.map(|stored| &stored.settings), now)?,
             registration_id: stored.map_or(input.registration_id, |stored| stored.registration_id.clone()),
             device_id: input.device_id,
             optional_device_information: input.optional_device_information,
-        })
+        };
+        check_device_id(&entry)?;
+        Ok(entry)
     }
 
     fn check_quota(
@@ -128,4 +130,18 @@ impl EntryId for RegistrationId {
     fn bulk_error(&self, error: &ProvisioningError) -> BulkError {
         BulkError::enrollment(self.as_str(), error.code(), error.public_message())
     }
+}
+
+/// The common name of a device's request is its registration ID, and its hub compares the one of the leaf
+/// with its device ID: with a policy both have to be the same (certificate-management.md 8, U-8).
+fn check_device_id(entry: &IndividualEnrollment) -> Result<(), ProvisioningError> {
+    let (Some(_), Some(device_id)) = (&entry.settings.credential_policy, &entry.device_id) else {
+        return Ok(());
+    };
+    if device_id.as_str() == entry.registration_id.as_str() {
+        return Ok(());
+    }
+    Err(ProvisioningError::invalid(
+        "`deviceId` must be the registration ID, or be left out, where `credentialPolicyName` is given",
+    ))
 }

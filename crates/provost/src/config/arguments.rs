@@ -36,6 +36,12 @@ pub struct ServeArguments {
     /// Key of the server certificate, PEM
     #[arg(long, env = "PROVOST_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// File with the passphrase the private keys of CAs are sealed with
+    #[arg(long, env = "PROVOST_KEYS_PASSPHRASE_FILE", value_name = "FILE")]
+    pub keys_passphrase_file: Option<PathBuf>,
+    /// File of 32 random bytes they are sealed with instead [default: DIR/keys/kek, made here]
+    #[arg(long, env = "PROVOST_KEYS_KEY_FILE", value_name = "FILE")]
+    pub keys_key_file: Option<PathBuf>,
     /// JSON file to write once every listener accepts
     #[arg(long, env = "PROVOST_READY_FILE", value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::geo::GeoSection;
 use super::hub::HubSection;
+use super::keys::KeysSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -47,6 +48,8 @@ pub struct ConfigFile {
     pub hub: HubSection,
     /// The provisioning service.
     pub dps: DpsSection,
+    /// The private keys of CAs.
+    pub keys: KeysSection,
 }
 
 /// `[tls]`

@@ -49,6 +49,28 @@ async fn put_follows_the_rules_of_if_match() {
 }
 
 #[tokio::test]
+async fn a_credential_policy_wants_the_registration_id_as_device_id() {
+    let house = House::new().await;
+    let with = |device_id: Option<&str>, policy: Option<&str>| {
+        let body = json!({"registrationId": "Press-1", "attestation": {"type": "symmetricKey"},
+            "deviceId": device_id, "credentialPolicyName": policy});
+        put(&house, input(&body), "")
+    };
+    assert_eq!(with(Some("other"), Some("line-7")).await.unwrap_err(), 400_004);
+    // Names in hubs are case-sensitive.
+    assert_eq!(with(Some("press-1"), Some("line-7")).await.unwrap_err(), 400_004);
+    let made = with(Some("Press-1"), Some("line-7")).await.unwrap();
+    let policy = made.settings.credential_policy.unwrap();
+    assert_eq!(policy.as_str(), "line-7");
+    let body =
+        json!({"registrationId": "Press-1", "attestation": {"type": "symmetricKey"}, "deviceId": "other"});
+    let without = put(&house, input(&body), made.settings.etag.as_str())
+        .await
+        .unwrap();
+    assert_eq!(without.settings.credential_policy, None);
+}
+
+#[tokio::test]
 async fn blind_overwrite_can_be_allowed() {
     let options = ProvisioningOptions {
         allow_blind_overwrite: true,

@@ -32,6 +32,9 @@ pub(in crate::cli) struct SettingsArguments {
     /// Desired properties of the first twin: JSON or a file
     #[arg(long, visible_alias = "props", value_name = "JSON")]
     initial_twin_properties: Option<String>,
+    /// Policy of the namespace whose certificates the devices may ask for; "" for none again
+    #[arg(long, value_name = "NAME")]
+    credential_policy: Option<String>,
     /// Whether the devices are IoT Edge devices
     #[arg(long, visible_alias = "ee", value_name = "true|false")]
     edge_enabled: Option<bool>,
@@ -84,6 +87,10 @@ impl SettingsArguments {
         if let (Some(url), Some(version)) = (&self.webhook_url, &self.api_version) {
             let definition = json!({ "webhookUrl": url, "apiVersion": version });
             set("customAllocationDefinition", definition);
+        }
+        if let Some(policy) = &self.credential_policy {
+            let policy = Some(policy.as_str()).filter(|name| !name.is_empty());
+            set("credentialPolicyName", json!(policy));
         }
         if let Some(edge) = self.edge_enabled {
             set("capabilities", json!({ "iotEdge": edge }));
@@ -204,6 +211,8 @@ mod tests {
             "b.example",
             "--ee",
             "true",
+            "--credential-policy",
+            "line-7",
             "--tags",
             r#"{"line":7}"#,
             "--props",
@@ -215,6 +224,7 @@ mod tests {
             "allocationPolicy": "geoLatency",
             "iotHubs": ["a.example", "b.example"],
             "capabilities": {"iotEdge": true},
+            "credentialPolicyName": "line-7",
             "initialTwin": {"tags": {"line": 7}, "properties": {"desired": {"rate": 2}}},
         });
         assert_eq!(applied(&flags, json!({})).unwrap(), expected);

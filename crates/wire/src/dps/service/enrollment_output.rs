@@ -113,6 +113,9 @@ fn settings(
         let definition = json!({ "webhookUrl": custom.webhook_url, "apiVersion": custom.api_version });
         put(map, "customAllocationDefinition", definition);
     }
+    if let Some(policy) = &settings.credential_policy {
+        put(map, "credentialPolicyName", policy.as_str());
+    }
 }
 
 fn initial_twin(twin: &InitialTwin) -> Value {

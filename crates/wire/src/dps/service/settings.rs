@@ -1,5 +1,6 @@
 use provost_model::{
-    AllocationPolicy, CustomAllocation, Etag, HostName, InitialTwin, ProvisioningStatus, ReprovisionPolicy,
+    AllocationPolicy, CredentialPolicyName, CustomAllocation, Etag, HostName, InitialTwin,
+    ProvisioningStatus, ReprovisionPolicy,
 };
 use serde_json::{Map, Value};
 
@@ -23,6 +24,8 @@ pub struct SettingsInput {
     pub iot_hubs: Vec<HostName>,
     /// `customAllocationDefinition`.
     pub custom_allocation: Option<CustomAllocation>,
+    /// `credentialPolicyName` (certificate-management.md 1.8); read whatever the client's api-version.
+    pub credential_policy: Option<CredentialPolicyName>,
     /// `etag`: counts in bulk `updateIfMatchETag` only.
     pub etag: Option<Etag>,
 }
@@ -45,6 +48,7 @@ impl SettingsInput {
             allocation: entry.word("allocationPolicy", &ALLOCATION)?,
             iot_hubs: hubs(entry)?,
             custom_allocation: custom_allocation(entry)?,
+            credential_policy: entry.parsed("credentialPolicyName", CredentialPolicyName::parse)?,
             etag: entry
                 .text("etag")?
                 .filter(|tag| !tag.is_empty())

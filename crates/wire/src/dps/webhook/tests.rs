@@ -25,6 +25,7 @@ fn group() -> EnrollmentGroup {
                 webhook_url: "https://f.example/api/choose?code=topsecret".to_owned(),
                 api_version: "2021-10-01".to_owned(),
             }),
+            credential_policy: None,
             etag: Etag::from_text("abc"),
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),

@@ -21,6 +21,7 @@ fn settings() -> EnrollmentSettings {
         allocation: None,
         iot_hubs: Vec::new(),
         custom_allocation: None,
+        credential_policy: None,
         etag: Etag::from_text("IjAwMDAwMDAxIg=="),
         created_at: Timestamp::from_unix_seconds(0),
         updated_at: Timestamp::from_unix_seconds(1),
@@ -148,8 +149,10 @@ fn everything_an_entry_can_hold_survives_a_round_trip() {
         webhook_url: "https://h/?k".to_owned(),
         api_version: "2021-10-01".to_owned(),
     });
+    record.settings.credential_policy = Some(provost_model::CredentialPolicyName::parse("line-7").unwrap());
     let value = enrollment(&record, &NO_CERTIFICATES, None, &options(KeyVisibility::Shown));
     assert_eq!(value["allocationPolicy"], "geoLatency");
+    assert_eq!(value["credentialPolicyName"], "line-7");
     assert!(value.get("iotHubHostName").is_none());
     let read = EnrollmentInput::parse(&to_bytes(&value)).unwrap();
     assert_eq!(read.device_id, record.device_id);
@@ -171,6 +174,7 @@ fn everything_an_entry_can_hold_survives_a_round_trip() {
         (read.custom_allocation, read.etag),
         (kept.custom_allocation, Some(kept.etag))
     );
+    assert_eq!(read.credential_policy, kept.credential_policy);
 }
 
 #[test]

@@ -1,0 +1,296 @@
+//! Private keys in files of a folder, each sealed: what reads the disk reads nothing.
+//!
+//! | file | what |
+//! |---|---|
+//! | `kek.json` | how the KEK is made from passphrase or key file; no secret |
+//! | `kek` | the KEK, when nothing else is configured |
+//! | `<id>.json` | one key |
+//! | `lock` | held by who has the folder open |
+//!
+//! A key is opened where it is used and stays so for a moment only (`held.rs`, decision 18).
+
+mod envelope;
+mod held;
+mod kek;
+mod rewrap;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use provost_model::registry::KeyRef;
+use provost_model::{Clock, Random, Timestamp};
+
+use self::envelope::{Envelope, unusable};
+use self::held::HeldKeys;
+use self::kek::{Kek, KekDescription};
+use crate::private_key::PrivateKey;
+use crate::secret_file::{self, cannot};
+use crate::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+
+pub use self::kek::{KekSource, make_key_file};
+pub use self::rewrap::{Rewrapped, rewrap};
+
+/// Begins the [`KeyRef`] of a sealed key.
+pub(crate) const PREFIX: &str = "sealed:";
+/// How the KEK is made.
+const KEK_DESCRIPTION: &str = "kek.json";
+
+/// The keys of one folder.
+pub struct SealedKeys {
+    folder: PathBuf,
+    kek: Kek,
+    held: HeldKeys,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    _lock: FolderLock,
+}
+
+/// What is readable of a sealed key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKeyInfo {
+    /// Where it is.
+    pub key: KeyRef,
+    /// What it was made for.
+    pub label: String,
+    /// The kind.
+    pub algorithm: Option<KeyAlgorithm>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether it is sealed under the KEK at hand.
+    pub is_current: bool,
+}
+
+impl SealedKeys {
+    /// Opens the folder, which is made with mode 0700 when it is not there.
+    ///
+    /// Fails when others may enter the folder and when the source is not the one the keys are sealed
+    /// with. An opened key is held for `hold`, zero opens it for each signature. A single key that was altered fails when it is used; the others go on.
+    pub fn open(
+        folder: &Path,
+        source: &KekSource,
+        hold: Duration,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, KeyProviderError> {
+        secret_file::private_folder(folder)?;
+        let lock = FolderLock::shared(folder)?;
+        let kek = unlock(folder, source, &*random)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            kek,
+            held: HeldKeys::new(hold),
+            clock,
+            random,
+            _lock: lock,
+        })
+    }
+
+    /// The keys of the folder in the order of their IDs; an unreadable file is an error in its place.
+    pub fn list(&self) -> Result<Vec<Result<SealedKeyInfo, KeyProviderError>>, KeyProviderError> {
+        Ok(key_ids(&self.folder)?
+            .iter()
+            .map(|id| self.read(id).map(|envelope| self.info(&envelope)))
+            .collect())
+    }
+
+    /// Opens a key and compares its public half with what its file says, without using it.
+    pub fn check(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
+        self.open_key(key).map(drop)
+    }
+
+    fn info(&self, envelope: &Envelope) -> SealedKeyInfo {
+        SealedKeyInfo {
+            key: KeyRef(format!("{PREFIX}{}", envelope.about.id)),
+            label: envelope.about.label.clone(),
+            algorithm: envelope.about.algorithm(),
+            created_at: Timestamp::from_micros(envelope.about.created_at),
+            is_current: envelope.kek == self.kek.id,
+        }
+    }
+
+    fn read(&self, id: &str) -> Result<Envelope, KeyProviderError> {
+        read_envelope(&self.folder, id)
+    }
+
+    fn open_key(&self, key: &KeyRef) -> Result<(PrivateKey, Envelope), KeyProviderError> {
+        let envelope = self.read(id_of(key)?)?;
+        let opened = envelope.open(&self.kek)?;
+        Ok((opened, envelope))
+    }
+}
+
+impl KeyProvider for SealedKeys {
+    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        purpose.check()?;
+        let envelope = Envelope::generate(purpose, &self.kek, self.clock.now(), &*self.random)?;
+        let path = file_of(&self.folder, &envelope.about.id);
+        if secret_file::create(&path, &envelope.to_json()?)? {
+            return Ok(KeyRef(format!("{PREFIX}{}", envelope.about.id)));
+        }
+        let reason = format!("{} is there already", path.display());
+        Err(KeyProviderError::Refused(reason))
+    }
+
+    fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
+        let (opened, envelope) = self.open_key(key)?;
+        let der = opened.public_der()?;
+        match envelope.about.algorithm() {
+            Some(algorithm) if STANDARD.encode(&der) == envelope.about.public_key => Ok((der, algorithm)),
+            _ => Err(unusable(
+                &envelope.about.id,
+                "it is not the key of its public half",
+            )),
+        }
+    }
+
+    fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        let id = id_of(key)?;
+        if let Some(held) = self.held.get(id) {
+            return held.sign(message);
+        }
+        let opened = Arc::new(self.open_key(key)?.0);
+        self.held.put(id, &opened);
+        opened.sign(message)
+    }
+
+    fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
+        let id = id_of(key)?;
+        let destroyed = secret_file::destroy(&file_of(&self.folder, id));
+        self.held.forget(id);
+        destroyed
+    }
+
+    fn health(&self) -> Result<(), KeyProviderError> {
+        match KekDescription::read(&self.folder.join(KEK_DESCRIPTION))? {
+            Some(description) if description.id == self.kek.id => Ok(()),
+            Some(_) => Err(KeyProviderError::Unavailable(
+                "the keys were sealed under another KEK since the start: start again".to_owned(),
+            )),
+            None => Err(KeyProviderError::Unavailable(format!(
+                "{} is gone",
+                self.folder.join(KEK_DESCRIPTION).display()
+            ))),
+        }
+    }
+}
+
+/// The KEK of a folder; the first one to open it says what it is.
+fn unlock(folder: &Path, source: &KekSource, random: &dyn Random) -> Result<Kek, KeyProviderError> {
+    let path = folder.join(KEK_DESCRIPTION);
+    if let Some(description) = KekDescription::read(&path)? {
+        if description.previous.is_some() {
+            return Err(KeyProviderError::Refused(
+                "a change of the keys' passphrase or key file was cut off: run `provost keys rewrap` again"
+                    .to_owned(),
+            ));
+        }
+        return description.unlock(source);
+    }
+    if !key_ids(folder)?.is_empty() {
+        return Err(KeyProviderError::Refused(format!(
+            "{} is missing beside the keys; without it they cannot be opened: take it from a backup",
+            path.display()
+        )));
+    }
+    let (kek, description) = Kek::create(source, random)?;
+    if secret_file::create(&path, &description.to_json()?)? {
+        return Ok(kek);
+    }
+    // Another process was faster.
+    match KekDescription::read(&path)? {
+        Some(description) => description.unlock(source),
+        None => Err(KeyProviderError::Unavailable(format!(
+            "{} is gone",
+            path.display()
+        ))),
+    }
+}
+
+fn read_envelope(folder: &Path, id: &str) -> Result<Envelope, KeyProviderError> {
+    let path = file_of(folder, id);
+    match std::fs::read(&path) {
+        Ok(text) => Envelope::parse(id, &text),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(KeyProviderError::NotFound(format!("{PREFIX}{id}")))
+        }
+        Err(error) => Err(cannot("read", &path, &error)),
+    }
+}
+
+/// Who has the folder open: programs that use the keys together, or one alone that changes their KEK.
+struct FolderLock(#[expect(dead_code, reason = "the lock is let go with the file")] File);
+
+impl FolderLock {
+    fn shared(folder: &Path) -> Result<Self, KeyProviderError> {
+        Self::take(folder, File::try_lock_shared)
+    }
+
+    fn alone(folder: &Path) -> Result<Self, KeyProviderError> {
+        Self::take(folder, File::try_lock)
+    }
+
+    fn take(
+        folder: &Path,
+        lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, KeyProviderError> {
+        let path = folder.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| cannot("open", &path, &error))?;
+        match lock(&file) {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(KeyProviderError::Unavailable(format!(
+                "{} is in use by another program: stop it first",
+                folder.display()
+            ))),
+            Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
+        }
+    }
+}
+
+fn file_of(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.json"))
+}
+
+/// The ID in a reference; only what is an ID may become part of a path.
+fn id_of(key: &KeyRef) -> Result<&str, KeyProviderError> {
+    key.0
+        .strip_prefix(PREFIX)
+        .filter(|id| is_id(id))
+        .ok_or_else(|| KeyProviderError::NotFound(key.0.clone()))
+}
+
+fn is_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+fn key_ids(folder: &Path) -> Result<Vec<String>, KeyProviderError> {
+    let entries = std::fs::read_dir(folder).map_err(|error| cannot("read", folder, &error))?;
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| cannot("read", folder, &error))?;
+        let name = entry.file_name();
+        if let Some(id) = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".json"))
+            .filter(|id| is_id(id))
+        {
+            ids.push(id.to_owned());
+        }
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! The Device Registry's rows: one file for each noun.
+
+mod ca;
+mod certificates;
+mod credential;
+mod crl;
+mod device;
+mod identity;
+mod issued;
+mod issued_list;
+mod link;
+mod namespace;
+mod operation;
+mod policy;
+mod revoked;
+
+pub use self::crl::{CrlWork, NewCrl, StoredCrl};
+pub use self::identity::RegistryIdentity;
+pub use self::issued::NewIntent;
+pub use self::issued_list::IssuedAfter;
+pub use self::revoked::{CrlPart, RevokedLeaves};

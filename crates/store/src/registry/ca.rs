@@ -1,0 +1,122 @@
+use provost_model::registry::{Ca, CaId, CaRole, CaState, KeyRef};
+use provost_model::{CertificateDer, CredentialPolicyName, NamespaceName, Timestamp};
+
+use super::certificates;
+use crate::convert::Place;
+use crate::sql::{Row, params};
+use crate::{ReadTx, StoreError, WriteTx};
+
+const COLUMNS: &str = "id, namespace, policy, role, parent, state, key_ref, subject, signing_request, certificate, \
+                       issuers, not_before, not_after, shards, created_at, changed_at";
+
+impl ReadTx<'_> {
+    /// One CA.
+    pub fn ca(&self, id: &CaId) -> Result<Option<Ca>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca WHERE id = ?1");
+        self.find(&sql, params![id.as_str()], ca)
+    }
+
+    /// Every CA a namespace ever had, oldest first.
+    pub fn cas(&self, namespace: &NamespaceName) -> Result<Vec<Ca>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca WHERE namespace = ?1 ORDER BY created_at, id");
+        self.query(&sql, params![namespace.key()], ca)
+    }
+
+    /// Every CA in a state, by the end of its certificate.
+    pub fn cas_in_state(&self, state: CaState) -> Result<Vec<Ca>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca WHERE state = ?1 ORDER BY not_after, id");
+        self.query(&sql, params![state.as_str()], ca)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Stores a new CA.
+    pub fn insert_ca(&self, ca: &Ca) -> Result<(), StoreError> {
+        let sql = "INSERT INTO ca (id, namespace, policy, role, parent, state, key_ref, subject, signing_request, \
+                   certificate, issuers, not_before, not_after, shards, created_at, changed_at) VALUES (?1, ?2, ?3, \
+                   ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+        let issuers = certificates::join(&ca.issuers);
+        let params = params![
+            ca.id.as_str(),
+            ca.namespace.key(),
+            ca.policy.as_ref().map(CredentialPolicyName::key),
+            ca.role.as_str(),
+            ca.parent.as_ref().map(CaId::as_str),
+            ca.state.as_str(),
+            &ca.key.0,
+            &ca.subject,
+            ca.signing_request.as_deref(),
+            ca.certificate.as_ref().map(|der| der.0.as_slice()),
+            issuers.as_slice(),
+            ca.not_before.map(Timestamp::as_micros),
+            ca.not_after.map(Timestamp::as_micros),
+            i64::from(ca.shards),
+            ca.created_at.as_micros(),
+            ca.changed_at.as_micros(),
+        ];
+        self.execute(sql, params).map(|_| ())
+    }
+
+    /// Writes what changes of a CA: its state, its certificate and what stands above. `false` when there
+    /// is none of its name.
+    pub fn update_ca(&self, ca: &Ca) -> Result<bool, StoreError> {
+        let sql = "UPDATE ca SET state = ?2, parent = ?3, subject = ?4, certificate = ?5, issuers = ?6, \
+                   not_before = ?7, not_after = ?8, changed_at = ?9 WHERE id = ?1";
+        let issuers = certificates::join(&ca.issuers);
+        let params = params![
+            ca.id.as_str(),
+            ca.state.as_str(),
+            ca.parent.as_ref().map(CaId::as_str),
+            &ca.subject,
+            ca.certificate.as_ref().map(|der| der.0.as_slice()),
+            issuers.as_slice(),
+            ca.not_before.map(Timestamp::as_micros),
+            ca.not_after.map(Timestamp::as_micros),
+            ca.changed_at.as_micros(),
+        ];
+        Ok(self.execute(sql, params)? > 0)
+    }
+
+    /// Moves a CA to another state. `false`, and nothing is written, when it may not go there from where it
+    /// is, or is not there.
+    pub fn set_ca_state(&self, id: &CaId, state: CaState, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(mut ca) = self.ca(id)? else {
+            return Ok(false);
+        };
+        if !ca.state.may_become(state) {
+            return Ok(false);
+        }
+        ca.state = state;
+        ca.changed_at = now;
+        self.update_ca(&ca)
+    }
+}
+
+fn ca(row: &Row<'_>) -> Result<Ca, StoreError> {
+    let id = row.text(0)?;
+    let place = Place {
+        table: "ca",
+        key: &id,
+    };
+    let wrong = |column| move || place.inconsistent(column);
+    let policy = |name: String| place.id("policy", CredentialPolicyName::parse(&name));
+    let parent = |id: String| CaId::parse(&id).ok_or_else(wrong("parent"));
+    Ok(Ca {
+        id: CaId::parse(&id).ok_or_else(wrong("id"))?,
+        namespace: place.id("namespace", NamespaceName::parse(&row.text(1)?))?,
+        policy: row.opt_text(2)?.map(policy).transpose()?,
+        role: CaRole::parse(&row.text(3)?).ok_or_else(wrong("role"))?,
+        parent: row.opt_text(4)?.map(parent).transpose()?,
+        state: CaState::parse(&row.text(5)?).ok_or_else(wrong("state"))?,
+        key: KeyRef(row.text(6)?),
+        subject: row.text(7)?,
+        signing_request: row.opt_blob(8)?,
+        certificate: row.opt_blob(9)?.map(CertificateDer),
+        issuers: certificates::split(&row.blob(10)?).ok_or_else(wrong("issuers"))?,
+        not_before: row.opt_int(11)?.map(Timestamp::from_micros),
+        not_after: row.opt_int(12)?.map(Timestamp::from_micros),
+        shards: u32::try_from(row.int(13)?).map_err(|_| place.inconsistent("shards"))?,
+        created_at: Timestamp::from_micros(row.int(14)?),
+        changed_at: Timestamp::from_micros(row.int(15)?),
+    })
+}
