@@ -37,6 +37,7 @@ fn run(operation: &str, due_at: Timestamp) -> PendingRegistration {
         judged_at: Timestamp::from_unix_seconds(5),
         origin: Origin::default(),
         payload: Some(json!({ "a": [1, null] })),
+        csr: Some("MIIB".to_owned()),
         answer: None,
         made: None,
         attempts: 0,

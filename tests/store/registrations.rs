@@ -17,6 +17,7 @@ pub(super) fn record(id: &str, state: RegistrationState) -> RegistrationRecord {
         kept: None,
         operation: OperationId::parse("5.0123456789abcdef.x").unwrap(),
         payload: None,
+        issued: None,
         etag: Etag::from_text("e"),
         created_at: Timestamp::from_unix_seconds(1),
         updated_at: Timestamp::from_unix_seconds(2),

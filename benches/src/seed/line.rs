@@ -44,6 +44,7 @@ pub(super) fn device(hub: &HubName, index: u32) -> Result<LineDevice> {
         kept: None,
         operation: OperationId::parse(&format!("5.{index:016x}.{index:032x}"))?,
         payload: None,
+        issued: None,
         etag: Etag::generate(&SystemRandom),
         created_at: now,
         updated_at: now,

@@ -47,6 +47,8 @@ pub struct PendingRegistration {
     pub origin: Origin,
     /// What the device sent along, for a webhook.
     pub payload: Option<Value>,
+    /// The certificate signing request it came with, as it was sent.
+    pub csr: Option<String>,
     /// What the webhook decided, once it has.
     pub answer: Option<AllocationAnswer>,
     /// A place this run, or one it replaced, may have made on a hub elsewhere: written down before

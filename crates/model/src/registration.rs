@@ -106,6 +106,8 @@ pub struct RegistrationRecord {
     pub operation: OperationId,
     /// What a custom allocation handed to the device.
     pub payload: Option<Value>,
+    /// The certificate the run was issued, by its number; `None` when the device asked for none.
+    pub issued: Option<i64>,
     /// Changes with every run.
     pub etag: Etag,
     /// The first run.

@@ -11,6 +11,7 @@ pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 
+pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
@@ -75,6 +76,19 @@ pub(crate) fn time(at: Timestamp) -> Option<Vec<u8>> {
         Ok(utc) => utc.to_der().ok(),
         Err(_) => GeneralizedTime::from_date_time(date).to_der().ok(),
     }
+}
+
+/// `GeneralizedTime` of any year, as OCSP has it.
+pub(crate) fn generalized_time(at: Timestamp) -> Option<Vec<u8>> {
+    GeneralizedTime::from_date_time(date(at)?).to_der().ok()
+}
+
+/// The instant for people, in UTC, whole seconds.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    date(at).map_or_else(
+        || format!("{} s after 1970", at.unix_seconds()),
+        |date| date.to_string(),
+    )
 }
 
 fn date(at: Timestamp) -> Option<DateTime> {

@@ -71,7 +71,7 @@ impl<'a> Spki<'a> {
 
 type Outer<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-fn outer(der: &[u8]) -> der::Result<Outer<'_>> {
+pub(crate) fn outer(der: &[u8]) -> der::Result<Outer<'_>> {
     let mut reader = SliceReader::new(der)?;
     let parts = reader.sequence(|reader| {
         let tbs = reader.tlv_bytes()?;
@@ -148,7 +148,7 @@ fn tail<'a>(reader: &mut SliceReader<'a>) -> der::Result<Option<&'a [u8]>> {
     Ok(extensions)
 }
 
-fn sequence_value<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
+pub(crate) fn sequence_value<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
     let any = AnyRef::decode(reader)?;
     any.tag().assert_eq(Tag::Sequence)?;
     Ok(any.value())
@@ -159,7 +159,7 @@ fn whole_bytes(bits: BitStringRef<'_>) -> der::Result<&[u8]> {
     bits.as_bytes().ok_or_else(|| Tag::BitString.value_error().into())
 }
 
-fn time(reader: &mut SliceReader<'_>) -> der::Result<Timestamp> {
+pub(crate) fn time(reader: &mut SliceReader<'_>) -> der::Result<Timestamp> {
     let since_epoch = if Tag::peek(reader)? == Tag::UtcTime {
         UtcTime::decode(reader)?.to_unix_duration()
     } else {

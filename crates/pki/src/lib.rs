@@ -10,15 +10,21 @@
 //!   certificates on the way (provisioning).
 //! - [`verify_chain`] does the same against a fixed set of trust anchors (the hub).
 //! - [`VerifiedChain`] is the proof both hand out; nothing else can make one.
-//! - [`issue`] makes certificates for our own listeners, for fixtures and for simulators.
+//! - [`issue`] makes certificates and signing requests: for CAs, our own listeners, fixtures and
+//!   simulators. A key is a [`issue::Signer`] there, wherever it lives.
+//! - [`Csr`] is parsed, [`VerifiedCsr`] is one whose maker has the key and whose key may be certified.
+//! - [`activation`] judges what a customer's CA made of an issuing CA's request.
+//! - [`crl`] and [`ocsp`] say which certificates were revoked, to others.
 //!
 //! Names are compared byte for byte, as TLS stacks do; certificates that differ only in string
 //! type or case of a name do not chain.
 
+pub mod activation;
 mod certificate;
 mod certificate_info;
 mod chain_error;
 mod chain_walk;
+pub mod crl;
 mod csr;
 mod encode;
 mod error;
@@ -29,6 +35,7 @@ mod identifier;
 pub mod issue;
 mod key_kind;
 mod name;
+pub mod ocsp;
 mod path_rules;
 mod presented;
 mod signature;

@@ -1,11 +1,12 @@
 use provost_access::{AccessError, Forbidden};
 use provost_attestation::possession::PossessionError;
 use provost_attestation::sas::SasError;
+use provost_model::registry::CertificateRefusal;
 use provost_model::{AccessRight, ErrorKind};
 use provost_pki::CertificateError;
 use provost_store::StoreError;
 
-use crate::Refused;
+use crate::{Refused, issuing};
 
 /// A kind of thing an operation names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub enum Noun {
     AccessPolicy,
     /// A hub.
     Hub,
+    /// An administration token.
+    AdminToken,
 }
 
 impl Noun {
@@ -45,6 +48,7 @@ impl Noun {
             Self::LinkedHub => "linked hub",
             Self::AccessPolicy => "shared access policy",
             Self::Hub => "hub",
+            Self::AdminToken => "administration token",
         }
     }
 
@@ -59,6 +63,7 @@ impl Noun {
             Self::Refusal => 7,
             Self::AccessPolicy => 8,
             Self::Hub => 9,
+            Self::AdminToken => 10,
         }
     }
 }
@@ -130,6 +135,9 @@ pub enum ProvisioningError {
     /// What a registration rests on changed again and again while it was made.
     #[error("enrollment changes too fast to register")]
     Moving,
+    /// The device's request for a certificate is refused.
+    #[error("no certificate is issued: {0}")]
+    NoCertificate(CertificateRefusal),
     /// The store failed.
     #[error("store failed")]
     Store(#[from] StoreError),
@@ -188,7 +196,11 @@ impl ProvisioningError {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::AlreadyExists(_) => ErrorKind::AlreadyExists,
             Self::PreconditionFailed(_) => ErrorKind::PreconditionFailed,
-            Self::Moving => ErrorKind::Throttled { retry_after: 2 },
+            Self::Moving | Self::NoCertificate(CertificateRefusal::Busy) => {
+                ErrorKind::Throttled { retry_after: 2 }
+            }
+            Self::NoCertificate(CertificateRefusal::Unavailable) => ErrorKind::Unavailable,
+            Self::NoCertificate(_) => ErrorKind::Invalid,
             Self::Store(error) => error.kind(),
         }
     }
@@ -209,6 +221,7 @@ impl ProvisioningError {
             Self::AlreadyExists(noun) => 409_200 + noun.digits(),
             Self::PreconditionFailed(noun) => 412_200 + noun.digits(),
             Self::Moving => 429_001,
+            Self::NoCertificate(refusal) => issuing::code(refusal),
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => 429_001,
                 ErrorKind::Unavailable => 503_000,
@@ -233,6 +246,7 @@ impl ProvisioningError {
             Self::UnknownScope => "Unauthorized".to_owned(),
             Self::Refused(refused) => refused.refusal.public_message().to_owned(),
             Self::Moving => "Too many requests. Try again later.".to_owned(),
+            Self::NoCertificate(refusal) => refusal.to_string(),
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => "Too many requests. Try again later.".to_owned(),
                 ErrorKind::Unavailable => "The service is unavailable. Try again later.".to_owned(),

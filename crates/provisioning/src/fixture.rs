@@ -2,12 +2,14 @@
 //! hub that remembers what it was told.
 
 mod hubs;
+mod issuer;
 mod outside;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use provost_access::NewToken;
 use provost_attestation::sas;
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -24,12 +26,13 @@ use provost_wire::dps::service::{EnrollmentInput, GroupInput};
 use serde_json::{Value, json};
 
 use crate::{
-    AdminCaller, HubDirectory, NewInstance, ProvisioningError, ProvisioningOptions, ProvisioningParts,
-    ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller, ServiceCredential, Webhooks,
-    create_admin_token, create_instance, link_hub,
+    AdminCaller, CertificateIssuer, HubDirectory, NewInstance, ProvisioningError, ProvisioningOptions,
+    ProvisioningParts, ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller, ServiceCredential,
+    Webhooks, create_instance, link_hub,
 };
 
 pub(crate) use self::hubs::FakeHubs;
+pub(crate) use self::issuer::FakeIssuer;
 pub(crate) use self::outside::Outside;
 
 /// 2026-01-01T00:00:00Z.
@@ -188,6 +191,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) hubs: Arc<FakeHubs>,
     pub(crate) outside: Arc<Outside>,
+    pub(crate) issuer: Arc<FakeIssuer>,
     pub(crate) clock: TestClock,
     pub(crate) instance: DpsInstance,
     pub(crate) admin: AdminCaller,
@@ -213,11 +217,13 @@ impl House {
         let (instance, token) = furnish(&store, hub_names).await;
         let hubs = Arc::new(FakeHubs::default());
         let outside = Arc::new(Outside::default());
+        let issuer = Arc::new(FakeIssuer::default());
         let service = ProvisioningService::new(ProvisioningParts {
             store: store.clone(),
             hubs: Arc::clone(&hubs) as Arc<dyn HubDirectory>,
             remote_hubs: Arc::clone(&outside) as Arc<dyn RemoteHubs>,
             webhooks: Arc::clone(&outside) as Arc<dyn Webhooks>,
+            certificates: Arc::clone(&issuer) as Arc<dyn CertificateIssuer>,
             clock: Arc::new(clock.clone()),
             random: Arc::new(SystemRandom),
             options,
@@ -232,6 +238,7 @@ impl House {
             store,
             hubs,
             outside,
+            issuer,
             clock,
             instance,
             admin,
@@ -390,7 +397,7 @@ async fn furnish(store: &Store, hub_names: &[&str]) -> (DpsInstance, String) {
             for link in &links {
                 add_hub(&tx, &instance.name, link)?;
             }
-            let token = create_admin_token(&tx, "ops", &SystemRandom)?;
+            let token = NewToken::owner("ops").create(&tx, &SystemRandom)?;
             let made = (instance, token.expose().to_owned());
             Ok::<_, ProvisioningError>(tx.record(&event(), made)?)
         })

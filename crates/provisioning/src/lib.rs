@@ -32,6 +32,7 @@ mod explain;
 mod fixture;
 mod group_tree;
 mod instances;
+mod issuing;
 mod listing;
 mod lookup;
 mod operation;
@@ -51,11 +52,11 @@ mod removal;
 mod service;
 mod service_auth;
 mod settings;
+mod tokens;
 mod turns;
 mod webhook;
 mod write_rule;
 
-pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
 pub use caller::{RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{
@@ -72,8 +73,8 @@ pub use lookup::StoredEntries;
 pub use options::{OutboundOptions, ProvisioningOptions};
 pub use policies::PolicyInput;
 pub use port::{
-    HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned, RemoteHubError,
-    RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
+    CertificateIssuer, HubDirectory, HubPortError, IdentityChange, NewIdentity, PortFuture, Provisioned,
+    RemoteHubError, RemoteHubs, WebhookAnswer, WebhookError, Webhooks,
 };
 pub use provost_access::AdminCaller;
 pub use quota::{QuotaUse, Quotas};

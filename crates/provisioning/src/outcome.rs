@@ -1,11 +1,13 @@
 //! The outcome of a run, made and written inside its transaction.
 
+use provost_model::registry::Completion;
 use provost_model::{
-    Action, Actor, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId, PendingRegistration,
-    RegistrationRecord, RegistrationState, RemovalAction, Secret,
+    Action, Actor, Assignment, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId,
+    PendingRegistration, RegistrationRecord, RegistrationState, RemovalAction, Secret,
 };
 use provost_pki::Certificate;
 use provost_store::{Counted, WriteTx};
+use provost_wire::dps::device::RegisterRequest;
 use serde_json::Value;
 
 use crate::plan::{Known, NotAssigned, Placement, Plan};
@@ -16,6 +18,18 @@ use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
 pub(crate) struct Ending {
     state: RegistrationState,
     payload: Option<Value>,
+    /// The certificate issued with it.
+    issued: Option<i64>,
+}
+
+/// What a run comes to.
+pub(crate) enum Conclusion {
+    /// This is its end.
+    Ends(Ending),
+    /// Something outside the transaction is needed first.
+    Waits,
+    /// The certificate prepared for it can no longer be issued: the transaction must not commit.
+    Moved,
 }
 
 impl Ending {
@@ -24,68 +38,77 @@ impl Ending {
     }
 
     fn without_payload(state: RegistrationState) -> Self {
-        Self { state, payload: None }
+        Self {
+            state,
+            payload: None,
+            issued: None,
+        }
     }
 }
 
 impl ProvisioningService {
     /// Makes the outcome and writes it: hub identity, record. A run that needs something outside the
-    /// program is written down instead. Answers the audit event to end with and the outcome.
+    /// program is written down instead. Answers the audit event to end with and the outcome; `None` when
+    /// the transaction must not commit and the run is made anew.
     pub(crate) fn write_outcome(
         &self,
         tx: &WriteTx<'_>,
         caller: &RegistrationCaller,
         operation: OperationId,
-        payload: Option<Value>,
-    ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
+        request: &RegisterRequest,
+        known: &Known,
+    ) -> Result<Option<(AuditEvent, RegistrationState)>, ProvisioningError> {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
         if before.is_none() {
             self.quotas().check(tx, dps, Counted::Registrations)?;
         }
-        let ending = self.conclude(tx, caller, before.as_ref(), &Known::default())?;
-        let ending = if let Some(ending) = ending {
-            ending
-        } else {
-            tx.put_pending_registration(&pending(tx, caller, operation.clone(), payload))?;
-            tx.announce(&Change::Outbound)?;
-            Ending {
-                state: RegistrationState::Assigning,
-                // Part of the assignment, which may be kept.
-                payload: before.as_ref().and_then(|record| record.payload.clone()),
+        let ending = match self.conclude(tx, caller, before.as_ref(), known)? {
+            Conclusion::Ends(ending) => ending,
+            Conclusion::Moved => return Ok(None),
+            Conclusion::Waits => {
+                tx.put_pending_registration(&pending(tx, caller, operation.clone(), request))?;
+                tx.announce(&Change::Outbound)?;
+                Ending {
+                    state: RegistrationState::Assigning,
+                    // Part of the assignment, which may be kept.
+                    payload: before.as_ref().and_then(|record| record.payload.clone()),
+                    issued: None,
+                }
             }
         };
-        self.write_record(tx, caller, before, operation, ending)
+        self.write_record(tx, caller, before, operation, ending).map(Some)
     }
 
-    /// What the run comes to, with the hubs of this program written; `None` when something outside
-    /// is needed first.
+    /// What the run comes to, with the hubs of this program written and the certificate issued.
     pub(crate) fn conclude(
         &self,
         tx: &WriteTx<'_>,
         caller: &RegistrationCaller,
         before: Option<&RegistrationRecord>,
         known: &Known,
-    ) -> Result<Option<Ending>, ProvisioningError> {
+    ) -> Result<Conclusion, ProvisioningError> {
         if caller.is_disabled() {
             // The hub is left alone (dps-device-api.md 8.1 step 5).
-            return Ok(Some(Ending::without_payload(RegistrationState::Disabled)));
+            let ending = Ending::without_payload(RegistrationState::Disabled);
+            return Ok(Conclusion::Ends(ending));
         }
         let placed = match self.plan(tx, caller, before, known) {
-            Ok(Plan::Need(_)) => return Ok(None),
+            Ok(Plan::Need(_)) => return Ok(Conclusion::Waits),
             Ok(Plan::Write(placement)) => self.place(tx, *placement),
             Err(error) => Err(error),
         };
         match placed {
-            Ok(ending) => Ok(Some(ending)),
+            Ok(conclusion) => Ok(conclusion),
             Err(NotAssigned::Failed(failure)) => {
-                Ok(Some(Ending::without_payload(RegistrationState::Failed(failure))))
+                let ending = Ending::without_payload(RegistrationState::Failed(failure));
+                Ok(Conclusion::Ends(ending))
             }
             Err(NotAssigned::Error(error)) => Err(error),
         }
     }
 
-    fn place(&self, tx: &WriteTx<'_>, placement: Placement) -> Result<Ending, NotAssigned> {
+    fn place(&self, tx: &WriteTx<'_>, placement: Placement) -> Result<Conclusion, NotAssigned> {
         if !placement.is_remote {
             self.hubs().provision(tx, &placement.hub, &placement.identity)?;
         }
@@ -96,14 +119,27 @@ impl ProvisioningService {
                 self.hubs().remove(tx, &left.hub, &left.device_id)?;
             }
         }
-        Ok(Ending {
+        let mut issued = None;
+        if let Some(prepared) = &placement.certificate {
+            let at = Assignment {
+                hub: placement.hub.clone(),
+                device_id: placement.identity.device_id.clone(),
+            };
+            match self.certificates().complete(tx, prepared, &at)? {
+                Completion::Issued => issued = Some(prepared.number),
+                // Prepared anew, a refusal is told and recorded.
+                Completion::Moved | Completion::Refused(_) => return Ok(Conclusion::Moved),
+            }
+        }
+        Ok(Conclusion::Ends(Ending {
             state: RegistrationState::Assigned {
                 hub: placement.hub,
                 device_id: placement.identity.device_id,
                 substatus: placement.substatus,
             },
             payload: placement.payload,
-        })
+            issued,
+        }))
     }
 
     /// Writes the record of a run. Answers the audit event to end with and the outcome.
@@ -115,7 +151,11 @@ impl ProvisioningService {
         operation: OperationId,
         ending: Ending,
     ) -> Result<(AuditEvent, RegistrationState), ProvisioningError> {
-        let Ending { state, payload } = ending;
+        let Ending {
+            state,
+            payload,
+            issued,
+        } = ending;
         let (dps, id, found) = (&caller.instance().name, caller.registration_id(), caller.found());
         let event = AuditEvent::new(
             Actor::Registration(id.clone()),
@@ -124,7 +164,7 @@ impl ProvisioningService {
             dps.as_str(),
             id.as_str(),
         )
-        .with_detail(detail(&state));
+        .with_detail(detail(&state, issued.is_some()));
         let kept = match &state {
             RegistrationState::Assigned { .. } => None,
             RegistrationState::Failed(_) | RegistrationState::Disabled | RegistrationState::Assigning => {
@@ -145,6 +185,7 @@ impl ProvisioningService {
             kept,
             operation,
             payload,
+            issued,
             etag: Etag::generate(self.random()),
             created_at: before.map_or(tx.now(), |record| record.created_at),
             updated_at: tx.now(),
@@ -159,7 +200,7 @@ fn pending(
     tx: &WriteTx<'_>,
     caller: &RegistrationCaller,
     operation: OperationId,
-    payload: Option<Value>,
+    request: &RegisterRequest,
 ) -> PendingRegistration {
     let proof = caller.proof();
     let der = |certificate: &Certificate| CertificateDer(certificate.der().to_vec());
@@ -177,7 +218,8 @@ fn pending(
         },
         judged_at: caller.judged_at(),
         origin: caller.origin(),
-        payload,
+        payload: request.payload.clone(),
+        csr: request.csr.clone(),
         answer: None,
         made: None,
         attempts: 0,
@@ -186,8 +228,11 @@ fn pending(
     }
 }
 
-fn detail(state: &RegistrationState) -> String {
+fn detail(state: &RegistrationState, has_certificate: bool) -> String {
     match state {
+        RegistrationState::Assigned { hub, .. } if has_certificate => {
+            format!("assigned to {hub} with a certificate")
+        }
         RegistrationState::Assigned { hub, .. } => format!("assigned to {hub}"),
         RegistrationState::Failed(failure) => format!("failed with {}", failure.code),
         RegistrationState::Disabled => "disabled".to_owned(),

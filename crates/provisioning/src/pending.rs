@@ -18,7 +18,9 @@ use provost_pki::PresentedChain;
 use provost_store::{ReadTx, StoreError, WriteTx};
 
 use crate::decide::{Decision, Judgement};
+use crate::issuing::Issuing;
 use crate::lookup::still_stands;
+use crate::outcome::Conclusion;
 use crate::plan::{Known, Need, NotAssigned, Plan};
 use crate::removal::remove_elsewhere;
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller, RegistrationProof, RemoteHubError};
@@ -87,6 +89,7 @@ impl ProvisioningService {
     async fn go_on(&self, run: &mut Leased<PendingRegistration>) -> Result<(), ProvisioningError> {
         let mut known = Known {
             answer: run.work.answer.clone(),
+            issuing: Issuing::of(run.work.csr.as_ref()),
             ..Known::default()
         };
         for _ in 0..MAX_STEPS {
@@ -98,7 +101,10 @@ impl ProvisioningService {
                 match end {
                     End::Ended => return Ok(()),
                     End::Replaced => return self.release(run).await,
-                    End::Again => continue,
+                    End::Again => {
+                        known.issuing.begin_again();
+                        continue;
+                    }
                 }
             };
             let Some(caller) = look.caller else {
@@ -219,7 +225,8 @@ impl ProvisioningService {
                 if !still_stands(&tx, &caller)? {
                     return Ok(tx.unchanged((End::Again, known)));
                 }
-                let Some(ending) = service.conclude(&tx, &caller, Some(&before), &known)? else {
+                let conclusion = service.conclude(&tx, &caller, Some(&before), &known)?;
+                let Conclusion::Ends(ending) = conclusion else {
                     return Ok(tx.unchanged((End::Again, known)));
                 };
                 take_back(&tx, &run.work, ending.state().assignment().as_ref())?;
@@ -244,6 +251,7 @@ impl ProvisioningService {
         };
         let record = RegistrationRecord {
             state: RegistrationState::Failed(failure),
+            issued: None,
             etag: Etag::generate(self.random()),
             updated_at: tx.now(),
             ..before

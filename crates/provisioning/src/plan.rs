@@ -1,7 +1,8 @@
 //! What a registration comes to, as far as it can be told from what is known so far.
 
+use provost_model::registry::PreparedCertificate;
 use provost_model::{
-    AllocationAnswer, Assignment, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
+    AllocationAnswer, Assignment, DeviceAuth, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
     RegistrationFailure, RegistrationRecord, Substatus,
 };
 use provost_store::{ReadTx, StoreError};
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::allocate::{Allocation, Choice, allocate};
 use crate::credential::device_auth;
+use crate::issuing::{Issuing, final_failure, no_policy};
 use crate::{HubPortError, NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller};
 
 /// What a run learned outside the program.
@@ -20,6 +22,8 @@ pub(crate) struct Known {
     pub(crate) twin: Option<(Assignment, Option<InitialTwin>)>,
     /// What was written to a hub elsewhere.
     pub(crate) provisioned: Option<(HubName, NewIdentity)>,
+    /// The certificate the device asks for.
+    pub(crate) issuing: Issuing,
     /// Why it cannot go on.
     pub(crate) failure: Option<RegistrationFailure>,
 }
@@ -44,6 +48,8 @@ pub(crate) enum Need {
     Twin(Assignment),
     /// The identity on the hub elsewhere that it comes to.
     Identity(HubName, NewIdentity),
+    /// A certificate, by the policy of the device's entry.
+    Certificate,
 }
 
 /// Where the device goes.
@@ -56,6 +62,8 @@ pub(crate) struct Placement {
     /// The place it leaves, and whether that is elsewhere.
     pub(crate) leaves: Option<(Assignment, bool)>,
     pub(crate) payload: Option<Value>,
+    /// What is issued to it with that.
+    pub(crate) certificate: Option<PreparedCertificate>,
 }
 
 /// Why an assignment did not come about.
@@ -114,6 +122,10 @@ impl ProvisioningService {
             return Err(NotAssigned::Failed(failure.clone()));
         }
         let (entry, id) = (&caller.found().entry, caller.registration_id());
+        let policy = entry.settings().credential_policy.as_ref();
+        if known.issuing.is_asked() && policy.is_none() {
+            return Err(NotAssigned::Failed(final_failure(&no_policy())));
+        }
         let current = current(tx, before)?;
         let (place, answer, payload) = match self.choose(tx, caller, current.as_ref(), known)? {
             // The assignment stays as it is, with what came with it.
@@ -124,7 +136,12 @@ impl ProvisioningService {
         let settings = entry.settings();
         let mut identity = NewIdentity {
             device_id: entry.device_id(id),
-            auth: device_auth(&caller.found().proof),
+            auth: if known.issuing.is_asked() {
+                // From here on it connects with what is issued to it.
+                DeviceAuth::CertificateAuthority
+            } else {
+                device_auth(&caller.found().proof)
+            },
             iot_edge: settings.iot_edge,
             initial_twin: settings.initial_twin.clone().unwrap_or_default(),
         };
@@ -143,6 +160,9 @@ impl ProvisioningService {
         if let Some(twin) = answer.and_then(|answer| answer.initial_twin.clone()) {
             identity.initial_twin = twin;
         }
+        if known.issuing.is_needed_by(policy) {
+            return Ok(Plan::Need(Box::new(Need::Certificate)));
+        }
         let is_there = known
             .provisioned
             .as_ref()
@@ -158,6 +178,7 @@ impl ProvisioningService {
             substatus,
             leaves: leaves.map(|left| (left.assignment, left.is_remote)),
             payload,
+            certificate: known.issuing.prepared().cloned(),
         })))
     }
 

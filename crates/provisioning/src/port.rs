@@ -1,9 +1,10 @@
-//! The ports to the hubs and to webhooks: declared here by the caller, implemented by the program.
+//! The ports to the hubs, to webhooks and to who issues certificates: declared here by the caller, implemented by the program.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, PreparedCertificate};
 use provost_model::{
     Assignment, DeviceAuth, DeviceId, DeviceStatus, HubName, InitialTwin, RemoteHub, RemovalAction, Secret,
     ShutOut,
@@ -214,4 +215,26 @@ pub trait Webhooks: Send + Sync {
         url: &'a Secret<String>,
         document: Vec<u8>,
     ) -> PortFuture<'a, Result<WebhookAnswer, WebhookError>>;
+}
+
+/// Who issues certificates to devices.
+pub trait CertificateIssuer: Send + Sync {
+    /// Checks a request and has the certificate signed. Nobody has it until it is completed; one that never
+    /// is, is cleared away by whoever made it.
+    fn prepare<'a>(
+        &'a self,
+        request: &'a CertificateRequest,
+    ) -> PortFuture<'a, Result<PreparedCertificate, CertificateRefusal>>;
+
+    /// Issues it, in the transaction that hands it out, to a device at this place. With anything but
+    /// [`Completion::Issued`] the transaction must not commit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn complete(
+        &self,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
+    ) -> Result<Completion, StoreError>;
 }

@@ -1,8 +1,8 @@
 //! Registration records (dps-service-api.md 2.6).
 
 use provost_model::{
-    AccessRight, Action, AuditEvent, DpsName, EnrollmentGroupId, HostName, IfMatch, RegistrationId,
-    RegistrationRecord, RegistrationState,
+    AccessRight, Action, AuditEvent, CertificateDer, DpsName, EnrollmentGroupId, HostName, IfMatch,
+    RegistrationId, RegistrationRecord, RegistrationState,
 };
 use provost_store::{ReadTx, RegistrationFilter};
 
@@ -18,6 +18,9 @@ pub struct RegistrationOutcome {
     /// The current host name of the assigned hub; `None` without an assignment or when the hub is
     /// gone.
     pub assigned_hub: Option<HostName>,
+    /// The certificate the run was issued and those above it, leaf first; read for the device alone, and
+    /// empty when it asked for none.
+    pub issued_chain: Vec<CertificateDer>,
 }
 
 impl RegistrationOutcome {
@@ -44,7 +47,15 @@ impl RegistrationOutcome {
         Ok(Self {
             record,
             assigned_hub: hub.map(|hub| hub.host),
+            issued_chain: Vec::new(),
         })
+    }
+
+    pub(crate) fn with_chain(mut self, tx: &ReadTx<'_>) -> Result<Self, ProvisioningError> {
+        if let Some(number) = self.record.issued {
+            self.issued_chain = tx.issued_chain(number)?;
+        }
+        Ok(self)
     }
 }
 

@@ -7,6 +7,7 @@ use provost_wire::dps::device::RegisterRequest;
 use crate::decide::Proof;
 use crate::lookup::still_stands;
 use crate::operation::{mint, recognise};
+use crate::plan::Known;
 use crate::records::RegistrationOutcome;
 use crate::{Noun, ProvisioningError, ProvisioningService, Refusal, Refused, RegistrationCaller, Trace};
 
@@ -35,10 +36,12 @@ impl ProvisioningService {
     /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew. A disabled device that comes
     /// again gets the run that is recorded already: nothing is written for it.
     ///
-    /// A certificate request is ignored: no policy issues certificates yet.
+    /// A device that sends a signing request is issued a certificate by the policy its entry names, which
+    /// becomes its credential in the hub. Without a policy, or with one that cannot issue, the run ends
+    /// `failed` (certificate-management.md 3.1).
     ///
     /// # Errors
-    /// 400004 when the body names another device, [`ProvisioningError::Refused`] when the device is
+    /// 400213 when the signing request cannot be read or does not pass verification, 400004 when the body names another device, [`ProvisioningError::Refused`] when the device is
     /// no longer admitted, [`ProvisioningError::Moving`], 403102 when the device has no record and as
     /// many exist as there may be.
     pub async fn register(
@@ -58,7 +61,8 @@ impl ProvisioningService {
             if let Some(run) = self.still_disabled(&caller).await? {
                 return Ok(run);
             }
-            if let Some(run) = self.run(&caller, request).await? {
+            let known = self.begin_issuing(&caller, request).await?;
+            if let Some(run) = self.run(&caller, request, known).await? {
                 return Ok(run);
             }
             caller = self.authenticate_again(&caller).await?;
@@ -109,16 +113,19 @@ impl ProvisioningService {
         &self,
         caller: &RegistrationCaller,
         request: &RegisterRequest,
+        known: Known,
     ) -> Result<Option<Run>, ProvisioningError> {
         let operation = mint(caller.instance(), caller.registration_id(), self.random());
-        let (service, caller) = (self.clone(), caller.clone());
-        let payload = request.payload.clone();
+        let (service, caller, request) = (self.clone(), caller.clone(), request.clone());
         self.store()
             .write(move |tx| {
                 if !still_stands(&tx, &caller)? {
                     return Ok::<_, ProvisioningError>(tx.unchanged(None));
                 }
-                let (event, state) = service.write_outcome(&tx, &caller, operation.clone(), payload)?;
+                let written = service.write_outcome(&tx, &caller, operation.clone(), &request, &known)?;
+                let Some((event, state)) = written else {
+                    return Ok(tx.unchanged(None));
+                };
                 Ok(tx.record(&event, Some(Run { operation, state }))?)
             })
             .await
@@ -130,7 +137,11 @@ impl ProvisioningService {
     ) -> Result<Option<RegistrationOutcome>, ProvisioningError> {
         let caller = caller.clone();
         self.store()
-            .read(move |tx| RegistrationOutcome::find(tx, &caller.instance().name, caller.registration_id()))
+            .read(move |tx| {
+                let outcome =
+                    RegistrationOutcome::find(tx, &caller.instance().name, caller.registration_id())?;
+                outcome.map(|outcome| outcome.with_chain(tx)).transpose()
+            })
             .await
     }
 

@@ -6,7 +6,7 @@ use provost_store::Store;
 
 use crate::refusals::WaitingRefusals;
 use crate::turns::Turns;
-use crate::{HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
+use crate::{CertificateIssuer, HubDirectory, ProvisioningOptions, RemoteHubs, Webhooks};
 
 /// The provisioning service of every instance of this program. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct ProvisioningParts {
     pub remote_hubs: Arc<dyn RemoteHubs>,
     /// Who is asked where a device goes.
     pub webhooks: Arc<dyn Webhooks>,
+    /// Who issues certificates.
+    pub certificates: Arc<dyn CertificateIssuer>,
     /// Judges dates.
     pub clock: Arc<dyn Clock>,
     /// Makes keys, codes and operation IDs.
@@ -60,6 +62,10 @@ impl ProvisioningService {
 
     pub(crate) fn webhooks(&self) -> &dyn Webhooks {
         &*self.parts.webhooks
+    }
+
+    pub(crate) fn certificates(&self) -> &dyn CertificateIssuer {
+        &*self.parts.certificates
     }
 
     pub(crate) fn random(&self) -> &dyn Random {

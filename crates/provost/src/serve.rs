@@ -7,6 +7,7 @@
 //! 5. the connection file and the ready file, once everything accepts
 
 mod background;
+mod certificate_issuer;
 mod first_start;
 mod hub_directory;
 pub(crate) mod keys;

@@ -15,7 +15,7 @@ use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 
 const TABLE: &str = "pending_registration";
 const COLUMNS: &str = "dps, registration_id, operation, sas, chain, judged_at, payload, answer, made_hub, \
-    made_device_id, attempts, began_at, due_at, source_address, is_before_reprovisioning";
+    made_device_id, attempts, began_at, due_at, source_address, is_before_reprovisioning, csr";
 /// What became of the wish to make a device on a hub elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -70,14 +70,14 @@ impl WriteTx<'_> {
     pub fn put_pending_registration(&self, run: &PendingRegistration) -> Result<(), StoreError> {
         let sql = "INSERT INTO pending_registration (dps, registration_key, registration_id, operation, sas, \
                    chain, judged_at, payload, answer, made_hub, made_device_id, attempts, began_at, due_at, \
-                   source_address, is_before_reprovisioning) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+                   source_address, is_before_reprovisioning, csr) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
                    ON CONFLICT (dps, registration_key) DO UPDATE SET \
                    registration_id = excluded.registration_id, operation = excluded.operation, \
                    sas = excluded.sas, chain = excluded.chain, judged_at = excluded.judged_at, \
                    payload = excluded.payload, answer = excluded.answer, attempts = excluded.attempts, \
                    began_at = excluded.began_at, source_address = excluded.source_address, \
-                   is_before_reprovisioning = excluded.is_before_reprovisioning, due_at = CASE \
+                   is_before_reprovisioning = excluded.is_before_reprovisioning, csr = excluded.csr, due_at = CASE \
                    WHEN pending_registration.lease_holder IS NULL \
                    AND pending_registration.due_at < excluded.due_at THEN excluded.due_at \
                    ELSE pending_registration.due_at END";
@@ -107,6 +107,7 @@ impl WriteTx<'_> {
             run.due_at.as_micros(),
             address.as_deref(),
             run.origin.is_before_reprovisioning,
+            run.csr.as_deref(),
         ];
         self.execute(sql, params).map(|_| ())
     }
@@ -317,6 +318,7 @@ fn pending(row: &Row<'_>) -> Result<PendingRegistration, StoreError> {
             is_before_reprovisioning: row.flag(14)?,
         },
         payload: payload.transpose()?,
+        csr: row.opt_text(15)?,
         answer: row.opt_text(7)?.map(|text| answer(place, &text)).transpose()?,
         made,
         attempts: u32::try_from(row.int(10)?).map_err(|_| place.inconsistent("attempts"))?,

@@ -9,17 +9,18 @@ use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
 pub(crate) const COLUMNS: &str = "registration_id, group_id, by_certificate, status, hub, device_id, substatus, \
-    error_code, error_message, operation, payload, etag, created_at, updated_at";
+    error_code, error_message, operation, payload, etag, created_at, updated_at, issued";
 
 /// A record of a registration ID that has none: the usual case of a first run is one statement, and
 /// the number of rows says whether there is one more to count.
 const INSERT: &str = "INSERT INTO registration (dps, registration_key, registration_id, group_key, group_id, \
     by_certificate, status, hub, device_id, substatus, error_code, error_message, operation, payload, etag, \
-    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-    ?17) ON CONFLICT (dps, registration_key) DO NOTHING";
+    created_at, updated_at, issued) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+    ?15, ?16, ?17, ?18) ON CONFLICT (dps, registration_key) DO NOTHING";
 const REPLACE: &str = "UPDATE registration SET registration_id = ?3, group_key = ?4, group_id = ?5, \
     by_certificate = ?6, status = ?7, hub = ?8, device_id = ?9, substatus = ?10, error_code = ?11, \
-    error_message = ?12, operation = ?13, payload = ?14, etag = ?15, created_at = ?16, updated_at = ?17 \
+    error_message = ?12, operation = ?13, payload = ?14, etag = ?15, created_at = ?16, updated_at = ?17, \
+    issued = ?18 \
     WHERE dps = ?1 AND registration_key = ?2";
 
 impl ReadTx<'_> {
@@ -68,6 +69,7 @@ impl WriteTx<'_> {
             record.etag.as_str(),
             record.created_at.as_micros(),
             record.updated_at.as_micros(),
+            record.issued,
         ];
         if self.execute(INSERT, params)? > 0 {
             return self.add_to_count(dps, Counted::Registrations, 1);
@@ -164,6 +166,7 @@ pub(crate) fn record(row: &Row<'_>) -> Result<RegistrationRecord, StoreError> {
         etag: Etag::from_text(&row.text(11)?),
         created_at: Timestamp::from_micros(row.int(12)?),
         updated_at: Timestamp::from_micros(row.int(13)?),
+        issued: row.opt_int(14)?,
     })
 }
 

@@ -20,7 +20,7 @@ use provost_model::{
 use provost_provisioning::{ProvisioningService, RegistrationProof};
 use provost_wire::dps::device::{
     DeviceOperation, OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView,
-    is_before_reprovisioning,
+    is_before_reprovisioning, issues_certificates,
 };
 use provost_wire::{ApiVersion, ErrorBody};
 use tracing::{debug, error, info};
@@ -197,7 +197,7 @@ impl Inner {
         request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
         self.admit(&device.key)?;
-        let body = RegisterRequest::parse(request.body)?;
+        let body = read_body(request)?;
         // Refused attempts have budgets of their own and take nothing from the devices let in.
         let dps = &device.caller.instance().name;
         let is_counted = !device.caller.is_disabled();
@@ -247,7 +247,8 @@ impl Inner {
             return Ok(DeviceReply::assigning(&operation));
         }
         let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());
-        let view = RegistrationStateView::for_device(record, hub, request.version);
+        let view = RegistrationStateView::for_device(record, hub, request.version)
+            .with_chain(&outcome.issued_chain, request.version);
         Ok(DeviceReply::ok(
             OperationStatus::finished(&operation, view).to_json(),
         ))
@@ -260,11 +261,12 @@ impl Inner {
         request: &DeviceRequest<'_>,
     ) -> Result<DeviceReply, DeviceFailure> {
         self.poll_rate(device)?;
-        let body = RegisterRequest::parse(request.body)?;
+        let body = read_body(request)?;
         let outcome = self.parts.dps.status_lookup(&device.caller, &body).await;
         let outcome = self.charged(&device.key, outcome.map_err(DeviceFailure::from))?;
         let (record, hub) = (&outcome.record, outcome.assigned_hub.as_ref());
-        let view = RegistrationStateView::for_device(record, hub, request.version);
+        let view = RegistrationStateView::for_device(record, hub, request.version)
+            .with_chain(&outcome.issued_chain, request.version);
         Ok(DeviceReply::ok(view.to_json()))
     }
 
@@ -363,6 +365,16 @@ impl Inner {
             body: body.to_json(),
         }
     }
+}
+
+/// A device of a version without certificates cannot ask for one: what it sends by that name is not looked at
+/// (certificate-management.md 3.1 step 6).
+fn read_body(request: &DeviceRequest<'_>) -> Result<RegisterRequest, DeviceFailure> {
+    let mut body = RegisterRequest::parse(request.body)?;
+    if !issues_certificates(request.version) {
+        body.csr = None;
+    }
+    Ok(body)
 }
 
 fn throttled((by, wait): (ThrottledBy, Duration)) -> DeviceFailure {

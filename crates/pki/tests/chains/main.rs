@@ -2,6 +2,8 @@
 //! openssl and by webpki.
 
 #[cfg(test)]
+mod activation;
+#[cfg(test)]
 mod bytes;
 #[cfg(test)]
 mod differential;
@@ -13,5 +15,7 @@ mod issued;
 mod openssl;
 #[cfg(test)]
 mod path;
+#[cfg(test)]
+mod revocation;
 #[cfg(test)]
 mod walk;

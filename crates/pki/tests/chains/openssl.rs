@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use provost_model::Timestamp;
 use provost_pki::{Certificate, KeyKind};
@@ -17,14 +17,41 @@ impl Openssl {
 
     /// Runs openssl with arguments that hold no blanks; its output, after success.
     pub(crate) fn run(&self, arguments: &str) -> String {
-        let output = Command::new("openssl")
-            .args(arguments.split_whitespace())
+        self.run_list(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs openssl; its output, after success.
+    pub(crate) fn run_list(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "openssl {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Whether it succeeds, and all it says.
+    pub(crate) fn try_run(&self, arguments: &str) -> (bool, String) {
+        let output = self.output(&arguments.split_whitespace().collect::<Vec<_>>());
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        Command::new("openssl")
+            .args(arguments)
             .current_dir(self.0.path())
             .output()
-            .expect("the openssl command is installed");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments}: {said}");
-        String::from_utf8(output.stdout).unwrap()
+            .expect("the openssl command is installed")
+    }
+
+    pub(crate) fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read_bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {

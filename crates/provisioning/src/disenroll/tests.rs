@@ -52,6 +52,7 @@ fn record(id: &str, group: Option<EnrollmentGroupId>) -> RegistrationRecord {
         kept: None,
         operation: OperationId::parse("5.0123456789abcdef.x").unwrap(),
         payload: None,
+        issued: None,
         etag: Etag::from_text("e"),
         created_at: NOW,
         updated_at: NOW,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use provost_model::registry::CertificateRefusal;
 use provost_model::{
     AllocationAnswer, Assignment, HubHealth, HubHealthState, HubName, Leased, PendingRegistration,
     RegistrationFailure, RemoteHub, RemovalAction, Timestamp, foreign_text,
@@ -9,6 +10,7 @@ use provost_model::{
 use provost_store::{Claim, ReadTx};
 
 use super::{LONGEST_PAUSE, pause, pause_after, wait_for_turn};
+use crate::issuing::final_failure;
 use crate::plan::{Known, Need};
 use crate::turns::Turn;
 use crate::webhook::Asked;
@@ -78,7 +80,29 @@ impl ProvisioningService {
                 };
                 self.provision_elsewhere(run, known, &hub, identity).await
             }
+            Need::Certificate => Ok(self.take_certificate(run, known, caller).await),
         }
+    }
+
+    /// Has the certificate signed. Not written down: whoever takes the run after a crash has another one
+    /// signed, and this one is cleared away.
+    async fn take_certificate(
+        &self,
+        run: &mut Leased<PendingRegistration>,
+        known: &mut Known,
+        caller: &RegistrationCaller,
+    ) -> Taken {
+        let csr = run.work.csr.clone().unwrap_or_default();
+        match self.prepare(caller, &csr).await {
+            Ok(issuing) => known.issuing = issuing,
+            Err(CertificateRefusal::Busy | CertificateRefusal::Unavailable) => {
+                run.work.attempts = run.work.attempts.saturating_add(1);
+                run.work.due_at = self.now().after(pause(run.work.attempts, LONGEST_PAUSE));
+                return Taken::Later;
+            }
+            Err(refusal) => known.failure = Some(final_failure(&refusal)),
+        }
+        Taken::Done
     }
 
     async fn take_answer(

@@ -1,6 +1,7 @@
 //! Runs through provisioning, over a real store.
 
 mod blocking;
+mod certificates;
 mod credentials;
 mod hubs;
 mod kept_callers;

@@ -12,6 +12,7 @@ use provost_store::{ReadTx, Store};
 use tracing::warn;
 
 use super::Ambient;
+use super::certificate_issuer::NotIssuing;
 use super::hub_directory::BuiltInHubs;
 use crate::config::{Config, OutboundConfig};
 use crate::outbound::{RegistryClient, WebhookClient};
@@ -32,6 +33,7 @@ pub(super) fn service(
         hubs: Arc::new(BuiltInHubs::new(Arc::clone(&ambient.random), hub.clone())),
         remote_hubs: Arc::new(registry),
         webhooks: Arc::new(webhooks),
+        certificates: Arc::new(NotIssuing),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: options(config),

@@ -9,7 +9,7 @@ mod username;
 
 use crate::ApiVersion;
 
-pub use answer::{OperationStatus, RegistrationStateView};
+pub use answer::{OperationStatus, RegistrationStateView, issues_certificates};
 pub use request::RegisterRequest;
 pub use route::{DeviceOperation, DeviceRoute, parse_route};
 pub use topic::{

@@ -1,5 +1,8 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use provost_model::{
-    EnrollmentGroupId, HostName, OperationId, RegistrationRecord, RegistrationState, Substatus,
+    CertificateDer, EnrollmentGroupId, HostName, OperationId, RegistrationRecord, RegistrationState,
+    Substatus,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,6 +103,10 @@ pub struct RegistrationStateView {
     /// What a custom allocation handed to the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
+    /// The certificate the run was issued with those above it, leaf first: base64 of DER. Only when the
+    /// device asked for one (certificate-management.md 3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_certificate_chain: Option<Vec<String>>,
 }
 
 /// What is told about the proof: nothing but the group, if there is one.
@@ -130,6 +137,16 @@ impl RegistrationStateView {
         view
     }
 
+    /// With the certificate the device was issued, for versions that know of one.
+    #[must_use]
+    pub fn with_chain(mut self, chain: &[CertificateDer], version: &ApiVersion) -> Self {
+        if !chain.is_empty() && issues_certificates(version) {
+            let encoded = chain.iter().map(|certificate| STANDARD.encode(&certificate.0));
+            self.issued_certificate_chain = Some(encoded.collect());
+        }
+        self
+    }
+
     /// What the service API shows.
     pub fn for_service(record: &RegistrationRecord, hub: Option<&HostName>) -> Self {
         let mut view = Self {
@@ -146,6 +163,7 @@ impl RegistrationStateView {
             last_updated_date_time_utc: time::iso(record.updated_at),
             etag: record.etag.as_str().to_owned(),
             payload: record.payload.clone(),
+            issued_certificate_chain: None,
         };
         match &record.state {
             RegistrationState::Assigned {
@@ -168,6 +186,11 @@ impl RegistrationStateView {
     pub fn to_json(&self) -> Vec<u8> {
         json::to_bytes(self)
     }
+}
+
+/// Whether devices of this api-version may ask for certificates (certificate-management.md 1.8, 3.1 step 6).
+pub fn issues_certificates(version: &ApiVersion) -> bool {
+    version.is_since("2025-07-01")
 }
 
 /// Devices before 2021-06-01 are told a repeat as if it were the first time (dps-device-api.md 8.2

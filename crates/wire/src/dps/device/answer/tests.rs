@@ -11,6 +11,7 @@ fn record(state: RegistrationState) -> RegistrationRecord {
         kept: None,
         operation: operation(),
         payload: None,
+        issued: None,
         etag: Etag::from_text("IjAwMDAwMDAxIg=="),
         created_at: Timestamp::from_micros(1_770_113_472_123_456),
         updated_at: Timestamp::from_micros(1_770_113_473_765_432),

@@ -1,0 +1,169 @@
+//! Certificates that devices ask for when they register (certificate-management.md 3.1).
+
+use provost_model::registry::{CertificateRefusal, CertificateRequest, PreparedCertificate, RequestedBy};
+use provost_model::{CredentialPolicyName, RegistrationFailure, RegistryDeviceName};
+use provost_store::ReadTx;
+use provost_wire::dps::device::RegisterRequest;
+
+use crate::plan::{Known, Need, NotAssigned, Plan};
+use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
+
+/// Whether a run comes with a signing request, and how far that came.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Issuing {
+    /// The device asks for no certificate.
+    #[default]
+    NotAsked,
+    /// It does, and there is none yet.
+    Asked,
+    /// It is signed, and becomes one with the outcome of the run.
+    Prepared(Box<PreparedCertificate>),
+}
+
+impl Issuing {
+    /// As a run begins.
+    pub(crate) fn of(csr: Option<&String>) -> Self {
+        match csr {
+            Some(_) => Self::Asked,
+            None => Self::NotAsked,
+        }
+    }
+
+    /// Whether the device asks for one.
+    pub(crate) fn is_asked(&self) -> bool {
+        !matches!(self, Self::NotAsked)
+    }
+
+    /// The certificate, when there is one.
+    pub(crate) fn prepared(&self) -> Option<&PreparedCertificate> {
+        match self {
+            Self::Prepared(prepared) => Some(prepared),
+            Self::NotAsked | Self::Asked => None,
+        }
+    }
+
+    /// Whether a certificate by this policy still has to be prepared.
+    pub(crate) fn is_needed_by(&self, policy: Option<&CredentialPolicyName>) -> bool {
+        self.is_asked() && self.prepared().map(|prepared| &prepared.policy) != policy
+    }
+
+    /// What was prepared no longer holds: it is asked for again.
+    pub(crate) fn begin_again(&mut self) {
+        if self.is_asked() {
+            *self = Self::Asked;
+        }
+    }
+}
+
+impl ProvisioningService {
+    /// What a run knows as it begins: the certificate, when it asks for one and needs nothing else first.
+    ///
+    /// # Errors
+    /// [`ProvisioningError::NoCertificate`] when the signing request is refused, or for now nothing can be
+    /// issued. What is wrong with policy or device is an outcome of the run.
+    pub(crate) async fn begin_issuing(
+        &self,
+        caller: &RegistrationCaller,
+        request: &RegisterRequest,
+    ) -> Result<Known, ProvisioningError> {
+        let mut known = Known {
+            issuing: Issuing::of(request.csr.as_ref()),
+            ..Known::default()
+        };
+        let Some(csr) = &request.csr else {
+            return Ok(known);
+        };
+        if caller.is_disabled() || !self.needs_certificate_next(caller, &known).await? {
+            return Ok(known);
+        }
+        match self.prepare(caller, csr).await {
+            Ok(issuing) => known.issuing = issuing,
+            Err(refusal) => known.failure = Some(failure(refusal)?),
+        }
+        Ok(known)
+    }
+
+    /// Whether the run ends once there is a certificate: one that has to wait for others first must not
+    /// have a certificate signed for each try.
+    async fn needs_certificate_next(
+        &self,
+        caller: &RegistrationCaller,
+        known: &Known,
+    ) -> Result<bool, ProvisioningError> {
+        let (service, caller, known) = (self.clone(), caller.clone(), known.clone());
+        let read = move |tx: &ReadTx<'_>| {
+            let before = tx.registration(&caller.instance().name, caller.registration_id())?;
+            match service.plan(tx, &caller, before.as_ref(), &known) {
+                Ok(Plan::Need(need)) => Ok(matches!(*need, Need::Certificate)),
+                Ok(Plan::Write(_)) | Err(NotAssigned::Failed(_)) => Ok(false),
+                Err(NotAssigned::Error(error)) => Err(error),
+            }
+        };
+        self.store().read(read).await
+    }
+
+    /// Has a certificate signed by the policy of the device's entry.
+    pub(crate) async fn prepare(
+        &self,
+        caller: &RegistrationCaller,
+        csr: &str,
+    ) -> Result<Issuing, CertificateRefusal> {
+        let (entry, id) = (&caller.found().entry, caller.registration_id());
+        let Some(policy) = entry.settings().credential_policy.clone() else {
+            return Err(no_policy());
+        };
+        let request = CertificateRequest {
+            device: RegistryDeviceName::from(id),
+            device_id: entry.device_id(id),
+            by: RequestedBy::Registration {
+                dps: caller.instance().name.clone(),
+                policy,
+            },
+            csr: csr.to_owned(),
+        };
+        let prepared = self.certificates().prepare(&request).await?;
+        Ok(Issuing::Prepared(Box::new(prepared)))
+    }
+}
+
+/// The refusal of a request by a device whose entry names no policy (U-7).
+pub(crate) fn no_policy() -> CertificateRefusal {
+    CertificateRefusal::NoPolicy("the enrollment names no credential policy".to_owned())
+}
+
+/// The outcome of a run that a refusal ends.
+///
+/// # Errors
+/// A refusal of the request itself or of the moment is told at once instead: nothing was decided about the
+/// device.
+pub(crate) fn failure(refusal: CertificateRefusal) -> Result<RegistrationFailure, ProvisioningError> {
+    match refusal {
+        CertificateRefusal::NoPolicy(_)
+        | CertificateRefusal::PolicyNotReady(_)
+        | CertificateRefusal::DeviceDisabled => Ok(final_failure(&refusal)),
+        CertificateRefusal::Unreadable(_)
+        | CertificateRefusal::NotVerified(_)
+        | CertificateRefusal::Busy
+        | CertificateRefusal::Unavailable => Err(ProvisioningError::NoCertificate(refusal)),
+    }
+}
+
+/// What is recorded of a refusal, and told to the device.
+pub(crate) fn final_failure(refusal: &CertificateRefusal) -> RegistrationFailure {
+    RegistrationFailure {
+        code: code(refusal),
+        message: refusal.to_string(),
+    }
+}
+
+/// Our numbers, from the family of the other outcomes (docs/ERRORS.md).
+pub(crate) fn code(refusal: &CertificateRefusal) -> u32 {
+    match refusal {
+        CertificateRefusal::NoPolicy(_) => 400_210,
+        CertificateRefusal::PolicyNotReady(_) => 400_211,
+        CertificateRefusal::DeviceDisabled => 400_212,
+        CertificateRefusal::Unreadable(_) | CertificateRefusal::NotVerified(_) => 400_213,
+        CertificateRefusal::Busy => 429_001,
+        CertificateRefusal::Unavailable => 503_000,
+    }
+}
