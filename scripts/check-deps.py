@@ -98,7 +98,7 @@ ROOMS_OF_ROOM = {
         "provost-ca",
     },
     "provost-provisioning": {"provost-access", "provost-model", "provost-pki", "provost-attestation", "provost-wire", "provost-store"},
-    "provost-hub": {"provost-model", "provost-pki", "provost-attestation", "provost-wire", "provost-store"},
+    "provost-hub": {"provost-access", "provost-model", "provost-pki", "provost-attestation", "provost-wire", "provost-store"},
     "provost-transport": {
         "provost-model",
         "provost-pki",

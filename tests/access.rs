@@ -1,6 +1,7 @@
 //! Every operation and every kind of caller: who may do what is this table and nothing else.
 
 mod policies;
+mod roles;
 mod strangers;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,7 @@ async fn writing_the_registry_implies_reading_it() {
 fn code(answer: &Answer) -> u32 {
     match answer.body["error"]["code"].as_str() {
         Some("InvalidAuthenticationToken") => 401_000,
+        Some("AuthorizationFailed") => 403_001,
         Some(word) => panic!("{}: {word}", answer.asked),
         None => answer.code(),
     }

@@ -5,6 +5,7 @@ mod catalogue;
 mod name;
 mod world;
 
+use provost_access::Permission;
 use provost_model::AccessRight;
 use serde_json::Value;
 
@@ -39,6 +40,10 @@ pub(crate) struct Operation {
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
     pub(crate) door: Door,
+    /// What an administrator's roles must allow, all of it.
+    pub(crate) needs: Vec<Permission>,
+    /// The namespace it is about, for roles that count in one.
+    pub(crate) namespace: Option<&'static str>,
     /// The status when everything is right.
     pub(crate) status: u16,
     /// Action, kind and key of the audit event it leaves, if it leaves one.
@@ -52,6 +57,8 @@ impl Operation {
             path: path.into(),
             body: None,
             door,
+            needs: Vec::new(),
+            namespace: None,
             status: 200,
             event: None,
         }
@@ -60,6 +67,13 @@ impl Operation {
     fn body(self, body: Value) -> Self {
         Self {
             body: Some(body),
+            ..self
+        }
+    }
+
+    fn needs(self, permissions: &[Permission]) -> Self {
+        Self {
+            needs: permissions.to_vec(),
             ..self
         }
     }

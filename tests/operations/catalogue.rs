@@ -1,3 +1,4 @@
+use provost_access::Permission as P;
 use provost_model::AccessRight::{
     EnrollmentRead, EnrollmentWrite, RegistrationStatusRead, RegistrationStatusWrite, RegistryRead,
     RegistryWrite, ServiceConnect,
@@ -127,6 +128,7 @@ fn shutting_out(world: &World) -> Vec<Operation> {
             .leaves("delete", "registration", "*"),
         device(world).remove(2),
         Operation::new(Door::DpsAndAdmin, "POST", format!("{base}/disenroll"))
+            .needs(&[P::ServicesWrite])
             .body(json!({ "registrationId": "known", "everywhere": true }))
             .leaves("disenroll", "enrollment", "known"),
     ]
@@ -289,22 +291,29 @@ fn management(world: &World) -> Vec<Operation> {
     let instance = format!("{kind}/provisioningServices/{dps}");
     let anchor = format!("{instance}/certificates/anchor");
     let upload = json!({ "properties": { "certificate": world.authority.pem() } });
-    let ask = |method, path: String| Operation::new(Door::Management, method, path);
+    let ask = |method, path: String, needs: &[P]| Operation::new(Door::Management, method, path).needs(needs);
+    let read = |path| ask("GET", path, &[P::ServicesRead]);
+    let write = |method, path| ask(method, path, &[P::ServicesWrite]);
+    let secrets = |method, path| ask(method, path, &[P::SecretsRead]);
     let owner = "provisioningserviceowner";
     vec![
-        ask("GET", format!("{kind}/provisioningServices")),
-        ask("GET", instance.clone()),
-        ask("POST", format!("{instance}/listkeys")).leaves("reveal", "accessPolicy", "*"),
-        ask("POST", format!("{instance}/keys/{owner}/listkeys")).leaves("reveal", "accessPolicy", owner),
-        ask("POST", format!("{kind}/IotHubs/{hub}/listkeys")).leaves("reveal", "accessPolicy", "*"),
-        ask("PUT", anchor.clone())
+        read(format!("{kind}/provisioningServices")),
+        read(instance.clone()),
+        secrets("POST", format!("{instance}/listkeys")).leaves("reveal", "accessPolicy", "*"),
+        secrets("POST", format!("{instance}/keys/{owner}/listkeys")).leaves("reveal", "accessPolicy", owner),
+        secrets("POST", format!("{kind}/IotHubs/{hub}/listkeys")).leaves("reveal", "accessPolicy", "*"),
+        write("PUT", anchor.clone())
             .body(upload)
             .leaves("create", "caCertificate", "anchor"),
-        ask("GET", format!("{instance}/certificates")),
-        ask("GET", anchor.clone()),
-        ask("POST", format!("{anchor}/generateVerificationCode")).leaves("update", "caCertificate", "anchor"),
-        ask("POST", format!("{anchor}/verify")).leaves("verify", "caCertificate", "anchor"),
-        ask("DELETE", anchor)
+        read(format!("{instance}/certificates")),
+        read(anchor.clone()),
+        write("POST", format!("{anchor}/generateVerificationCode")).leaves(
+            "update",
+            "caCertificate",
+            "anchor",
+        ),
+        write("POST", format!("{anchor}/verify")).leaves("verify", "caCertificate", "anchor"),
+        write("DELETE", anchor)
             .status(204)
             .leaves("delete", "caCertificate", "anchor"),
     ]
@@ -313,24 +322,33 @@ fn management(world: &World) -> Vec<Operation> {
 fn own(world: &World) -> Vec<Operation> {
     let dps = &world.server.dps().name;
     let links = format!("/provost/dps/{dps}/linkedHubs");
-    let ask = |method, path: String| Operation::new(Door::Own, method, path);
+    let ask = |method, path: String, needs: &[P]| Operation::new(Door::Own, method, path).needs(needs);
+    let read = |path| ask("GET", path, &[P::ServicesRead]);
+    let write = |method, path| ask(method, path, &[P::ServicesWrite]);
+    let secrets = |method, path| ask(method, path, &[P::SecretsRead]);
+    let policy = |method, path| ask(method, path, &[P::ServicesWrite, P::SecretsRead]);
+    let owner = |method, path| ask(method, path, &[P::Everything]);
     vec![
         Operation::new(Door::Open, "GET", "/provost/health"),
-        ask("GET", "/provost/metrics".to_owned()),
-        ask("POST", "/provost/adminTokens".to_owned())
+        read("/provost/metrics".to_owned()),
+        owner("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
             .leaves("create", "adminToken", "second"),
-        ask("GET", "/provost/hubs".to_owned()),
-        ask("POST", "/provost/hubs".to_owned())
+        owner("GET", "/provost/adminTokens".to_owned()),
+        owner("DELETE", "/provost/adminTokens/second".to_owned())
+            .status(204)
+            .leaves("delete", "adminToken", "second"),
+        read("/provost/hubs".to_owned()),
+        write("POST", "/provost/hubs".to_owned())
             .body(json!({ "name": "hub2", "host": "hub2.localhost" }))
             .leaves("create", "hub", "hub2"),
-        ask("GET", "/provost/hubs/hub2".to_owned()),
-        ask("GET", "/provost/dps".to_owned()),
-        ask("POST", "/provost/dps".to_owned())
+        read("/provost/hubs/hub2".to_owned()),
+        read("/provost/dps".to_owned()),
+        write("POST", "/provost/dps".to_owned())
             .body(json!({ "name": "dps2", "host": "dps2.localhost" }))
             .leaves("create", "dps", "dps2"),
-        ask("GET", "/provost/dps/dps2".to_owned()),
-        ask("DELETE", "/provost/dps/dps2".to_owned())
+        read("/provost/dps/dps2".to_owned()),
+        write("DELETE", "/provost/dps/dps2".to_owned())
             .status(204)
             .leaves("delete", "dps", "dps2"),
         // No webhook was asked for it: past the door it is 404202.
@@ -340,25 +358,25 @@ fn own(world: &World) -> Vec<Operation> {
             format!("/provost/dps/{dps}/registrations/known/allocation"),
         )
         .status(404),
-        ask("GET", links.clone()),
-        ask("PUT", format!("{links}/hub2"))
+        read(links.clone()),
+        write("PUT", format!("{links}/hub2"))
             .body(json!({ "allocationWeight": 2 }))
             .leaves("update", "linkedHub", "hub2"),
-        ask("GET", format!("{links}/hub2")),
-        ask("DELETE", format!("{links}/hub2"))
+        read(format!("{links}/hub2")),
+        write("DELETE", format!("{links}/hub2"))
             .status(204)
             .leaves("delete", "linkedHub", "hub2"),
-        ask("PUT", "/provost/hubs/hub2/policies/extra".to_owned())
+        policy("PUT", "/provost/hubs/hub2/policies/extra".to_owned())
             .body(json!({ "rights": "RegistryRead" }))
             .leaves("create", "accessPolicy", "extra"),
-        ask("GET", "/provost/hubs/hub2/policies".to_owned()).leaves("reveal", "accessPolicy", "*"),
-        ask("POST", "/provost/hubs/hub2/policies/extra/renewKey".to_owned())
+        secrets("GET", "/provost/hubs/hub2/policies".to_owned()).leaves("reveal", "accessPolicy", "*"),
+        policy("POST", "/provost/hubs/hub2/policies/extra/renewKey".to_owned())
             .body(json!({ "policyKey": "swap" }))
             .leaves("update", "accessPolicy", "extra"),
-        ask("DELETE", "/provost/hubs/hub2/policies/extra".to_owned())
+        write("DELETE", "/provost/hubs/hub2/policies/extra".to_owned())
             .status(204)
             .leaves("delete", "accessPolicy", "extra"),
-        ask("DELETE", "/provost/hubs/hub2".to_owned())
+        write("DELETE", "/provost/hubs/hub2".to_owned())
             .status(204)
             .leaves("delete", "hub", "hub2"),
     ]

@@ -9,7 +9,7 @@ use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 111] = [
+pub(crate) const NAMES: [&str; 113] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -83,6 +83,8 @@ pub(crate) const NAMES: [&str; 111] = [
     "own health",
     "own metrics",
     "own create admin token",
+    "own list admin tokens",
+    "own delete admin token",
     "own list hubs",
     "own add hub",
     "own get hub",
@@ -220,6 +222,11 @@ fn arm(operation: &ArmOperation) -> &'static str {
     match operation {
         ArmOperation::ListInstances => "arm list instances",
         ArmOperation::GetInstance(_) => "arm get instance",
+        ArmOperation::ListHubs
+        | ArmOperation::GetHub(_)
+        | ArmOperation::LinkInstance(_)
+        | ArmOperation::LinkHub(_)
+        | ArmOperation::Registry(..) => "registry",
         ArmOperation::ListKeys(_) => "arm list keys",
         ArmOperation::ListKey(..) => "arm list key",
         ArmOperation::ListCertificates(_) => "arm list certificates",
@@ -236,6 +243,11 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::Health => "own health",
         OwnOperation::Metrics => "own metrics",
         OwnOperation::CreateAdminToken => "own create admin token",
+        OwnOperation::ListAdminTokens => "own list admin tokens",
+        OwnOperation::DeleteAdminToken(_) => "own delete admin token",
+        OwnOperation::HubNamespace(..) | OwnOperation::DpsNamespace(..) | OwnOperation::Registry(..) => {
+            "registry"
+        }
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",

@@ -3,6 +3,7 @@
 mod audit;
 mod blast_radius;
 mod crls;
+mod device_registry;
 mod devices;
 mod enrollments;
 mod entry_counts;

@@ -34,9 +34,8 @@ pub async fn authenticate(store: &Store, authorization: Option<&str>) -> Result<
         .read(move |tx| tx.admin_token(&hash))
         .await?
         .ok_or(no_token("unknown token"))?;
-    let roles = row.role.split(',').filter_map(|word| Role::parse(word.trim()));
     Ok(AdminCaller {
-        roles: roles.collect(),
+        roles: Role::parse_list(&row.role),
         name: row.name,
         namespace: row.namespace,
     })

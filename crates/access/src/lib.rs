@@ -7,8 +7,10 @@ mod caller;
 mod error;
 mod permission;
 mod role;
+mod token;
 
 pub use caller::{AdminCaller, authenticate};
 pub use error::{AccessError, Forbidden};
 pub use permission::Permission;
 pub use role::Role;
+pub use token::NewToken;

@@ -41,6 +41,13 @@ impl Role {
             .find(|role| role.as_str().eq_ignore_ascii_case(text))
     }
 
+    /// Reads how the store keeps several.
+    pub fn parse_list(text: &str) -> Vec<Self> {
+        text.split(',')
+            .filter_map(|word| Self::parse(word.trim()))
+            .collect()
+    }
+
     /// Whether the role allows it.
     pub fn allows(self, permission: Permission) -> bool {
         use Permission as P;

@@ -97,6 +97,9 @@ pub enum HubError {
         /// How many may be.
         limit: usize,
     },
+    /// The roles of an administrator's token do not allow it.
+    #[error(transparent)]
+    Forbidden(#[from] provost_access::Forbidden),
     /// A part of Azure's contract that is not offered.
     #[error("{0} is not offered here")]
     NotOffered(&'static str),
@@ -147,7 +150,8 @@ impl HubError {
                 ErrorKind::TooLarge
             }
             Self::MethodTimeout => ErrorKind::Timeout,
-            Self::TooManyMethods
+            Self::Forbidden(_)
+            | Self::TooManyMethods
             | Self::QueueFull { .. }
             | Self::TooManyConsumerGroups { .. }
             | Self::NotOffered(_) => ErrorKind::Forbidden,
@@ -165,6 +169,7 @@ impl HubError {
             Self::DeviceDefinedMultipleTimes(_) => 400_011,
             Self::NoFileStorage => 400_022,
             Self::QueueFull { .. } => 403_004,
+            Self::Forbidden(_) => 403_000,
             Self::NotOffered(_) => 403_010,
             Self::TooManyMethods => 403_800,
             Self::TooManyConsumerGroups { .. } => 403_002,

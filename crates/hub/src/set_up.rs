@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use provost_access::{AdminCaller, Permission};
 use provost_model::{
-    AccessPolicy, AccessRight, AccessRights, Action, Actor, AuditEvent, Change, HostName, Hub, HubName,
-    PolicyName, PolicyOwner, Random,
+    AccessPolicy, AccessRight, AccessRights, Action, AuditEvent, Change, HostName, Hub, HubName, PolicyName,
+    PolicyOwner, Random,
 };
 use provost_store::{ReadTx, WriteTx};
 
@@ -47,7 +48,16 @@ pub fn create_hub(tx: &WriteTx<'_>, hub: &Hub, random: &dyn Random) -> Result<()
 }
 
 impl HubService {
-    /// Every hub, by name.
+    /// Every hub, by name, for an administrator.
+    ///
+    /// # Errors
+    /// [`HubError::Forbidden`], [`HubError::Store`].
+    pub async fn list_hubs(&self, admin: &AdminCaller) -> Result<Vec<Hub>, HubError> {
+        admin.require(Permission::ServicesRead, None)?;
+        self.hubs().await
+    }
+
+    /// The same for the program itself.
     ///
     /// # Errors
     /// [`HubError::Store`].
@@ -56,16 +66,13 @@ impl HubService {
         Ok(self.store().read(read).await?)
     }
 
-    /// Adds a hub with its default policies. `administrator` is who asked, already proven.
+    /// Adds a hub with its default policies.
     ///
     /// # Errors
-    /// [`HubError::ArgumentInvalid`] when the name or the host is taken, [`HubError::Store`].
-    pub async fn add_hub(
-        &self,
-        administrator: Actor,
-        name: HubName,
-        host: HostName,
-    ) -> Result<Hub, HubError> {
+    /// [`HubError::Forbidden`], [`HubError::ArgumentInvalid`] when the name or the host is taken, [`HubError::Store`].
+    pub async fn add_hub(&self, admin: &AdminCaller, name: HubName, host: HostName) -> Result<Hub, HubError> {
+        admin.require(Permission::ServicesWrite, None)?;
+        let actor = admin.actor();
         let random = Arc::clone(self.random());
         self.store()
             .write(move |tx| {
@@ -81,13 +88,8 @@ impl HubService {
                     created_at: tx.now(),
                 };
                 create_hub(&tx, &hub, &*random)?;
-                let event = AuditEvent::new(
-                    administrator,
-                    Action::Create,
-                    "hub",
-                    hub.name.as_str(),
-                    hub.name.as_str(),
-                );
+                let event =
+                    AuditEvent::new(actor, Action::Create, "hub", hub.name.as_str(), hub.name.as_str());
                 Ok(tx.record(&event, hub)?)
             })
             .await
@@ -96,8 +98,9 @@ impl HubService {
     /// What a hub holds and who is connected.
     ///
     /// # Errors
-    /// [`HubError::HubNotFound`], [`HubError::Store`].
-    pub async fn hub_summary(&self, name: &HubName) -> Result<HubSummary, HubError> {
+    /// [`HubError::Forbidden`], [`HubError::HubNotFound`], [`HubError::Store`].
+    pub async fn hub_summary(&self, admin: &AdminCaller, name: &HubName) -> Result<HubSummary, HubError> {
+        admin.require(Permission::ServicesRead, None)?;
         let wanted = name.clone();
         let (hub, (devices, _), links) = self
             .store()
@@ -119,13 +122,10 @@ impl HubService {
     /// a hub serves nobody. Registration records that name it stand until their devices register again.
     ///
     /// # Errors
-    /// [`HubError::HubNotFound`], [`HubError::ArgumentInvalid`], [`HubError::Store`].
-    pub async fn delete_hub(
-        &self,
-        administrator: Actor,
-        name: HubName,
-        forced: bool,
-    ) -> Result<(), HubError> {
+    /// [`HubError::Forbidden`], [`HubError::HubNotFound`], [`HubError::ArgumentInvalid`], [`HubError::Store`].
+    pub async fn delete_hub(&self, admin: &AdminCaller, name: HubName, forced: bool) -> Result<(), HubError> {
+        admin.require(Permission::ServicesWrite, None)?;
+        let actor = admin.actor();
         self.store()
             .write(move |tx| {
                 let hub = tx.hub(&name)?.ok_or(HubError::HubNotFound)?;
@@ -143,13 +143,8 @@ impl HubService {
                 }
                 tx.delete_hub(&name)?;
                 tx.announce(&Change::Configuration)?;
-                let event = AuditEvent::new(
-                    administrator,
-                    Action::Delete,
-                    "hub",
-                    hub.name.as_str(),
-                    hub.name.as_str(),
-                );
+                let event =
+                    AuditEvent::new(actor, Action::Delete, "hub", hub.name.as_str(), hub.name.as_str());
                 Ok(tx.record(&event.with_detail(format!("with {devices} devices")), ())?)
             })
             .await?;

@@ -1,14 +1,12 @@
-//! What an administrator does to instances: links, keys, tokens.
+//! What an administrator does to instances: links and keys.
 
-use provost_attestation::admin::AdminToken;
+use provost_access::Permission;
 use provost_model::{
     AccessPolicy, Action, AuditEvent, Change, DpsInstance, DpsName, HubName, LinkedHub, PolicyName,
     PolicyOwner,
 };
 
-use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, create_admin_token, link_hub};
-
-const MAX_TOKEN_NAME: usize = 64;
+use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService, link_hub};
 
 impl ProvisioningService {
     /// One instance.
@@ -17,9 +15,10 @@ impl ProvisioningService {
     /// 404206.
     pub async fn instance(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
         dps: DpsName,
     ) -> Result<DpsInstance, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         let found = self.store().read(move |tx| tx.dps(&dps)).await?;
         found.ok_or(ProvisioningError::NotFound(Noun::Instance))
     }
@@ -36,6 +35,7 @@ impl ProvisioningService {
         allocation_weight: u32,
         apply_allocation_policy: bool,
     ) -> Result<LinkedHub, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let (actor, quotas) = (admin.actor(), *self.quotas());
         self.store()
             .write(move |tx| {
@@ -74,6 +74,7 @@ impl ProvisioningService {
         dps: DpsName,
         hub: HubName,
     ) -> Result<(), ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
@@ -98,6 +99,7 @@ impl ProvisioningService {
         owner: PolicyOwner,
         name: Option<PolicyName>,
     ) -> Result<Vec<AccessPolicy>, ProvisioningError> {
+        admin.require(Permission::SecretsRead, None)?;
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
@@ -115,30 +117,6 @@ impl ProvisioningService {
                 let key = name.as_ref().map_or("*", PolicyName::as_str);
                 let event = AuditEvent::new(actor, Action::Reveal, "accessPolicy", scope, key);
                 Ok(tx.record(&event, policies)?)
-            })
-            .await
-    }
-
-    /// Makes an administration token for somebody; it is shown once.
-    ///
-    /// # Errors
-    /// 400004 for a name that is empty, over 64 bytes or holds control characters.
-    pub async fn create_token(
-        &self,
-        admin: &AdminCaller,
-        name: String,
-    ) -> Result<AdminToken, ProvisioningError> {
-        if name.is_empty() || name.len() > MAX_TOKEN_NAME || name.contains(char::is_control) {
-            return Err(ProvisioningError::invalid(
-                "a token's name has 1 to 64 printable characters",
-            ));
-        }
-        let (actor, service) = (admin.actor(), self.clone());
-        self.store()
-            .write(move |tx| {
-                let token = create_admin_token(&tx, &name, service.random())?;
-                let event = AuditEvent::new(actor, Action::Create, "adminToken", "", &name);
-                Ok::<_, ProvisioningError>(tx.record(&event, token)?)
             })
             .await
     }

@@ -1,6 +1,7 @@
 //! CA certificates of instances and of hubs: list, get, upload, delete (dps-service-api.md 4.4,
 //! iot-hub-service-api.md 14). Both live alike, so they are kept alike.
 
+use provost_access::Permission;
 use provost_model::{
     Action, AuditEvent, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag,
     IfMatch, Timestamp,
@@ -59,9 +60,10 @@ impl ProvisioningService {
     /// Every CA certificate, by name.
     pub async fn list_authorities(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
         owner: AuthorityOwner,
     ) -> Result<Vec<ShownAuthority>, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.store()
             .scan(move |tx| {
                 check_owner(tx, &owner)?;
@@ -76,10 +78,11 @@ impl ProvisioningService {
     /// One CA certificate.
     pub async fn get_authority(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
         owner: AuthorityOwner,
         name: CertificateName,
     ) -> Result<ShownAuthority, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.store()
             .read(move |tx| {
                 check_owner(tx, &owner)?;
@@ -101,6 +104,7 @@ impl ProvisioningService {
         upload: AuthorityUpload,
         if_match: IfMatch,
     ) -> Result<ShownAuthority, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let uploaded =
             Certificate::from_text(&upload.text).map_err(|error| ProvisioningError::Certificate {
                 member: "certificate",
@@ -144,6 +148,7 @@ impl ProvisioningService {
         name: CertificateName,
         if_match: IfMatch,
     ) -> Result<(), ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let actor = admin.actor();
         self.store()
             .write(move |tx| {

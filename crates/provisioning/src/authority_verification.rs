@@ -1,5 +1,6 @@
 //! Proof of possession of a CA certificate's key (dps-service-api.md 4.4).
 
+use provost_access::Permission;
 use provost_attestation::possession;
 use provost_model::{Action, AuditEvent, AuthorityOwner, CertificateName, IfMatch, Secret};
 use provost_pki::Certificate;
@@ -22,6 +23,7 @@ impl ProvisioningService {
         name: CertificateName,
         if_match: IfMatch,
     ) -> Result<ShownAuthority, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let (actor, service) = (admin.actor(), self.clone());
         self.store()
             .write(move |tx| {
@@ -53,6 +55,7 @@ impl ProvisioningService {
         answer: &str,
         if_match: IfMatch,
     ) -> Result<ShownAuthority, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let answer = Certificate::from_text(answer)
             .map_err(|error| ProvisioningError::Certificate {
                 member: "certificate",

@@ -9,6 +9,7 @@ mod identities;
 mod many;
 mod warnings;
 
+use provost_access::Permission;
 use provost_model::{
     AccessRight, Action, Actor, Assignment, AuditEvent, DeviceStatus, DpsName, HubName, ProvisioningStatus,
     RegistrationRecord, RegistrationState,
@@ -34,7 +35,7 @@ pub enum Disenroller<'a> {
 impl Disenroller<'_> {
     fn require(self, everywhere: bool) -> Result<(), ProvisioningError> {
         match self {
-            Self::Admin(..) => Ok(()),
+            Self::Admin(admin, _) => Ok(admin.require(Permission::ServicesWrite, None)?),
             Self::Policy(_) if everywhere => Err(ProvisioningError::RightMissing(AccessRight::RegistryWrite)),
             Self::Policy(caller) => {
                 caller.require(AccessRight::EnrollmentWrite)?;

@@ -31,6 +31,8 @@ pub enum Noun {
     AccessPolicy,
     /// A hub.
     Hub,
+    /// An administration token.
+    AdminToken,
 }
 
 impl Noun {
@@ -46,6 +48,7 @@ impl Noun {
             Self::LinkedHub => "linked hub",
             Self::AccessPolicy => "shared access policy",
             Self::Hub => "hub",
+            Self::AdminToken => "administration token",
         }
     }
 
@@ -60,6 +63,7 @@ impl Noun {
             Self::Refusal => 7,
             Self::AccessPolicy => 8,
             Self::Hub => 9,
+            Self::AdminToken => 10,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use provost_access::NewToken;
 use provost_attestation::sas;
 use provost_model::ambient::SystemRandom;
 use provost_model::{
@@ -27,7 +28,7 @@ use serde_json::{Value, json};
 use crate::{
     AdminCaller, CertificateIssuer, HubDirectory, NewInstance, ProvisioningError, ProvisioningOptions,
     ProvisioningParts, ProvisioningService, RegistrationProof, RemoteHubs, ServiceCaller, ServiceCredential,
-    Webhooks, create_admin_token, create_instance, link_hub,
+    Webhooks, create_instance, link_hub,
 };
 
 pub(crate) use self::hubs::FakeHubs;
@@ -396,7 +397,7 @@ async fn furnish(store: &Store, hub_names: &[&str]) -> (DpsInstance, String) {
             for link in &links {
                 add_hub(&tx, &instance.name, link)?;
             }
-            let token = create_admin_token(&tx, "ops", &SystemRandom)?;
+            let token = NewToken::owner("ops").create(&tx, &SystemRandom)?;
             let made = (instance, token.expose().to_owned());
             Ok::<_, ProvisioningError>(tx.record(&event(), made)?)
         })

@@ -1,5 +1,6 @@
 //! Provisioning service instances and their linked hubs.
 
+use provost_access::Permission;
 use provost_model::{
     AccessPolicy, AccessRights, Action, AllocationPolicy, AuditEvent, Change, DpsInstance, DpsName, Etag,
     HostName, IdScope, KeyPair, LinkedHub, PolicyName, PolicyOwner, Random, Secret, SymmetricKey,
@@ -108,16 +109,18 @@ pub fn link_hub(tx: &WriteTx<'_>, dps: &DpsName, link: &LinkedHub) -> Result<(),
 
 impl ProvisioningService {
     /// Every instance, by name.
-    pub async fn instances(&self, _admin: &AdminCaller) -> Result<Vec<DpsInstance>, ProvisioningError> {
+    pub async fn instances(&self, admin: &AdminCaller) -> Result<Vec<DpsInstance>, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.store().read(|tx| Ok(tx.dps_instances()?)).await
     }
 
     /// The hubs an instance may assign devices to, by name.
     pub async fn linked_hubs(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
         dps: DpsName,
     ) -> Result<Vec<LinkedHub>, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.store()
             .read(move |tx| {
                 if tx.dps(&dps)?.is_none() {
@@ -137,6 +140,7 @@ impl ProvisioningService {
         admin: &AdminCaller,
         new: NewInstance,
     ) -> Result<DpsInstance, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let (actor, service, quotas) = (admin.actor(), self.clone(), *self.quotas());
         self.store()
             .write(move |tx| {
@@ -170,6 +174,7 @@ impl ProvisioningService {
         dps: DpsName,
         forced: bool,
     ) -> Result<(), ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
@@ -205,9 +210,10 @@ impl ProvisioningService {
     /// 404206 when the one named is not there.
     pub async fn instance_summaries(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
         only: Option<DpsName>,
     ) -> Result<Vec<InstanceSummary>, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.store()
             .read(move |tx| {
                 let mut instances = tx.dps_instances()?;

@@ -52,11 +52,11 @@ mod removal;
 mod service;
 mod service_auth;
 mod settings;
+mod tokens;
 mod turns;
 mod webhook;
 mod write_rule;
 
-pub use admin::create_admin_token;
 pub use authorities::{AuthorityUpload, ShownAuthority};
 pub use caller::{RegistrationCaller, RegistrationProof, ServiceCaller};
 pub use decide::{

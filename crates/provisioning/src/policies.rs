@@ -2,6 +2,7 @@
 //! is gone or has another key is refused at once: tokens are judged by what is stored, and live
 //! sessions are looked at again.
 
+use provost_access::Permission;
 use provost_model::{
     AccessPolicy, AccessRight, AccessRights, Action, Actor, AuditEvent, Change, KeyPair, KeyRenewal,
     PolicyName, PolicyOwner, SymmetricKey,
@@ -39,6 +40,8 @@ impl ProvisioningService {
         name: PolicyName,
         input: PolicyInput,
     ) -> Result<AccessPolicy, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
+        admin.require(Permission::SecretsRead, None)?;
         let (actor, service) = (admin.actor(), self.clone());
         self.store()
             .write(move |tx| {
@@ -82,6 +85,7 @@ impl ProvisioningService {
         owner: PolicyOwner,
         name: PolicyName,
     ) -> Result<(), ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
@@ -105,6 +109,8 @@ impl ProvisioningService {
         name: PolicyName,
         renewal: KeyRenewal,
     ) -> Result<AccessPolicy, ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
+        admin.require(Permission::SecretsRead, None)?;
         let (actor, service) = (admin.actor(), self.clone());
         self.store()
             .write(move |tx| {

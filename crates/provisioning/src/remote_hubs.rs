@@ -1,5 +1,6 @@
 //! Hubs elsewhere: made known by an administrator, and looked after.
 
+use provost_access::Permission;
 use provost_model::{Action, AuditEvent, Change, Hub, HubHealth, RemoteHub};
 use provost_store::ReadTx;
 
@@ -16,6 +17,7 @@ impl ProvisioningService {
         admin: &AdminCaller,
         remote: RemoteHub,
     ) -> Result<(RemoteHub, HubHealth), ProvisioningError> {
+        admin.require(Permission::ServicesWrite, None)?;
         let (actor, name) = (admin.actor(), remote.name.clone());
         self.store()
             .write(move |tx| {
@@ -59,8 +61,9 @@ impl ProvisioningService {
     /// [`ProvisioningError::Store`].
     pub async fn remote_hubs_health(
         &self,
-        _admin: &AdminCaller,
+        admin: &AdminCaller,
     ) -> Result<Vec<(RemoteHub, HubHealth)>, ProvisioningError> {
+        admin.require(Permission::ServicesRead, None)?;
         self.every_remote_hub().await
     }
 

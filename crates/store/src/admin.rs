@@ -1,7 +1,7 @@
 use provost_model::{NamespaceName, Timestamp};
 
 use crate::convert::Place;
-use crate::sql::params;
+use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// An admin token as stored: only its SHA-256.
@@ -22,27 +22,15 @@ pub struct AdminTokenRow {
 impl ReadTx<'_> {
     /// The token with this hash.
     pub fn admin_token(&self, hash: &[u8; 32]) -> Result<Option<AdminTokenRow>, StoreError> {
-        self.find(
-            "SELECT name, role, namespace, created_at FROM admin_token WHERE hash = ?1",
-            params![hash],
-            |row| {
-                let name = row.text(0)?;
-                let place = Place {
-                    table: "admin_token",
-                    key: &name,
-                };
-                let namespace = row.opt_text(2)?.map(|text| NamespaceName::parse(&text));
-                Ok(AdminTokenRow {
-                    hash: *hash,
-                    role: row.text(1)?,
-                    namespace: namespace
-                        .map(|parsed| place.id("namespace", parsed))
-                        .transpose()?,
-                    created_at: Timestamp::from_micros(row.int(3)?),
-                    name,
-                })
-            },
-        )
+        let sql = "SELECT hash, name, role, namespace, created_at FROM admin_token WHERE hash = ?1";
+        self.find(sql, params![hash], row)
+    }
+
+    /// Every token, by name.
+    pub fn admin_tokens(&self) -> Result<Vec<AdminTokenRow>, StoreError> {
+        let sql =
+            "SELECT hash, name, role, namespace, created_at FROM admin_token ORDER BY name, created_at, hash";
+        self.query(sql, params![], row)
     }
 }
 
@@ -65,4 +53,22 @@ impl WriteTx<'_> {
     pub fn delete_admin_tokens(&self, name: &str) -> Result<u64, StoreError> {
         self.execute("DELETE FROM admin_token WHERE name = ?1", params![name])
     }
+}
+
+fn row(row: &Row<'_>) -> Result<AdminTokenRow, StoreError> {
+    let name = row.text(1)?;
+    let place = Place {
+        table: "admin_token",
+        key: &name,
+    };
+    let namespace = row.opt_text(3)?.map(|text| NamespaceName::parse(&text));
+    Ok(AdminTokenRow {
+        hash: row.blob(0)?.try_into().map_err(|_| place.inconsistent("hash"))?,
+        role: row.text(2)?,
+        namespace: namespace
+            .map(|parsed| place.id("namespace", parsed))
+            .transpose()?,
+        created_at: Timestamp::from_micros(row.int(4)?),
+        name,
+    })
 }

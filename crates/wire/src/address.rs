@@ -53,6 +53,12 @@ pub enum RouteError {
         /// The service's number for it.
         code: u32,
     },
+    /// `api-version` is none that this provider serves.
+    #[error("the api-version is not supported; supported are {supported}")]
+    UnsupportedVersion {
+        /// Those that are, with commas between.
+        supported: &'static str,
+    },
     /// A query parameter has a value that is not allowed.
     #[error("query parameter `{0}` is not valid")]
     Parameter(&'static str),
@@ -68,7 +74,7 @@ impl RouteError {
     pub fn code(&self) -> u32 {
         match self {
             Self::ApiVersion { code } => *code,
-            Self::Id(_) | Self::Encoding | Self::Parameter(_) => 400_004,
+            Self::Id(_) | Self::Encoding | Self::Parameter(_) | Self::UnsupportedVersion { .. } => 400_004,
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{arm, dps, hub, own};
 
-const NAMES: [&str; 46] = [
+const NAMES: [&str; 66] = [
     "registrationId",
     "enrollmentGroupId",
     "deviceId",
@@ -53,6 +53,26 @@ const NAMES: [&str; 46] = [
     "methodName",
     "responseTimeoutInSeconds",
     "isVerified",
+    "location",
+    "identity",
+    "messaging",
+    "endpoints",
+    "certificateAuthorityConfiguration",
+    "leafCertificateConfiguration",
+    "validityPeriodInDays",
+    "keyType",
+    "bringYourOwnRoot",
+    "enabled",
+    "certificateChain",
+    "externalDeviceId",
+    "attributes",
+    "policy",
+    "resourceId",
+    "disable",
+    "deviceRegistry",
+    "namespaceResourceId",
+    "roles",
+    "namespace",
 ];
 
 const WORDS: [&str; 12] = [
@@ -93,6 +113,22 @@ fn nearly_right() -> impl Strategy<Value = Value> {
     })
 }
 
+fn registry_bodies(body: &[u8]) {
+    use crate::arm::registry::*;
+    let _ = NamespaceInput::parse(body);
+    let _ = NamespacePatch::parse(body).map(|patch| patch.apply(&Map::new()));
+    let _ = CredentialInput::parse(body);
+    let _ = CredentialPatch::parse(body);
+    let _ = RegistryPolicyInput::parse(body, RegistryVersion::First);
+    let _ = PolicyPatch::parse(body);
+    let _ = ActivateInput::parse(body);
+    let _ = RegistryDeviceInput::parse(body);
+    let _ = DevicePatch::parse(body).map(|patch| patch.apply(&Map::new()));
+    let _ = DeviceRevokeInput::parse(body);
+    let _ = NamespaceLinkInput::of_hub(body);
+    let _ = NamespaceLinkInput::of_dps(body);
+}
+
 proptest! {
     #[test]
     fn no_body_panics(value in nearly_right()) {
@@ -111,6 +147,7 @@ proptest! {
         let _ = hub::service::parse_twin_replacement(&body);
         let _ = hub::device::parse_reported(&body);
         let _ = arm::CertificateUpload::parse(&body);
+        registry_bodies(&body);
         let _ = own::HubInput::parse(&body);
         let _ = own::LinkedHubInput::parse(&body);
     }

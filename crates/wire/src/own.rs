@@ -5,6 +5,9 @@
 //! | `GET /provost/health` | [`Health`] |
 //! | `GET /provost/metrics` | counters, in OpenMetrics text |
 //! | `POST /provost/adminTokens` | the token, shown once |
+//! | `GET /provost/adminTokens`, `DELETE …/{name}` | [`AdminTokenSummary`]s |
+//! | `GET`, `PUT`, `DELETE /provost/{hubs|dps}/{name}/namespace` | the link to a namespace |
+//! | `/provost/namespaces/{namespace}/…` | see [`registry`] |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET`, `DELETE /provost/hubs/{hub}[?force=true]` | [`HubSummaryView`] |
@@ -32,10 +35,11 @@ mod hubs;
 mod instances;
 mod quota;
 mod records;
+pub mod registry;
 mod route;
 mod telemetry;
 
-pub use admin_token::{AdminTokenInput, AdminTokenView};
+pub use admin_token::{AdminTokenInput, AdminTokenSummary, AdminTokenView};
 pub use allocation::AllocationCallView;
 pub use disenroll::{
     BelowView, BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView,

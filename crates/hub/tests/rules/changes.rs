@@ -3,7 +3,7 @@ use std::time::Duration;
 use provost_hub::{CloseReason, ConnectRequest, Feature, HubError, HubService, SessionEvent};
 use provost_model::twin::TwinWrite;
 use provost_model::{
-    Actor, Change, DeviceAuthKind, DeviceStatus, HostName, HubName, IfMatch, PolicyName, PolicyOwner,
+    Change, DeviceAuthKind, DeviceStatus, HostName, HubName, IfMatch, PolicyName, PolicyOwner,
 };
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 use serde_json::json;
@@ -169,12 +169,20 @@ async fn deleted_hub_closes_its_sessions_on_every_node() {
         HubName::parse("hub2").unwrap(),
         HostName::parse("hub2.example").unwrap(),
     );
-    house.service.add_hub(Actor::System, name, host).await.unwrap();
+    house
+        .service
+        .add_hub(&house.admin().await, name, host)
+        .await
+        .unwrap();
     let key = keys(&house.create("d1").await).primary;
     let token = house.token(&format!("{HOST}/devices/d1"), &key, None);
     let session = connect(&node, "d1", &token).await.unwrap();
     let hub = house.hub.name.clone();
-    house.service.delete_hub(Actor::System, hub, true).await.unwrap();
+    house
+        .service
+        .delete_hub(&house.admin().await, hub, true)
+        .await
+        .unwrap();
     assert_eq!(event(&session).await, SessionEvent::Close(CloseReason::Deleted));
     following.abort();
 }

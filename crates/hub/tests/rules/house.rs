@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use provost_access::{AdminCaller, NewToken};
 use provost_attestation::sas;
 use provost_hub::{
     ConnectRefusal, ConnectRequest, DeviceSession, DeviceView, HubOptions, HubService, JobOptions,
@@ -124,6 +125,22 @@ impl House {
         let token = self.token(HOST, &self.policy_keys(policy).await.primary, Some(policy));
         self.service
             .authenticate_service(HOST, "/devices/any", Some(&token))
+            .await
+            .unwrap()
+    }
+
+    /// Who may do everything.
+    pub(crate) async fn admin(&self) -> AdminCaller {
+        let token = self
+            .store
+            .write(|tx| {
+                let token = NewToken::owner("ops").create(&tx, &SystemRandom)?;
+                Ok::<_, provost_hub::HubError>(tx.record(&made("adminToken"), token)?)
+            })
+            .await
+            .unwrap();
+        let header = format!("Bearer {}", token.expose());
+        provost_access::authenticate(&self.store, Some(&header))
             .await
             .unwrap()
     }

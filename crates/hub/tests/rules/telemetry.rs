@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use provost_hub::{CloseReason, DeviceSession, HubError, SessionEvent, TelemetryPage, TelemetryRead};
 use provost_model::{
-    Actor, ConsumerGroupName, HostName, HubName, PageSize, PartitionId, Retention, StoredTelemetry,
-    TelemetryStart,
+    ConsumerGroupName, HostName, HubName, PageSize, PartitionId, Retention, StoredTelemetry, TelemetryStart,
 };
 use provost_wire::hub::device::{PropertyBag, parse_bag};
 
@@ -402,8 +401,9 @@ async fn consumer_groups_are_few_and_the_default_stays() {
 async fn made_again(house: &House) {
     house.clock.advance(Duration::from_secs(1));
     let (hub, name) = (&house.service, house.hub.name.clone());
-    hub.delete_hub(Actor::System, name.clone(), true).await.unwrap();
-    let made = hub.add_hub(Actor::System, name, HostName::parse(HOST).unwrap());
+    let admin = house.admin().await;
+    hub.delete_hub(&admin, name.clone(), true).await.unwrap();
+    let made = hub.add_hub(&admin, name, HostName::parse(HOST).unwrap());
     made.await.unwrap();
 }
 
@@ -412,7 +412,11 @@ async fn second_hub(house: &House) {
         HubName::parse("hub2").unwrap(),
         HostName::parse("hub2.example").unwrap(),
     );
-    house.service.add_hub(Actor::System, name, host).await.unwrap();
+    house
+        .service
+        .add_hub(&house.admin().await, name, host)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -438,7 +442,8 @@ async fn last_words_to_a_hub_that_is_gone_leave_nothing() {
     second_hub(&house).await;
     let session = house.connected("d1").await;
     let name = house.hub.name.clone();
-    let delete = house.service.delete_hub(Actor::System, name.clone(), true);
+    let admin = house.admin().await;
+    let delete = house.service.delete_hub(&admin, name.clone(), true);
     delete.await.unwrap();
     let last_words = session.end_with(PropertyBag::default(), b"will".to_vec()).await;
     assert!(matches!(last_words, Err(HubError::HubNotFound)), "{last_words:?}");

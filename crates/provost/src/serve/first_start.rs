@@ -2,9 +2,10 @@
 //! finished by the next one.
 
 use anyhow::{Context, Result};
+use provost_access::NewToken;
 use provost_hub::{HubError, create_hub};
 use provost_model::{Action, Actor, AllocationPolicy, AuditEvent, DpsName, Hub, HubName, LinkedHub, Random};
-use provost_provisioning::{NewInstance, ProvisioningError, create_admin_token, create_instance, link_hub};
+use provost_provisioning::{NewInstance, ProvisioningError, create_instance, link_hub};
 use provost_store::{Store, StoreAddress};
 use tracing::info;
 
@@ -123,7 +124,7 @@ async fn prepare_token(config: &Config, store: &Store, ambient: &Ambient) -> Res
             if is_alone {
                 tx.delete_admin_tokens(TOKEN_OWNER)?;
             }
-            let token = create_admin_token(&tx, TOKEN_OWNER, &*random as &dyn Random)?;
+            let token = NewToken::owner(TOKEN_OWNER).create(&tx, &*random as &dyn Random)?;
             let event = AuditEvent::new(Actor::System, Action::Create, "adminToken", "", TOKEN_OWNER);
             Ok::<_, ProvisioningError>(tx.record(&event, token)?)
         })

@@ -81,6 +81,11 @@ struct Properties<'a> {
     updated: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     verification_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_resource_id: Option<&'a str>,
+    /// The live service's JSON spells it so, the SDK's model the other way (certificate-management.md U-15).
+    #[serde(rename = "PolicyResourceId", skip_serializing_if = "Option::is_none")]
+    policy_resource_id_again: Option<&'a str>,
 }
 
 /// The certificate resource; its dates are RFC 1123 texts.
@@ -96,6 +101,10 @@ pub fn certificate(view: &CertificateView<'_>) -> Value {
         ),
     };
     let authority = view.authority;
+    let policy = authority
+        .synchronized
+        .as_ref()
+        .map(|from| super::registry::policy_id(view.scope, &from.namespace, &from.policy));
     let code = authority.verification_code.as_ref().filter(|_| view.show_code);
     let resource = Resource {
         id: format!("{owner_id}/certificates/{}", authority.name),
@@ -111,6 +120,8 @@ pub fn certificate(view: &CertificateView<'_>) -> Value {
             created: time::rfc1123(authority.created_at),
             updated: time::rfc1123(authority.updated_at),
             verification_code: code.map(|code| code.expose().as_str()),
+            policy_resource_id: policy.as_deref(),
+            policy_resource_id_again: policy.as_deref(),
         },
     };
     serde_json::to_value(resource).unwrap_or_default()
@@ -195,6 +206,23 @@ mod tests {
                 r#""certificate":"QUJD","created":"Sat, 31 Oct 2020 20:59:00 GMT","updated":"Sat, 31 Oct 2020 20:59:01 GMT"}}"#
             )
         );
+        let mut synchronized = authority.clone();
+        synchronized.synchronized = Some(provost_model::SynchronizedCa {
+            ca: provost_model::registry::CaId::parse(&"ab".repeat(16)).unwrap(),
+            namespace: provost_model::NamespaceName::parse("plant").unwrap(),
+            policy: provost_model::CredentialPolicyName::parse("line-7").unwrap(),
+        });
+        let shown = certificate(&CertificateView {
+            authority: &synchronized,
+            ..view
+        });
+        for name in ["policyResourceId", "PolicyResourceId"] {
+            let id = shown["properties"][name].as_str().unwrap();
+            assert!(
+                id.ends_with("/namespaces/plant/credentials/default/policies/line-7"),
+                "{id}"
+            );
+        }
         view.show_code = true;
         assert_eq!(certificate(&view)["properties"]["verificationCode"], "C0DE");
     }

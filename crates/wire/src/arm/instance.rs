@@ -1,7 +1,8 @@
-use provost_model::{AccessPolicy, AllocationPolicy, DpsInstance, LinkedHub};
+use provost_model::{AccessPolicy, AllocationPolicy, DpsInstance, LinkedHub, NamespaceName};
 use serde_json::{Map, Value, json};
 
 use super::ArmScope;
+use super::registry::namespace_id;
 use crate::ConnectionString;
 
 /// What the answer about an instance is written from.
@@ -17,17 +18,14 @@ pub struct InstanceView<'a> {
     pub location: &'a str,
     /// Its linked hubs.
     pub hubs: &'a [LinkedHub],
+    /// The namespace it is linked to.
+    pub namespace: Option<&'a NamespaceName>,
 }
 
 /// The path of a resource.
 pub(super) fn resource_id(scope: &ArmScope, kind: &str, name: &str) -> String {
-    let (subscription, group) = (&scope.subscription, group(scope));
+    let (subscription, group) = (&scope.subscription, scope.group());
     format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Devices/{kind}/{name}")
-}
-
-/// A listing of a whole subscription names no group, and a resource must be in one.
-fn group(scope: &ArmScope) -> &str {
-    scope.resource_group.as_deref().unwrap_or("provost")
 }
 
 /// The instance resource (dps-service-api.md 4.2). Policies are never part of it; the extra members
@@ -39,14 +37,14 @@ pub fn instance(view: &InstanceView<'_>) -> Value {
         .iter()
         .map(|hub| linked_hub(hub, view.location))
         .collect();
-    json!({
+    let mut resource = json!({
         "id": resource_id(view.scope, "provisioningServices", record.name.as_str()),
         "name": record.name.as_str(),
         "type": "Microsoft.Devices/provisioningServices",
         "location": view.location,
         "tags": {},
         "etag": record.etag.as_str(),
-        "resourcegroup": group(view.scope),
+        "resourcegroup": view.scope.group(),
         "subscriptionid": view.scope.subscription,
         "sku": { "name": "S1", "tier": "Standard", "capacity": 1 },
         "properties": {
@@ -59,7 +57,14 @@ pub fn instance(view: &InstanceView<'_>) -> Value {
             "deviceProvisioningHostName": view.device_host,
             "idScope": record.id_scope.as_str(),
         },
-    })
+    });
+    if let (Some(Value::Object(properties)), Some(namespace)) =
+        (resource.get_mut("properties"), view.namespace)
+    {
+        let link = json!({ "resourceId": namespace_id(view.scope, namespace) });
+        properties.insert("deviceRegistryNamespace".to_owned(), link);
+    }
+    resource
 }
 
 /// A linked hub (dps-service-api.md 4.3), its key masked.
@@ -144,7 +149,14 @@ mod tests {
             device_host: "localhost",
             location: "local",
             hubs: &hubs,
+            namespace: Some(&NamespaceName::parse("plant").unwrap()),
         });
+        let link = &value["properties"]["deviceRegistryNamespace"]["resourceId"];
+        assert!(
+            link.as_str()
+                .unwrap()
+                .ends_with("/Microsoft.DeviceRegistry/namespaces/plant")
+        );
         assert_eq!(
             value["properties"]["iotHubs"],
             json!([{

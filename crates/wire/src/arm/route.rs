@@ -1,5 +1,6 @@
 use provost_model::{AuthorityOwner, CertificateName, DpsName, HubName, PolicyName, PolicyOwner};
 
+use super::registry::{RegistryAction, RegistryVersion, parse_action};
 use crate::address::{ApiVersion, Query, RouteError, Routed, id, is, segments};
 use crate::percent;
 
@@ -12,6 +13,13 @@ pub struct ArmScope {
     pub resource_group: Option<String>,
 }
 
+impl ArmScope {
+    /// The group; a listing of a whole subscription names none, and a resource must be in one.
+    pub(super) fn group(&self) -> &str {
+        self.resource_group.as_deref().unwrap_or("provost")
+    }
+}
+
 /// An operation of the management plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArmOperation {
@@ -19,6 +27,16 @@ pub enum ArmOperation {
     ListInstances,
     /// A1: one instance.
     GetInstance(DpsName),
+    /// Links an instance to a namespace: by PATCH or by PUT, which makes none.
+    LinkInstance(DpsName),
+    /// All hubs.
+    ListHubs,
+    /// One hub.
+    GetHub(HubName),
+    /// Links a hub to a namespace: by PATCH or by PUT, which makes none.
+    LinkHub(HubName),
+    /// The Device Registry, in one of its generations.
+    Registry(RegistryVersion, RegistryAction),
     /// A7: `POST …/listkeys`.
     ListKeys(PolicyOwner),
     /// A8: `POST …/keys/{name}/listkeys`, for hubs `…/IotHubKeys/{name}/listkeys`.
@@ -50,7 +68,8 @@ pub struct ArmRoute {
 
 const MAX_SCOPE_TEXT: usize = 128;
 
-/// Reads `/subscriptions/{s}[/resourceGroups/{g}]/providers/Microsoft.Devices/{kind}[/{name}[/…]]`;
+/// Reads `/subscriptions/{s}[/resourceGroups/{g}]/providers/Microsoft.Devices/{kind}[/{name}[/…]]`, and the
+/// same under `Microsoft.DeviceRegistry`;
 /// all fixed words compare without case.
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<ArmRoute> {
     let parts = segments(path);
@@ -63,7 +82,13 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<ArmRoute> {
         [word, subscription, rest @ ..] if is(word, "subscriptions") => (scope(subscription, None), rest),
         _ => return Routed::NotFound,
     };
-    let [word, provider, kind, rest @ ..] = rest else {
+    let [word, provider, rest @ ..] = rest else {
+        return Routed::NotFound;
+    };
+    if is(word, "providers") && is(provider, "Microsoft.DeviceRegistry") {
+        return registry(method, scope, rest, query);
+    }
+    let [kind, rest @ ..] = rest else {
         return Routed::NotFound;
     };
     if !is(word, "providers") || !is(provider, "Microsoft.Devices") {
@@ -78,6 +103,31 @@ pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<ArmRoute> {
     };
     match operation {
         Routed::To(operation) => finish(scope, operation, query).into(),
+        Routed::MethodNotAllowed => Routed::MethodNotAllowed,
+        Routed::NotFound => Routed::NotFound,
+        Routed::Malformed(error) => Routed::Malformed(error),
+    }
+}
+
+fn registry(
+    method: &str,
+    scope: Result<ArmScope, RouteError>,
+    path: &[&str],
+    query: &str,
+) -> Routed<ArmRoute> {
+    let query = Query::new(query);
+    let scope = match scope {
+        Ok(scope) => scope,
+        Err(error) => return Routed::Malformed(error),
+    };
+    match parse_action(method, path, query, scope.resource_group.is_some()) {
+        Routed::To(action) => RegistryVersion::of(query)
+            .map(|(version, api_version)| ArmRoute {
+                scope,
+                operation: ArmOperation::Registry(version, action),
+                api_version,
+            })
+            .into(),
         Routed::MethodNotAllowed => Routed::MethodNotAllowed,
         Routed::NotFound => Routed::NotFound,
         Routed::Malformed(error) => Routed::Malformed(error),
@@ -117,7 +167,11 @@ fn dps(method: &str, path: &[&str]) -> Routed<ArmOperation> {
         Err(error) => return Routed::Malformed(error),
     };
     match rest {
-        [] => allow(method, "GET", || Ok(ArmOperation::GetInstance(name))),
+        [] => match method {
+            "GET" => Routed::To(ArmOperation::GetInstance(name)),
+            "PUT" | "PATCH" => Routed::To(ArmOperation::LinkInstance(name)),
+            _ => Routed::MethodNotAllowed,
+        },
         [word, rest @ ..] if is(word, "certificates") => {
             certificates(method, AuthorityOwner::Dps(name), rest)
         }
@@ -126,12 +180,19 @@ fn dps(method: &str, path: &[&str]) -> Routed<ArmOperation> {
 }
 
 fn hub(method: &str, path: &[&str]) -> Routed<ArmOperation> {
-    let [name, word, rest @ ..] = path else {
-        return Routed::NotFound;
+    let [name, rest @ ..] = path else {
+        return allow(method, "GET", || Ok(ArmOperation::ListHubs));
     };
     let name = match id(name, HubName::parse) {
         Ok(name) => name,
         Err(error) => return Routed::Malformed(error),
+    };
+    let [word, rest @ ..] = rest else {
+        return match method {
+            "GET" => Routed::To(ArmOperation::GetHub(name)),
+            "PUT" | "PATCH" => Routed::To(ArmOperation::LinkHub(name)),
+            _ => Routed::MethodNotAllowed,
+        };
     };
     if is(word, "certificates") {
         certificates(method, AuthorityOwner::Hub(name), rest)
@@ -258,7 +319,15 @@ mod tests {
             route("POST", &format!("{base}/IotHubKeys/iothubowner/listkeys")),
             Routed::To(key)
         );
-        assert_eq!(route("GET", base), Routed::NotFound);
+        assert_eq!(route("GET", base), Routed::To(ArmOperation::GetHub(hub())));
+        for method in ["PUT", "PATCH"] {
+            assert_eq!(route(method, base), Routed::To(ArmOperation::LinkHub(hub())));
+        }
+        assert_eq!(route("DELETE", base), Routed::MethodNotAllowed);
+        assert_eq!(
+            route("GET", &base.replace("/hub1", "")),
+            Routed::To(ArmOperation::ListHubs)
+        );
     }
 
     #[test]
@@ -274,7 +343,11 @@ mod tests {
                 resource_group: None
             }
         );
-        assert_eq!(route("PUT", &format!("{path}/dps1")), Routed::MethodNotAllowed);
+        assert_eq!(
+            route("PATCH", &format!("{path}/dps1")),
+            Routed::To(ArmOperation::LinkInstance(DpsName::parse("dps1").unwrap()))
+        );
+        assert_eq!(route("DELETE", &format!("{path}/dps1")), Routed::MethodNotAllowed);
         assert_eq!(route("GET", &format!("{path}/dps1/skus")), Routed::NotFound);
         assert_eq!(route("GET", "/subscriptions/s1"), Routed::NotFound);
         assert_eq!(

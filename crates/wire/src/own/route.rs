@@ -1,10 +1,12 @@
 mod administration;
 
-use provost_model::{DeviceId, DpsName, HubName, PolicyName, PolicyOwner, RegistrationId};
+use provost_model::{DeviceId, DpsName, HubName, NamespaceName, PolicyName, PolicyOwner, RegistrationId};
 
 use super::fleet::{FleetOperation, of_fleet};
+use super::registry::{NamespaceLinkAction, RegistryExtra, of_link, of_namespace};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
 use crate::address::{Query, RouteError, Routed, id, is, segments};
+use crate::percent;
 
 /// An operation under `/provost/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,16 @@ pub enum OwnOperation {
     Metrics,
     /// Make an admin token.
     CreateAdminToken,
+    /// Tokens without their secrets.
+    ListAdminTokens,
+    /// Remove the tokens of a name.
+    DeleteAdminToken(String),
+    /// The link of a hub to a namespace.
+    HubNamespace(HubName, NamespaceLinkAction),
+    /// The link of a provisioning service to a namespace.
+    DpsNamespace(DpsName, NamespaceLinkAction),
+    /// What the Device Registry has beside Azure's contract.
+    Registry(NamespaceName, RegistryExtra),
     /// Say what became or would become of a device.
     Explain,
     /// All hubs.
@@ -89,8 +101,30 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "adminTokens") => match method {
+            "GET" => Routed::To(OwnOperation::ListAdminTokens),
             "POST" => Routed::To(OwnOperation::CreateAdminToken),
             _ => Routed::MethodNotAllowed,
+        },
+        [word, name] if is(word, "adminTokens") => match method {
+            "DELETE" => percent::decode(name)
+                .map(OwnOperation::DeleteAdminToken)
+                .ok_or(RouteError::Encoding)
+                .into(),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word, namespace, rest @ ..] if is(word, "namespaces") => match id(namespace, NamespaceName::parse) {
+            Ok(namespace) => {
+                of_namespace(method, rest, query).map(|extra| OwnOperation::Registry(namespace, extra))
+            }
+            Err(error) => Routed::Malformed(error),
+        },
+        [word, hub, what] if is(word, "hubs") && is(what, "namespace") => match id(hub, HubName::parse) {
+            Ok(hub) => of_link(method).map(|action| OwnOperation::HubNamespace(hub, action)),
+            Err(error) => Routed::Malformed(error),
+        },
+        [word, dps, what] if is(word, "dps") && is(what, "namespace") => match id(dps, DpsName::parse) {
+            Ok(dps) => of_link(method).map(|action| OwnOperation::DpsNamespace(dps, action)),
+            Err(error) => Routed::Malformed(error),
         },
         [word] if is(word, "explain") => match method {
             "POST" => Routed::To(OwnOperation::Explain),

@@ -82,6 +82,15 @@ async fn operate(request: &Request<'_>, operation: ArmOperation) -> Result<Answe
     match operation {
         ArmOperation::ListInstances => request.instances().await,
         ArmOperation::GetInstance(name) => Ok(value(&request.instance(name).await?)),
+        ArmOperation::ListHubs
+        | ArmOperation::GetHub(_)
+        | ArmOperation::LinkInstance(_)
+        | ArmOperation::LinkHub(_)
+        | ArmOperation::Registry(..) => Ok(refuse(
+            404_000,
+            "ResourceNotFound",
+            "there is nothing at this address".to_owned(),
+        )),
         ArmOperation::ListKeys(owner) => {
             let policies = dps.reveal_policies(admin, owner, None).await?;
             Ok(value(&list(policies.iter().map(key_entry).collect())))
@@ -141,6 +150,7 @@ impl Request<'_> {
             device_host: record.host.as_str(),
             location: LOCATION,
             hubs: &hubs,
+            namespace: None,
         }))
     }
 

@@ -7,12 +7,14 @@ mod instances;
 mod messages;
 mod shutting_out;
 mod telemetry;
+mod tokens;
 
 use std::sync::Arc;
 
+use provost_access::Permission;
 use provost_hub::HubError;
 use provost_provisioning::{AdminCaller, ProvisioningError};
-use provost_wire::own::{AdminTokenInput, AdminTokenView, ExplainInput, Health, OwnOperation};
+use provost_wire::own::{ExplainInput, Health, OwnOperation};
 use provost_wire::{BodyError, RouteError, json};
 
 use super::ApiParts;
@@ -76,7 +78,12 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
             status: "ok".to_owned(),
         })),
         OwnOperation::Metrics => metrics(parts, call).await,
-        OwnOperation::CreateAdminToken => create_token(parts, call).await,
+        OwnOperation::CreateAdminToken => tokens::create(parts, call).await,
+        OwnOperation::ListAdminTokens => tokens::list(parts, call).await,
+        OwnOperation::DeleteAdminToken(name) => tokens::delete(parts, call, name).await,
+        OwnOperation::HubNamespace(..) | OwnOperation::DpsNamespace(..) | OwnOperation::Registry(..) => {
+            Ok(parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"))
+        }
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,
@@ -112,20 +119,13 @@ async fn admin(parts: &ApiParts, call: &Call) -> Result<AdminCaller, Provisionin
     parts.dps.authenticate_admin(authorization).await
 }
 
-async fn create_token(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
-    let admin = admin(parts, call).await?;
-    let AdminTokenInput { name } = AdminTokenInput::parse(&call.body)?;
-    let token = parts.dps.create_token(&admin, name.clone()).await?;
-    Ok(shown(&AdminTokenView {
-        name,
-        token: token.expose().to_owned(),
-    }))
-}
-
 /// Open when the configuration says so: scrapers inside a plant often hold no tokens.
 async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     if !parts.metrics_open {
-        admin(parts, call).await?;
+        let admin = admin(parts, call).await?;
+        admin
+            .require(Permission::ServicesRead, None)
+            .map_err(ProvisioningError::from)?;
     }
     let hubs = parts.hub.hubs().await?.into_iter();
     let runs = parts.hub.reprovision_counts().await?;

@@ -14,7 +14,14 @@ use super::{Failure, admin, shown};
 
 pub(super) async fn list(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     let admin = admin(parts, call).await?;
-    let mut value: Vec<HubView> = parts.hub.hubs().await?.iter().map(HubView::from).collect();
+    let mut value: Vec<HubView> = parts
+        .hub
+        .list_hubs(&admin)
+        .await
+        .map_err(of_hub)?
+        .iter()
+        .map(HubView::from)
+        .collect();
     for (hub, health) in parts.dps.remote_hubs_health(&admin).await? {
         if let Some(view) = value.iter_mut().find(|view| view.name == hub.name.as_str()) {
             view.remote = Some(RemoteHubView::new(&hub, &health));
@@ -25,7 +32,7 @@ pub(super) async fn list(parts: &ApiParts, call: &Call) -> Result<Answer, Failur
 
 pub(super) async fn get(parts: &ApiParts, call: &Call, hub: &HubName) -> Result<Answer, Failure> {
     let admin = admin(parts, call).await?;
-    let summary = parts.hub.hub_summary(hub).await.map_err(of_hub)?;
+    let summary = parts.hub.hub_summary(&admin, hub).await.map_err(of_hub)?;
     let mut view = HubView::from(&summary.hub);
     if summary.hub.is_remote {
         let remotes = parts.dps.remote_hubs_health(&admin).await?;
@@ -47,7 +54,7 @@ pub(super) async fn delete(
     forced: bool,
 ) -> Result<Answer, Failure> {
     let admin = admin(parts, call).await?;
-    let deleted = parts.hub.delete_hub(admin.actor(), hub, forced).await;
+    let deleted = parts.hub.delete_hub(&admin, hub, forced).await;
     deleted.map_err(of_hub)?;
     Ok(Answer::no_content())
 }
@@ -62,7 +69,11 @@ pub(super) async fn add(parts: &ApiParts, call: &Call) -> Result<Answer, Failure
         Some(host) => host,
         None => sub_name(input.name.key(), &call.host)?,
     };
-    let hub = parts.hub.add_hub(admin.actor(), input.name, host).await?;
+    let hub = parts
+        .hub
+        .add_hub(&admin, input.name, host)
+        .await
+        .map_err(of_hub)?;
     Ok(shown(&HubView::from(&hub)))
 }
 
@@ -139,10 +150,12 @@ pub(super) async fn delete_link(
     Ok(Answer::no_content())
 }
 
-/// To an administrator a hub that is not there is no question of who he is.
+/// To an administrator a hub that is not there is no question of who he is, and what his roles do not allow is
+/// told alike everywhere.
 fn of_hub(error: HubError) -> Failure {
     match error {
         HubError::HubNotFound => ProvisioningError::NotFound(Noun::Hub).into(),
+        HubError::Forbidden(forbidden) => ProvisioningError::Forbidden(forbidden).into(),
         other => other.into(),
     }
 }

@@ -1,0 +1,98 @@
+use provost_model::registry::Credential;
+use serde_json::{Map, Value, json};
+
+use super::members::{location, tags};
+use super::resource_id::{CREDENTIAL, resource_id};
+use crate::arm::ArmScope;
+use crate::json::{self, BodyError, Members};
+
+/// The body of a credential's PUT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialInput {
+    /// Required; echoed.
+    pub location: String,
+    /// Echoed.
+    pub tags: Map<String, Value>,
+}
+
+impl CredentialInput {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// Names the member.
+    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+        let value = json::parse(body)?;
+        let members = Members::root(&value)?;
+        Ok(Self {
+            location: location(&members)?
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| members.shape("location", "is required"))?,
+            tags: tags(&members)?.unwrap_or_default(),
+        })
+    }
+}
+
+/// The body of a credential's PATCH, which is about tags alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialPatch {
+    /// The tags from now on, all of them; `None` leaves them.
+    pub tags: Option<Map<String, Value>>,
+}
+
+impl CredentialPatch {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// Names the member.
+    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+        let value = json::parse(body)?;
+        let members = Members::root(&value)?;
+        Ok(Self {
+            tags: tags(&members)?,
+        })
+    }
+}
+
+/// The credential resource. Nothing of the root certificate is told here, as Azure tells nothing;
+/// `/provost/namespaces/{namespace}/authorities` shows it.
+pub fn credential(scope: &ArmScope, credential: &Credential) -> Value {
+    json!({
+        "id": resource_id(scope, &credential.namespace, format_args!("/credentials/{CREDENTIAL}")),
+        "name": CREDENTIAL,
+        "type": "Microsoft.DeviceRegistry/namespaces/credentials",
+        "location": credential.location,
+        "tags": credential.tags,
+        "properties": { "provisioningState": "Succeeded" },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use provost_model::registry::CaId;
+    use provost_model::{NamespaceName, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn resource_and_bodies() {
+        let input = CredentialInput::parse(br#"{"location":"westus","properties":{"x":1}}"#).unwrap();
+        let record = Credential {
+            namespace: NamespaceName::parse("plant").unwrap(),
+            location: input.location,
+            tags: input.tags,
+            root: CaId::parse(&"ab".repeat(16)).unwrap(),
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        };
+        let scope = ArmScope {
+            subscription: "s1".to_owned(),
+            resource_group: Some("g1".to_owned()),
+        };
+        let shown = credential(&scope, &record);
+        let id = shown["id"].as_str().unwrap();
+        assert!(id.ends_with("/namespaces/plant/credentials/default"), "{id}");
+        assert_eq!(shown["properties"], json!({"provisioningState": "Succeeded"}));
+        assert!(CredentialInput::parse(b"{}").is_err());
+        assert_eq!(CredentialPatch::parse(b"{}").unwrap().tags, None);
+    }
+}

@@ -1,0 +1,28 @@
+//! What the Device Registry has beside Azure's contract, under `/provost/namespaces/{namespace}/`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET …/certificates?…` | [`IssuedPageView`]: what was issued, see [`CertificateQuery`] |
+//! | `GET …/certificates/{number}` | [`IssuedView`] with the certificate |
+//! | `POST …/certificates/{number}/revoke` | it, put on the CRL and nothing else |
+//! | `GET …/authorities`, `…/authorities/{ca}` | [`AuthorityView`]s with their certificates |
+//! | `POST …/devices/{device}/revoke[?dryRun=true]` | what it touches: [`TouchView`] |
+//! | `POST …/devices/revoke[?dryRun=true]` | many devices: [`BulkRevokeInput`] |
+//! | `POST …/policies/{policy}/revokeIssuer?dryRun=true` | [`TouchView`] |
+//! | `DELETE …/policies/{policy}[?force=true]`, `DELETE …/credential[?force=true]` | 202, with what is orphaned |
+//! | `GET …/operations[/{id}]` | long-running operations |
+
+mod input;
+mod query;
+mod route;
+mod view;
+
+pub use input::{BulkRevokeInput, NamespaceLinkBody, RevokeInput};
+pub use query::CertificateQuery;
+pub use route::{NamespaceLinkAction, RegistryExtra};
+pub use view::{
+    AuthorityView, BulkRevokeView, IssuedPageView, IssuedView, NamespaceLinkView, OperationView,
+    OrphanedView, RevokedDeviceView, TouchView,
+};
+
+pub(super) use route::{of_link, of_namespace};

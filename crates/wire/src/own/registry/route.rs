@@ -1,0 +1,214 @@
+use provost_model::registry::CaId;
+use provost_model::{CredentialPolicyName, RegistryDeviceName};
+
+use super::CertificateQuery;
+use crate::address::{Query, RouteError, Routed, id, is};
+use crate::percent;
+
+/// An operation on a namespace that Azure has not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryExtra {
+    /// What was issued.
+    ListCertificates(Box<CertificateQuery>),
+    /// One of them, by its number.
+    GetCertificate(i64),
+    /// Put one certificate on its CRL, and nothing else.
+    RevokeCertificate(i64),
+    /// All CAs.
+    ListAuthorities,
+    /// One CA.
+    GetAuthority(CaId),
+    /// Revoke a device, or with true only say what that touches.
+    RevokeDevice(RegistryDeviceName, bool),
+    /// Revoke many devices, or with true only say what that touches.
+    RevokeDevices(bool),
+    /// Revoke a policy's issuing CA, or with true only say what that touches.
+    RevokeIssuer(CredentialPolicyName, bool),
+    /// Delete a policy; with true whatever hangs on it.
+    DeletePolicy(CredentialPolicyName, bool),
+    /// Delete the credential; with true whatever hangs on it.
+    DeleteCredential(bool),
+    /// The latest operations.
+    ListOperations,
+    /// One operation.
+    GetOperation(String),
+}
+
+/// What is asked of the link between a hub or a provisioning service and a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamespaceLinkAction {
+    /// Show it.
+    Get,
+    /// Make or change it.
+    Put,
+    /// Remove it.
+    Delete,
+}
+
+/// Reads the method of an address of a link.
+pub(in crate::own) fn of_link(method: &str) -> Routed<NamespaceLinkAction> {
+    match method {
+        "GET" => Routed::To(NamespaceLinkAction::Get),
+        "PUT" => Routed::To(NamespaceLinkAction::Put),
+        "DELETE" => Routed::To(NamespaceLinkAction::Delete),
+        _ => Routed::MethodNotAllowed,
+    }
+}
+
+/// Reads what follows `/provost/namespaces/{namespace}/`.
+pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>) -> Routed<RegistryExtra> {
+    use RegistryExtra as Extra;
+    let only = |allowed: &str, extra: &dyn Fn() -> Result<Extra, RouteError>| {
+        if method == allowed {
+            extra().into()
+        } else {
+            Routed::MethodNotAllowed
+        }
+    };
+    match path {
+        [word] if is(word, "certificates") => only("GET", &|| {
+            Ok(Extra::ListCertificates(Box::new(CertificateQuery::parse(query)?)))
+        }),
+        [word, one] if is(word, "certificates") => only("GET", &|| Ok(Extra::GetCertificate(number(one)?))),
+        [word, one, verb] if is(word, "certificates") && is(verb, "revoke") => {
+            only("POST", &|| Ok(Extra::RevokeCertificate(number(one)?)))
+        }
+        [word] if is(word, "authorities") => only("GET", &|| Ok(Extra::ListAuthorities)),
+        [word, ca] if is(word, "authorities") => only("GET", &|| {
+            let ca = CaId::parse(ca).ok_or(RouteError::Parameter("authority"))?;
+            Ok(Extra::GetAuthority(ca))
+        }),
+        [word, verb] if is(word, "devices") && is(verb, "revoke") => {
+            only("POST", &|| Ok(Extra::RevokeDevices(flag(query, "dryRun")?)))
+        }
+        [word, device, verb] if is(word, "devices") && is(verb, "revoke") => only("POST", &|| {
+            let device = id(device, RegistryDeviceName::parse)?;
+            Ok(Extra::RevokeDevice(device, flag(query, "dryRun")?))
+        }),
+        [word, policy, verb] if is(word, "policies") && is(verb, "revokeIssuer") => only("POST", &|| {
+            let policy = id(policy, CredentialPolicyName::parse)?;
+            Ok(Extra::RevokeIssuer(policy, flag(query, "dryRun")?))
+        }),
+        [word, policy] if is(word, "policies") => only("DELETE", &|| {
+            let policy = id(policy, CredentialPolicyName::parse)?;
+            Ok(Extra::DeletePolicy(policy, flag(query, "force")?))
+        }),
+        [word] if is(word, "credential") => {
+            only("DELETE", &|| Ok(Extra::DeleteCredential(flag(query, "force")?)))
+        }
+        [word] if is(word, "operations") => only("GET", &|| Ok(Extra::ListOperations)),
+        [word, operation] if is(word, "operations") => only("GET", &|| {
+            let text = percent::decode(operation).ok_or(RouteError::Encoding)?;
+            Ok(Extra::GetOperation(text))
+        }),
+        _ => Routed::NotFound,
+    }
+}
+
+fn number(segment: &str) -> Result<i64, RouteError> {
+    let number = segment.parse().ok().filter(|number| *number >= 0);
+    number.ok_or(RouteError::Parameter("number"))
+}
+
+fn flag(query: Query<'_>, name: &'static str) -> Result<bool, RouteError> {
+    match query.get(name).as_deref() {
+        None | Some("" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(RouteError::Parameter(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use provost_model::{DpsName, HubName, NamespaceName};
+
+    use super::RegistryExtra as Extra;
+    use super::*;
+    use crate::own::{OwnOperation, parse_route};
+
+    fn assert_routes(method: &str, tail: &str, expected: Extra) {
+        let tail = format!("/provost/namespaces/plant{tail}");
+        let (path, query) = tail.split_once('?').unwrap_or((&tail, ""));
+        let plant = NamespaceName::parse("plant").unwrap();
+        let to = Routed::To(OwnOperation::Registry(plant, expected));
+        assert_eq!(parse_route(method, path, query), to, "{method} {tail}");
+        assert_eq!(
+            parse_route("TRACE", path, query),
+            Routed::MethodNotAllowed,
+            "{tail}"
+        );
+    }
+
+    #[test]
+    fn every_operation() {
+        let policy = || CredentialPolicyName::parse("line-7").unwrap();
+        let device = || RegistryDeviceName::parse("press-1").unwrap();
+        let ca = "ab".repeat(16);
+        let all = CertificateQuery::parse(Query::new("")).unwrap();
+        assert_routes("GET", "/certificates", Extra::ListCertificates(Box::new(all)));
+        assert_routes("GET", "/certificates/7", Extra::GetCertificate(7));
+        assert_routes("POST", "/certificates/7/revoke", Extra::RevokeCertificate(7));
+        assert_routes("GET", "/authorities", Extra::ListAuthorities);
+        let authority = Extra::GetAuthority(CaId::parse(&ca).unwrap());
+        assert_routes("GET", &format!("/authorities/{ca}"), authority);
+        for (query, is_set) in [("", false), ("?dryRun=true", true)] {
+            assert_routes(
+                "POST",
+                &format!("/devices/press-1/revoke{query}"),
+                Extra::RevokeDevice(device(), is_set),
+            );
+            assert_routes(
+                "POST",
+                &format!("/devices/revoke{query}"),
+                Extra::RevokeDevices(is_set),
+            );
+            assert_routes(
+                "POST",
+                &format!("/policies/line-7/revokeIssuer{query}"),
+                Extra::RevokeIssuer(policy(), is_set),
+            );
+        }
+        for (query, is_set) in [("", false), ("?force=true", true)] {
+            assert_routes(
+                "DELETE",
+                &format!("/policies/line-7{query}"),
+                Extra::DeletePolicy(policy(), is_set),
+            );
+            assert_routes(
+                "DELETE",
+                &format!("/credential{query}"),
+                Extra::DeleteCredential(is_set),
+            );
+        }
+        assert_routes("GET", "/operations", Extra::ListOperations);
+        assert_routes("GET", "/operations/op-1", Extra::GetOperation("op-1".to_owned()));
+    }
+
+    #[test]
+    fn links() {
+        for (method, action) in [
+            ("GET", NamespaceLinkAction::Get),
+            ("PUT", NamespaceLinkAction::Put),
+            ("DELETE", NamespaceLinkAction::Delete),
+        ] {
+            let hub = HubName::parse("hub1").unwrap();
+            let dps = DpsName::parse("dps1").unwrap();
+            assert_eq!(
+                parse_route(method, "/provost/hubs/hub1/namespace", ""),
+                Routed::To(OwnOperation::HubNamespace(hub, action))
+            );
+            assert_eq!(
+                parse_route(method, "/provost/dps/dps1/namespace", ""),
+                Routed::To(OwnOperation::DpsNamespace(dps, action))
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(method in "[A-Z]{0,7}", tail in any::<String>(), query in any::<String>()) {
+            let _ = parse_route(&method, &format!("/provost/namespaces/plant/{tail}"), &query);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use provost_model::registry::{Ca, IssuedCertificate, OperationState, RegistryOperation};
+use serde::{Deserialize, Serialize};
+
+use crate::arm::registry::pem;
+use crate::time;
+
+/// One issued certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedView {
+    /// Its place; grows.
+    pub number: i64,
+    /// Whose.
+    pub device: String,
+    /// By which policy.
+    pub policy: String,
+    /// The CA that signed it.
+    pub authority: String,
+    /// Hexadecimal.
+    pub serial_number: String,
+    /// `intended`, `issued` or `orphaned`.
+    pub state: String,
+    /// First instant.
+    pub not_before: String,
+    /// Last instant.
+    pub not_after: String,
+    /// SHA-1, upper-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1_thumbprint: Option<String>,
+    /// SHA-256, upper-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256_thumbprint: Option<String>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_reason: Option<String>,
+    /// Base64 of its DER, where one is shown alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+}
+
+impl IssuedView {
+    /// As a list shows it.
+    pub fn listed(issued: &IssuedCertificate) -> Self {
+        Self {
+            number: issued.number,
+            device: issued.device.to_string(),
+            policy: issued.policy.to_string(),
+            authority: issued.ca.to_string(),
+            serial_number: issued.serial.to_string(),
+            state: issued.state.as_str().to_owned(),
+            not_before: time::iso_seconds(issued.not_before),
+            not_after: time::iso_seconds(issued.not_after),
+            sha1_thumbprint: issued.sha1.as_ref().map(|hash| hex(hash)),
+            sha256_thumbprint: issued.sha256.as_ref().map(|hash| hex(hash)),
+            revoked_at: issued.revoked.map(|revocation| time::iso(revocation.at)),
+            revocation_reason: issued
+                .revoked
+                .map(|revocation| revocation.reason.as_str().to_owned()),
+            certificate: None,
+        }
+    }
+
+    /// With the certificate.
+    pub fn whole(issued: &IssuedCertificate) -> Self {
+        Self {
+            certificate: issued.certificate.as_ref().map(|der| STANDARD.encode(&der.0)),
+            ..Self::listed(issued)
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// `{"value","continuation"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedPageView {
+    /// The certificates.
+    pub value: Vec<IssuedView>,
+    /// Asks for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continuation: Option<String>,
+}
+
+/// One CA of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityView {
+    /// Its name.
+    pub id: String,
+    /// `root` or `issuing`.
+    pub role: String,
+    /// The policy it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// `pending`, `active`, `retired`, `revoked` or `closed`.
+    pub state: String,
+    /// E.g. `CN=ica-…`.
+    pub subject: String,
+    /// First instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// Last instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+    /// PEM of its signing request, while it waits for a customer's CA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_signing_request: Option<String>,
+    /// PEM of its certificate and what is above it, root last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_chain: Option<String>,
+}
+
+impl From<&Ca> for AuthorityView {
+    fn from(ca: &Ca) -> Self {
+        let chain = ca.certificate.iter().chain(&ca.issuers);
+        let chain: String = chain.map(|der| pem("CERTIFICATE", &der.0)).collect();
+        let waits = ca.certificate.is_none();
+        let request = ca.signing_request.as_ref().filter(|_| waits);
+        Self {
+            id: ca.id.to_string(),
+            role: ca.role.as_str().to_owned(),
+            policy: ca.policy.as_ref().map(ToString::to_string),
+            state: ca.state.as_str().to_owned(),
+            subject: ca.subject.clone(),
+            not_before: ca.not_before.map(time::iso_seconds),
+            not_after: ca.not_after.map(time::iso_seconds),
+            certificate_signing_request: request.map(|der| pem("CERTIFICATE REQUEST", der)),
+            certificate_chain: ca.certificate.is_some().then_some(chain),
+        }
+    }
+}
+
+/// What a revocation touches, before or after it was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TouchView {
+    /// Nothing was done: this is what would be.
+    pub dry_run: bool,
+    /// Devices with certificates that stop working.
+    pub devices: u64,
+    /// Unexpired certificates that stop working.
+    pub certificates: u64,
+    /// Those devices that are connected now.
+    pub connected: u64,
+    /// Those that can get a new certificate by themselves: an enabled enrollment of a linked provisioning
+    /// service names the policy.
+    pub can_renew: u64,
+    /// Those that cannot: somebody has to go there.
+    pub stranded: u64,
+}
+
+/// What became of one device of many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedDeviceView {
+    /// Which.
+    pub device: String,
+    /// `Succeeded` or `Failed`.
+    pub result: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What became of all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BulkRevokeView {
+    /// One for each device asked for, in that order.
+    pub revocation_results: Vec<RevokedDeviceView>,
+}
+
+/// What a forced deletion left without a CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrphanedView {
+    /// Policies that went with it.
+    pub policies: Vec<String>,
+    /// Devices whose certificates go on until they expire.
+    pub devices: u64,
+    /// Those certificates.
+    pub certificates: u64,
+}
+
+/// A long-running operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationView {
+    /// Its name.
+    pub id: String,
+    /// What it does, e.g. `revokeIssuer`.
+    pub kind: String,
+    /// The path of the resource below its namespace.
+    pub resource: String,
+    /// `InProgress`, `Succeeded` or `Failed`.
+    pub status: String,
+    /// When it began.
+    pub start_time: String,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
+    /// Why it failed: code and message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<crate::arm::ArmError>,
+}
+
+impl From<&RegistryOperation> for OperationView {
+    fn from(operation: &RegistryOperation) -> Self {
+        let (status, error) = match &operation.state {
+            OperationState::Running => ("InProgress", None),
+            OperationState::Succeeded => ("Succeeded", None),
+            OperationState::Failed(failure) => (
+                "Failed",
+                Some(crate::arm::ArmError::new(
+                    failure.code.clone(),
+                    failure.message.clone(),
+                )),
+            ),
+        };
+        Self {
+            id: operation.id.clone(),
+            kind: operation.kind.clone(),
+            resource: operation.resource.clone(),
+            status: status.to_owned(),
+            start_time: time::iso(operation.started_at),
+            end_time: operation.ended_at.map(time::iso),
+            error,
+        }
+    }
+}
+
+/// `{"namespace"}`: what a hub or a provisioning service is linked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceLinkView {
+    /// The namespace; null for none.
+    pub namespace: Option<String>,
+}
