@@ -81,6 +81,7 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
         refuse_revoked_serials: config.refuse_revoked_serials,
+        measured_renewal_codes: config.measured_renewal_codes,
         messages: config.messages,
     }
 }
