@@ -9,6 +9,7 @@ mod messages;
 mod outbound;
 mod rates;
 mod registry;
+mod token;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use provost_hub::JobOptions;
 
 pub use self::keys::{KeysConfig, KeysEnvironment, KeysSection, OpenedBy};
 pub use self::outbound::{OutboundConfig, WebhookConfig};
+pub use self::token::{PinSource, TokenConfig, TokenSection};
 
 /// The data folder of server and command line when none is named.
 pub const DEFAULT_DATA: &str = "./provost-data";
