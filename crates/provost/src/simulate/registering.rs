@@ -161,6 +161,7 @@ async fn with_proof(
         key: proof.key.as_ref(),
         api_version: API_VERSION,
         payload: None,
+        csr: None,
         poll_delay,
         patience: PATIENCE,
     };
