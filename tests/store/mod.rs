@@ -1,7 +1,9 @@
 //! What every engine must do; run once on SQLite and once on PostgreSQL.
 
+mod audit;
 mod blast_radius;
 mod crls;
+mod device_registry;
 mod devices;
 mod enrollments;
 mod entry_counts;
