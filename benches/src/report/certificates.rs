@@ -10,6 +10,7 @@ const ISSUING: f64 = 1.5;
 /// Milliseconds.
 const REVOKE_ANSWERED: f64 = 20.0;
 const REVOKE_CLOSED: f64 = 50.0;
+const CRL_MADE: f64 = 1_000.0;
 const FLEET_CLOSED: f64 = 2_000.0;
 const FLEET_BACK: f64 = 60_000.0;
 
@@ -36,6 +37,12 @@ pub(super) fn goals(text: &mut String, found: &Certificates) {
             "its live session closed after the answer, p99, ms",
             quantile(&revoking.closed_ms, 99),
             REVOKE_CLOSED,
+        ),
+        (
+            "2",
+            "CRL of all revoked certificates made, ms",
+            revoking.crl_ms,
+            CRL_MADE,
         ),
         (
             "3",

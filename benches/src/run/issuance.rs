@@ -303,10 +303,6 @@ impl LinkedHubs for NoHubs {
         Ok(false)
     }
 
-    fn cancel_renewals(&self, _: &WriteTx<'_>, _: &HubName, _: &DeviceId) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     fn announce(&self, _: &WriteTx<'_>, _: &HubName, _: &DeviceId) -> Result<(), StoreError> {
         Ok(())
     }

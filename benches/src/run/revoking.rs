@@ -48,6 +48,8 @@ pub(crate) struct Revoking {
     pub(crate) fleet_closed_ms: f64,
     /// From the answer until the whole fleet was connected with certificates of the new issuing CA.
     pub(crate) fleet_back_ms: f64,
+    /// Until a CRL of all that are revoked was made, from the store to the store.
+    pub(crate) crl_ms: f64,
 }
 
 /// Everything a device needs to register and connect.
@@ -68,16 +70,19 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path) -> Result<R
     let group_key = runtime.block_on(furnish(&server))?;
     server.stop()?;
     let began = Instant::now();
-    issued::run(data, amounts.certificates, amounts.revoked)?;
+    let crl = issued::run(data, amounts.certificates, amounts.revoked)?;
     say(format!(
         "{} certificates stored in {:.0} s",
         amounts.certificates,
         began.elapsed().as_secs_f64()
     ));
     let server = Server::start(binary, data)?;
-    let found = runtime.block_on(run(amounts, &server, group_key));
+    let found = runtime.block_on(run(amounts, &server, group_key))?;
     server.stop()?;
-    found
+    Ok(Revoking {
+        crl_ms: crl.as_secs_f64() * 1e3,
+        ..found
+    })
 }
 
 /// Namespace, credential, policy, links, and a group whose devices are issued certificates.
@@ -162,6 +167,7 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
         issuer_answered_ms: (answered - asked).as_secs_f64() * 1e3,
         fleet_closed_ms: (last - answered).as_secs_f64() * 1e3,
         fleet_back_ms,
+        crl_ms: 0.0,
     })
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, PublicAddresses};
+use provost_keys::{KeyHome, KeyRing, SealedKeys, make_key_file};
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::registry::{Ca, CaState, DeviceIdentifier, Revocation, RevocationReason, SerialNumber};
 use provost_model::{
@@ -19,13 +21,41 @@ const BATCH: u32 = 5_000;
 /// Bytes of a leaf.
 const LEAF_BYTES: usize = 640;
 
-/// Stores `count` certificates at the first issuing CA of the data folder, `revoked` of them revoked, spread evenly.
-pub(crate) fn run(data: &Path, count: u32, revoked: u32) -> Result<()> {
+/// Stores `count` certificates at the first issuing CA of the data folder, `revoked` of them revoked, spread evenly,
+/// and makes a CRL of these; how long the CRL took.
+pub(crate) fn run(data: &Path, count: u32, revoked: u32) -> Result<Duration> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(fill(data, count, revoked))
+    runtime.block_on(async {
+        let store = fill(data, count, revoked).await?;
+        let publisher = CrlPublisher::new(
+            store,
+            own_keys(data)?,
+            Arc::new(SystemClock),
+            PublicAddresses::default(),
+            CrlSchedule::default(),
+        );
+        let began = Instant::now();
+        let parts = publisher.publish_due().await?;
+        if parts == 0 {
+            bail!("no CRL was due");
+        }
+        Ok(began.elapsed())
+    })
 }
 
-async fn fill(data: &Path, count: u32, revoked: u32) -> Result<()> {
+/// The keys of the server of this folder, which is stopped.
+fn own_keys(data: &Path) -> Result<CaKeys> {
+    let folder = data.join("keys");
+    let (source, _) = make_key_file(&folder.join("kek"), &SystemRandom)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let keys = SealedKeys::open(&folder, &source, Duration::ZERO, clock, random)?;
+    Ok(CaKeys::new(Arc::new(KeyRing::new(
+        KeyHome::sealed(keys),
+        Vec::new(),
+    ))))
+}
+
+async fn fill(data: &Path, count: u32, revoked: u32) -> Result<Store> {
     let store = Store::open(StoreOptions {
         address: StoreAddress::Sqlite(data.join("provost.db")),
         clock: Arc::new(SystemClock),
@@ -63,7 +93,15 @@ async fn fill(data: &Path, count: u32, revoked: u32) -> Result<()> {
             })
             .await?;
     }
-    Ok(())
+    let marked = Arc::clone(&ca);
+    store
+        .write(move |tx| {
+            tx.mark_crl_dirty(&marked.id, 0)?;
+            let event = AuditEvent::new(Actor::System, Action::Create, "certificate", "seed", "seed");
+            tx.record(&event, ())
+        })
+        .await?;
+    Ok(store)
 }
 
 fn intent(ca: &Ca, number: u32) -> Result<NewIntent> {
