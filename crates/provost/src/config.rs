@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod outbound;
 mod rates;
+mod registry;
 mod token;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use provost_model::{GeoOrder, HostName, QueueLimits, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
+use provost_registry::RegistryOptions;
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// The private keys of CAs.
     pub keys: KeysConfig,
+    /// The Device Registry.
+    pub registry: RegistryOptions,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -186,6 +190,7 @@ impl Config {
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
+            registry: file.registry.options()?,
             keys: file
                 .keys
                 .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
