@@ -13,6 +13,7 @@
 //! [`AdminCaller`]: provost_access::AdminCaller
 
 mod activate;
+mod blast_radius;
 mod certificates;
 mod complete;
 mod credentials;
@@ -34,6 +35,7 @@ mod revoke_issuer;
 mod service;
 mod synchronize;
 
+pub use blast_radius::BlastRadius;
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
 pub use devices::{DeviceInput, DevicePatch, DocumentChange};
