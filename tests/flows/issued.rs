@@ -8,5 +8,3 @@ mod issuance;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;
-
-use self::plant::Plant;

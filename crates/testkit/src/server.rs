@@ -118,7 +118,8 @@ impl TestServer {
 
     /// The operator, as services know him.
     pub async fn admin_caller(&self) -> AdminCaller {
-        let proof = provost_access::authenticate(self.stored.store(), Some(&self.admin()));
+        let token = self.admin();
+        let proof = provost_access::authenticate(self.stored.store(), Some(&token));
         proof.await.expect("the operator's token")
     }
 

@@ -70,7 +70,7 @@ async fn a_018_a_revoked_and_disabled_device_waits_until_it_is_enabled() {
     plant.revoke("press", true).await;
     assert!(session.closed(SOON).await);
     assert!(!plant.device("press").await.enabled);
-    let hub_device = plant.server.stored().device("press").await.unwrap();
+    let hub_device = plant.server.stored().identity("press").await.unwrap();
     assert_eq!(hub_device.status, DeviceStatus::Disabled);
     assert!(!plant.connects(&certified).await);
     assert!(plant.is_refused_a_certificate("press").await);

@@ -162,10 +162,11 @@ async fn a_042_an_external_policy_goes_after_its_certificates() {
         .unwrap();
     plant.certify("press").await;
     plant.certify("drill").await;
-    let delete = |force| {
+    let delete = async |force| {
         plant
             .registry()
             .delete_policy(&plant.caller, &namespace(), &policy(), force)
+            .await
     };
     let refused = delete(false).await.unwrap_err();
     assert_eq!(refused.code(), "CertificatesNotRevoked");

@@ -208,8 +208,9 @@ impl Plant {
         };
         let done = self
             .registry()
-            .revoke_device(&self.caller, &namespace(), &named(id), revocation);
-        done.await.unwrap();
+            .revoke_device(&self.caller, &namespace(), &named(id), revocation)
+            .await;
+        done.unwrap();
     }
 
     /// How many certificates of a device are revoked.
@@ -221,8 +222,9 @@ impl Plant {
         let page = PageSize::clamp(None, 100, 100);
         let found = self
             .registry()
-            .certificates(&self.caller, &namespace(), filter, page);
-        let found = found.await.unwrap();
+            .certificates(&self.caller, &namespace(), filter, page)
+            .await;
+        let found = found.unwrap();
         found
             .iter()
             .filter(|certificate| certificate.revoked.is_some())
