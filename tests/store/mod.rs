@@ -2,6 +2,7 @@
 
 mod blast_radius;
 mod crls;
+mod device_registry;
 mod devices;
 mod enrollments;
 mod entry_counts;

@@ -1,5 +1,19 @@
-//! Signs: issuing CAs, leaves, CRLs and OCSP answers. Who asks and whether he may is decided elsewhere.
+//! Signs: roots, issuing CAs and leaves, CRLs and OCSP answers. Who asks and whether he may is decided
+//! elsewhere.
+//!
+//! Every signature may block on a disk or a token: it belongs on a thread that may. What is signed is
+//! decided before ([`LeafOrder`], [`IssuingOrder`]), so that it can be written down first (DESIGN 3.9).
 
 mod addresses;
+mod authority;
+mod error;
+mod keys;
+mod leaf;
+mod serial;
 
 pub use addresses::PublicAddresses;
+pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_external_ca, sign_issuing_ca, sign_root};
+pub use error::CaError;
+pub use keys::{CaKeys, CaSigner};
+pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};
+pub use serial::{new_serial, shard_of};

@@ -60,6 +60,12 @@ pub enum Action {
     Reveal,
     /// A device, or all devices of a group or certificate, were shut out.
     Disenroll,
+    /// What a device or a CA holds was revoked.
+    Revoke,
+    /// CA certificates were brought to hubs.
+    Synchronize,
+    /// The customer's certificate of an issuing CA was accepted.
+    Activate,
 }
 
 impl Action {
@@ -73,6 +79,9 @@ impl Action {
             Self::Verify => "verify",
             Self::Reveal => "reveal",
             Self::Disenroll => "disenroll",
+            Self::Revoke => "revoke",
+            Self::Synchronize => "synchronize",
+            Self::Activate => "activate",
         }
     }
 }
@@ -82,7 +91,8 @@ impl Action {
 pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
     /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`,
-    /// `pendingRegistration`, `job`, `fleetReprovision`.
+    /// `pendingRegistration`, `job`, `fleetReprovision`, `namespace`, `namespaceLink`, `credential`,
+    /// `credentialPolicy`, `registryDevice`, `registryOperation`, `issuedCertificate`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

@@ -1,4 +1,4 @@
-use std::fmt::{self, Write};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use provost_model::Timestamp;
 
 use crate::extensions::{Extensions, raw_extensions};
 use crate::frame::{Frame, Spki};
+use crate::thumbprint::hex_of;
 use crate::{CertificateError, ChainError, PublicKeyInfo, Sha1Thumbprint, Sha256Thumbprint, name};
 
 /// The largest certificate read, in bytes of DER.
@@ -154,13 +155,7 @@ impl Certificate {
             [0, rest @ ..] if !rest.is_empty() => rest,
             all => all,
         };
-        serial
-            .iter()
-            .fold(String::with_capacity(serial.len() * 2), |mut text, byte| {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{byte:02X}");
-                text
-            })
+        hex_of(serial)
     }
 
     /// X.509 version: 1, 2 or 3.

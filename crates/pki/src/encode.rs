@@ -83,6 +83,14 @@ pub(crate) fn generalized_time(at: Timestamp) -> Option<Vec<u8>> {
     GeneralizedTime::from_date_time(date(at)?).to_der().ok()
 }
 
+/// The instant for people, in UTC, whole seconds.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    date(at).map_or_else(
+        || format!("{} s after 1970", at.unix_seconds()),
+        |date| date.to_string(),
+    )
+}
+
 fn date(at: Timestamp) -> Option<DateTime> {
     let seconds = u64::try_from(at.unix_seconds()).ok()?;
     DateTime::from_unix_duration(Duration::from_secs(seconds)).ok()

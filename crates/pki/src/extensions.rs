@@ -20,12 +20,14 @@ pub(crate) struct Extensions {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BasicConstraints {
+    pub(crate) critical: bool,
     pub(crate) ca: bool,
     pub(crate) path_len: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyUsage {
+    pub(crate) digital_signature: bool,
     pub(crate) key_cert_sign: bool,
     pub(crate) crl_sign: bool,
 }
@@ -59,12 +61,13 @@ impl Extensions {
     fn take(&mut self, raw: &RawExtension<'_>) -> der::Result<()> {
         match raw.oid {
             rfc5280::ID_CE_BASIC_CONSTRAINTS => {
-                self.basic_constraints = Some(basic_constraints(raw.value)?);
+                self.basic_constraints = Some(basic_constraints(raw)?);
             }
             rfc5280::ID_CE_KEY_USAGE => {
                 let bits = BitStringRef::from_der(raw.value)?;
                 let first = bits.raw_bytes().first().copied().unwrap_or(0);
                 self.key_usage = Some(KeyUsage {
+                    digital_signature: first & 0x80 != 0,
                     key_cert_sign: first & 0x04 != 0,
                     crl_sign: first & 0x02 != 0,
                 });
@@ -115,10 +118,11 @@ pub(crate) fn raw_extensions(der: &[u8]) -> der::Result<Vec<RawExtension<'_>>> {
     Ok(list)
 }
 
-fn basic_constraints(der: &[u8]) -> der::Result<BasicConstraints> {
-    let mut outer = SliceReader::new(der)?;
+fn basic_constraints(raw: &RawExtension<'_>) -> der::Result<BasicConstraints> {
+    let mut outer = SliceReader::new(raw.value)?;
     let constraints = outer.sequence(|reader| {
         Ok::<_, der::Error>(BasicConstraints {
+            critical: raw.critical,
             ca: Option::<bool>::decode(reader)?.unwrap_or(false),
             path_len: Option::<u8>::decode(reader)?,
         })

@@ -74,6 +74,13 @@ impl fmt::Display for PublicKeyInfo {
     }
 }
 
+/// Whether an elliptic key gives the parameters of its curve instead of its name, which RFC 5480 2.1.1
+/// forbids: id-ecPublicKey, then a SEQUENCE.
+pub(crate) fn has_explicit_curve(spki: Spki<'_>) -> bool {
+    const BEGIN: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x30];
+    spki.algorithm.starts_with(BEGIN)
+}
+
 /// Bits of the modulus of an `RSAPublicKey` (RFC 8017 A.1.1).
 fn rsa_bits(key: &[u8]) -> der::Result<usize> {
     SliceReader::new(key)?.sequence(|reader| {

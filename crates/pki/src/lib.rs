@@ -13,11 +13,13 @@
 //! - [`issue`] makes certificates and signing requests: for CAs, our own listeners, fixtures and
 //!   simulators. A key is a [`issue::Signer`] there, wherever it lives.
 //! - [`Csr`] is parsed, [`VerifiedCsr`] is one whose maker has the key and whose key may be certified.
+//! - [`activation`] judges what a customer's CA made of an issuing CA's request.
 //! - [`crl`] and [`ocsp`] say which certificates were revoked, to others.
 //!
 //! Names are compared byte for byte, as TLS stacks do; certificates that differ only in string
 //! type or case of a name do not chain.
 
+pub mod activation;
 mod certificate;
 mod certificate_info;
 mod chain_error;

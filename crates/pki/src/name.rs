@@ -77,6 +77,39 @@ pub(crate) fn common_names(name_der: &[u8]) -> der::Result<Vec<Option<String>>> 
         .collect())
 }
 
+/// Whether two names are the same to people: same attributes in the same order, texts compared without
+/// regard to case, string type and blanks more than one (RFC 5280 7.1, in the spirit of RFC 4518).
+///
+/// For comparing what a CA made of what it was asked for. Paths are built byte for byte.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let (Ok(one), Ok(other)) = (parse(one), parse(other)) else {
+        return false;
+    };
+    let folded = |rdns: &Rdns<'_>| -> Vec<Vec<(ObjectIdentifier, String)>> {
+        rdns.iter()
+            .map(|rdn| {
+                let mut attributes: Vec<_> = rdn.iter().map(folded).collect();
+                attributes.sort_unstable();
+                attributes
+            })
+            .collect()
+    };
+    folded(&one) == folded(&other)
+}
+
+/// What of an attribute counts; a value that is not text counts as its bytes.
+fn folded(attribute: &Attribute<'_>) -> (ObjectIdentifier, String) {
+    let folded = match text(attribute.value) {
+        Some(value) => value
+            .to_lowercase()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+        None => format!("#{:?}", attribute.value.value()),
+    };
+    (attribute.kind, folded)
+}
+
 /// The X.500 display: most specific first, `, ` between, ` + ` inside a multi-valued RDN
 /// (dps-service-api.md 3.4). Values with special characters are quoted, quotes doubled.
 /// Empty for an empty or malformed name.

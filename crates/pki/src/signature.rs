@@ -46,6 +46,11 @@ pub(crate) fn verify(
         .map_err(|_| SignatureError::BadSignature)
 }
 
+/// Whether the content of an `AlgorithmIdentifier` is ECDSA with SHA-256, SHA-384 or SHA-512.
+pub(crate) fn is_ecdsa_with_sha_2(algorithm: &[u8]) -> bool {
+    matches!(algorithm.strip_prefix(ECDSA), Some([2..=4] | [2..=4, 5, 0]))
+}
+
 /// How the content of every `AlgorithmIdentifier` of ECDSA with SHA-2 begins: 1.2.840.10045.4.3.
 const ECDSA: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
 const NULL: [u8; 2] = [5, 0];

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write};
 
 use aws_lc_rs::digest;
 
@@ -73,6 +73,17 @@ thumbprint!(
     /// SHA-256 over a certificate's DER: 64 hex digits.
     Sha256Thumbprint, 32, &digest::SHA256
 );
+
+/// Upper-case hex, two digits a byte.
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02X}");
+            text
+        })
+}
 
 #[cfg(test)]
 mod tests {

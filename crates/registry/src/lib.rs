@@ -1,1 +1,45 @@
-//! The Device Registry: namespaces, credentials, policies, devices, revocation, synchronization.
+//! The Device Registry: namespaces, credentials, policies, devices, revocation, synchronization
+//! (certificate-management.md 1 and 3).
+//!
+//! - [`RegistryService`] is what management calls; every method takes the [`AdminCaller`] and asks it for
+//!   its permission.
+//! - [`RegistryService::prepare_certificate`] and [`RegistryService::complete_certificate`] are what
+//!   provisioning and hub issue through: signed before their transaction, handed out by it.
+//! - [`LinkedHubs`] is the port through which revocation reaches devices and sessions of hubs.
+//!
+//! What lasts runs to its end whatever becomes of the request that asked for it, and is taken up again
+//! after a crash ([`RegistryService::resume`]).
+//!
+//! [`AdminCaller`]: provost_access::AdminCaller
+
+mod certificates;
+mod complete;
+mod credentials;
+mod devices;
+mod error;
+mod hub_trust;
+mod issuer;
+mod links;
+mod maintenance;
+mod namespaces;
+mod new_ca;
+mod operations;
+mod options;
+mod policies;
+mod port;
+mod prepare;
+mod revoke_device;
+mod revoke_issuer;
+mod service;
+mod synchronize;
+
+pub use certificates::CertificateFilter;
+pub use credentials::{CredentialInput, CredentialView};
+pub use devices::{DeviceInput, DevicePatch, DocumentChange};
+pub use error::RegistryError;
+pub use namespaces::NamespaceInput;
+pub use options::{ByorRevoke, RegistryOptions};
+pub use policies::{PolicyInput, PolicyView};
+pub use port::{LinkedHubs, PortFuture};
+pub use revoke_device::DeviceRevocation;
+pub use service::{Made, RegistryParts, RegistryService};

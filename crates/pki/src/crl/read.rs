@@ -9,6 +9,7 @@ use super::CrlError;
 use super::parts::{Entries, Extensions, Fields, entry_extension};
 use crate::frame::outer;
 use crate::text::{PemBlocks, decode};
+use crate::thumbprint::hex_of;
 use crate::{Certificate, name, signature};
 
 /// The largest CRL read, in bytes of DER: more than a million entries.
@@ -125,8 +126,7 @@ impl Crl {
 
     /// Its number in upper-case hexadecimal digits.
     pub fn number_hex(&self) -> Option<String> {
-        let number = self.number.as_ref()?;
-        Some(number.iter().map(|byte| format!("{byte:02X}")).collect())
+        self.number.as_deref().map(hex_of)
     }
 
     /// Its number, when it fits.

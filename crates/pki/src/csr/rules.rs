@@ -1,4 +1,5 @@
 use crate::frame::Spki;
+use crate::key_kind::has_explicit_curve;
 use crate::{CsrError, KeyKind, PublicKeyInfo};
 
 /// A kind of key a device may bring.
@@ -52,7 +53,7 @@ impl CsrRules {
     }
 
     pub(super) fn check(&self, spki: Spki<'_>) -> Result<(), CsrError> {
-        if spki.algorithm.starts_with(EXPLICIT_CURVE) {
+        if has_explicit_curve(spki) {
             return Err(CsrError::ExplicitCurve);
         }
         let key = PublicKeyInfo::of(spki);
@@ -80,7 +81,3 @@ impl Default for CsrRules {
         }
     }
 }
-
-/// How the `AlgorithmIdentifier` of a key with explicit curve parameters begins: id-ecPublicKey, then
-/// a SEQUENCE instead of a name (RFC 5480 2.1.1 forbids it).
-const EXPLICIT_CURVE: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x30];

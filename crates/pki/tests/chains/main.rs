@@ -2,6 +2,8 @@
 //! openssl and by webpki.
 
 #[cfg(test)]
+mod activation;
+#[cfg(test)]
 mod bytes;
 #[cfg(test)]
 mod differential;

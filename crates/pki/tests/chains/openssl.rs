@@ -17,15 +17,20 @@ impl Openssl {
 
     /// Runs openssl with arguments that hold no blanks; its output, after success.
     pub(crate) fn run(&self, arguments: &str) -> String {
+        self.run_list(&arguments.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Runs openssl; its output, after success.
+    pub(crate) fn run_list(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments}: {said}");
+        assert!(output.status.success(), "openssl {arguments:?}: {said}");
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Whether it succeeds, and all it says.
     pub(crate) fn try_run(&self, arguments: &str) -> (bool, String) {
-        let output = self.output(arguments);
+        let output = self.output(&arguments.split_whitespace().collect::<Vec<_>>());
         let said = [output.stdout, output.stderr].concat();
         (
             output.status.success(),
@@ -33,9 +38,9 @@ impl Openssl {
         )
     }
 
-    fn output(&self, arguments: &str) -> Output {
+    fn output(&self, arguments: &[&str]) -> Output {
         Command::new("openssl")
-            .args(arguments.split_whitespace())
+            .args(arguments)
             .current_dir(self.0.path())
             .output()
             .expect("the openssl command is installed")

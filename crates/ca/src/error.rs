@@ -1,0 +1,28 @@
+use provost_keys::KeyProviderError;
+use provost_model::ErrorKind;
+use provost_pki::CertificateError;
+use provost_pki::issue::IssueError;
+
+/// Why something was not signed. No text holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The key could not be made, used or destroyed.
+    #[error(transparent)]
+    Keys(#[from] KeyProviderError),
+    /// What was to be signed could not be written, or the signature could not be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A certificate of a CA, as it is stored, cannot be read.
+    #[error("a stored certificate of a CA cannot be read")]
+    Stored(#[from] CertificateError),
+}
+
+impl CaError {
+    /// The kind every protocol maps.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Keys(error) => error.kind(),
+            Self::Issue(_) | Self::Stored(_) => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+use provost_model::registry::KeyRef;
+use provost_pki::issue::{self, IssueError, Signer};
+
+use crate::CaError;
+
+/// The keys of CAs, wherever they are. Cheap to clone.
+#[derive(Clone)]
+pub struct CaKeys {
+    provider: Arc<dyn KeyProvider>,
+}
+
+impl CaKeys {
+    /// Keys that a provider looks after.
+    pub fn new(provider: Arc<dyn KeyProvider>) -> Self {
+        Self { provider }
+    }
+
+    /// Makes a P-384 key for a CA; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn make(&self, label: &str) -> Result<CaSigner, CaError> {
+        let purpose = KeyPurpose {
+            label: label.to_owned(),
+            algorithm: KeyAlgorithm::P384,
+        };
+        let key = self.provider.generate(&purpose)?;
+        self.signer(&key)
+    }
+
+    /// A key that is there, to sign with. Asks the provider for its public half.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn signer(&self, key: &KeyRef) -> Result<CaSigner, CaError> {
+        let (public_key_der, algorithm) = self.provider.public(key)?;
+        Ok(CaSigner {
+            provider: Arc::clone(&self.provider),
+            key: key.clone(),
+            public_key_der,
+            algorithm: match algorithm {
+                KeyAlgorithm::P256 => issue::KeyAlgorithm::P256,
+                KeyAlgorithm::P384 => issue::KeyAlgorithm::P384,
+            },
+        })
+    }
+
+    /// Destroys a key for ever; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn destroy(&self, key: &KeyRef) -> Result<(), CaError> {
+        Ok(self.provider.destroy(key)?)
+    }
+
+    /// Whether keys can be used now.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn health(&self) -> Result<(), CaError> {
+        Ok(self.provider.health()?)
+    }
+}
+
+/// A CA's key as something that signs: the private half stays where it is.
+#[derive(Clone)]
+pub struct CaSigner {
+    provider: Arc<dyn KeyProvider>,
+    key: KeyRef,
+    public_key_der: Vec<u8>,
+    algorithm: issue::KeyAlgorithm,
+}
+
+impl CaSigner {
+    /// Where the key is.
+    pub fn key(&self) -> &KeyRef {
+        &self.key
+    }
+}
+
+impl Signer for CaSigner {
+    fn public_key_der(&self) -> Result<Vec<u8>, IssueError> {
+        Ok(self.public_key_der.clone())
+    }
+
+    fn algorithm(&self) -> issue::KeyAlgorithm {
+        self.algorithm
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let signed = self.provider.sign(&self.key, message);
+        signed.map_err(|error: KeyProviderError| IssueError::Signer {
+            kind: error.kind(),
+            reason: error.to_string(),
+        })
+    }
+}

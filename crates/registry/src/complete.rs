@@ -1,0 +1,113 @@
+use provost_model::registry::{
+    CaState, CertificateRefusal, Completion, NamespaceLink, PreparedCertificate, RegistryDevice,
+};
+use provost_model::{Assignment, Etag};
+use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
+use provost_store::{StoreError, WriteTx};
+use serde_json::Map;
+
+use crate::RegistryService;
+
+impl RegistryService {
+    /// Hands a prepared certificate out, inside the transaction that gives the device its outcome: checks
+    /// again that its CA and its device's identifier stand, completes its row, and makes or updates the
+    /// device with its hub. What is not issued is given up in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn complete_certificate(
+        &self,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
+    ) -> Result<Completion, StoreError> {
+        let completion = self.judge(tx, prepared, at)?;
+        let completion = match completion {
+            Completion::Issued if !complete_row(tx, prepared)? => Completion::Moved,
+            other => other,
+        };
+        if completion == Completion::Issued {
+            self.place_device(tx, prepared, at)?;
+        } else {
+            tx.give_up_intended(prepared.number)?;
+        }
+        Ok(completion)
+    }
+
+    fn judge(
+        &self,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
+    ) -> Result<Completion, StoreError> {
+        let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
+        if linked.as_ref() != Some(&prepared.namespace) {
+            let reason = format!("the hub {} is not linked to the namespace", at.hub);
+            return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
+        }
+        let ca = tx.ca(&prepared.ca)?;
+        let signs = ca.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
+        if !signs {
+            return Ok(Completion::Moved);
+        }
+        let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
+        Ok(match device {
+            None if prepared.is_new_device => Completion::Issued,
+            Some(device) if prepared.is_new_device || device.identifier != prepared.identifier => {
+                Completion::Moved
+            }
+            None => Completion::Moved,
+            Some(device) if !device.enabled => Completion::Refused(CertificateRefusal::DeviceDisabled),
+            Some(_) => Completion::Issued,
+        })
+    }
+
+    fn place_device(
+        &self,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
+    ) -> Result<(), StoreError> {
+        let now = tx.now();
+        let Some(mut device) = tx.registry_device(&prepared.namespace, &prepared.device)? else {
+            let location = tx
+                .namespace(&prepared.namespace)?
+                .map(|namespace| namespace.location);
+            return tx.insert_registry_device(&RegistryDevice {
+                namespace: prepared.namespace.clone(),
+                name: prepared.device.clone(),
+                identifier: prepared.identifier,
+                external_device_id: prepared.device_id.clone(),
+                enabled: true,
+                policy: Some(prepared.policy.clone()),
+                hub: Some(at.hub.clone()),
+                document: Map::from_iter([("location".to_owned(), location.unwrap_or_default().into())]),
+                version: 1,
+                etag: Etag::generate(self.random()),
+                created_at: now,
+                updated_at: now,
+                transition_at: now,
+            });
+        };
+        if device.hub.as_ref() == Some(&at.hub) && device.policy.as_ref() == Some(&prepared.policy) {
+            return Ok(());
+        }
+        device.hub = Some(at.hub.clone());
+        device.policy = Some(prepared.policy.clone());
+        device.version += 1;
+        device.etag = Etag::generate(self.random());
+        device.updated_at = now;
+        tx.update_registry_device(&device).map(|_| ())
+    }
+}
+
+fn complete_row(tx: &WriteTx<'_>, prepared: &PreparedCertificate) -> Result<bool, StoreError> {
+    let der = &prepared.certificate.0;
+    let (sha1, sha256) = (Sha1Thumbprint::of(der), Sha256Thumbprint::of(der));
+    tx.complete_issued(
+        prepared.number,
+        &prepared.certificate,
+        *sha1.as_bytes(),
+        *sha256.as_bytes(),
+    )
+}

@@ -1,0 +1,220 @@
+use std::sync::Arc;
+
+use provost_access::{AdminCaller, Permission};
+use provost_ca::CaError;
+use provost_model::registry::{Ca, CaState, Credential};
+use provost_model::{Action, NamespaceName};
+use provost_store::{Audited, ReadTx, WriteTx};
+use serde_json::{Map, Value};
+
+use crate::namespaces::known;
+use crate::new_ca::NewCa;
+use crate::service::event;
+use crate::{Made, RegistryError, RegistryService};
+
+const SUBJECT: &str = "credential";
+
+/// A credential as a client writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialInput {
+    /// Free text, echoed.
+    pub location: String,
+    /// Free, echoed.
+    pub tags: Map<String, Value>,
+}
+
+/// A credential with its root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialView {
+    /// The record.
+    pub credential: Credential,
+    /// Its root CA.
+    pub root: Ca,
+}
+
+impl RegistryService {
+    /// The credential of a namespace.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn credential(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+    ) -> Result<CredentialView, RegistryError> {
+        caller.require(Permission::CredentialsRead, Some(namespace))?;
+        let namespace = namespace.clone();
+        self.store().read(move |tx| view(tx, &namespace)).await
+    }
+
+    /// Makes the credential of a namespace: a root key and a root that signed itself. One that is there
+    /// keeps its root, and only what is free is replaced.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn put_credential(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        input: CredentialInput,
+    ) -> Result<Made<CredentialView>, RegistryError> {
+        caller.require(Permission::CredentialsWrite, Some(namespace))?;
+        let asked = namespace.clone();
+        let there = self.store().read(move |tx| {
+            known(tx, &asked)?;
+            Ok::<_, RegistryError>(tx.registry_credential(&asked)?.is_some())
+        });
+        if there.await? {
+            let view = self.change_credential(caller, namespace, Some(input.location), Some(input.tags));
+            return Ok(Made {
+                value: view.await?,
+                is_new: false,
+            });
+        }
+        let (service, caller, namespace) = (self.clone(), caller.clone(), namespace.clone());
+        self.to_the_end(async move { service.make_credential(caller, namespace, input).await })
+            .await
+    }
+
+    async fn make_credential(
+        &self,
+        caller: AdminCaller,
+        namespace: NamespaceName,
+        input: CredentialInput,
+    ) -> Result<Made<CredentialView>, RegistryError> {
+        let of = namespace.clone();
+        let root = self.make_ca(namespace, |new: &NewCa<'_>| new.root()).await?;
+        let key = root.key.clone();
+        let now = self.now();
+        let written = self.store().write(move |tx| {
+            known(&tx, &of)?;
+            if let Some(credential) = tx.registry_credential(&of)? {
+                // Somebody else was quicker: his root stands.
+                let view = root_of(&tx, credential)?;
+                return Ok(tx.unchanged((view, false)));
+            }
+            let credential = Credential {
+                namespace: of.clone(),
+                location: input.location,
+                tags: input.tags,
+                root: root.id.clone(),
+                created_at: now,
+                updated_at: now,
+            };
+            tx.insert_ca(&root)?;
+            tx.put_registry_credential(&credential)?;
+            tx.mark_crl_dirty(&root.id, 0)?;
+            let event = event(&caller, Action::Create, SUBJECT, &of, "default")
+                .with_detail(format!("root {}", root.subject));
+            Ok(tx.record(&event, (CredentialView { credential, root }, true))?)
+        });
+        let written: Result<_, RegistryError> = written.await;
+        if !matches!(&written, Ok((_, true))) {
+            self.destroy_key(key).await;
+        }
+        let (value, is_new) = written?;
+        Ok(Made { value, is_new })
+    }
+
+    /// Replaces what is free of a credential.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn change_credential(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        location: Option<String>,
+        tags: Option<Map<String, Value>>,
+    ) -> Result<CredentialView, RegistryError> {
+        caller.require(Permission::CredentialsWrite, Some(namespace))?;
+        let (namespace, caller, now) = (namespace.clone(), caller.clone(), self.now());
+        self.store()
+            .write(move |tx| {
+                let mut view = view(&tx, &namespace)?;
+                let credential = &mut view.credential;
+                credential.location = location.unwrap_or(std::mem::take(&mut credential.location));
+                credential.tags = tags.unwrap_or(std::mem::take(&mut credential.tags));
+                credential.updated_at = now;
+                tx.put_registry_credential(credential)?;
+                let event = event(&caller, Action::Update, SUBJECT, &namespace, "default");
+                Ok(tx.record(&event, view)?)
+            })
+            .await
+    }
+
+    /// Removes a credential for ever: nothing is issued in the namespace any more, and a new credential is
+    /// another root (certificate-management.md 3.10). What was issued goes on at the hubs.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; `CredentialHasPolicies` while a policy is there.
+    pub async fn delete_credential(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+    ) -> Result<(), RegistryError> {
+        caller.require(Permission::CredentialsWrite, Some(namespace))?;
+        let (namespace, caller) = (namespace.clone(), caller.clone());
+        self.store()
+            .write(move |tx| delete(tx, &caller, &namespace))
+            .await
+    }
+
+    /// Makes a CA where waiting for a disk or a token is allowed.
+    pub(crate) async fn make_ca(
+        &self,
+        namespace: NamespaceName,
+        make: impl FnOnce(&NewCa<'_>) -> Result<Ca, CaError> + Send + 'static,
+    ) -> Result<Ca, RegistryError> {
+        let service = self.clone();
+        self.blocking(move || {
+            make(&NewCa {
+                keys: service.keys(),
+                options: service.options(),
+                random: &*Arc::clone(&service.shared_random()),
+                now: service.now(),
+                namespace,
+            })
+        })
+        .await
+    }
+}
+
+fn delete(
+    tx: WriteTx<'_>,
+    caller: &AdminCaller,
+    namespace: &NamespaceName,
+) -> Result<Audited<()>, RegistryError> {
+    let view = view(&tx, namespace)?;
+    let policies = tx.credential_policies(namespace)?;
+    if !policies.is_empty() {
+        let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+        return Err(RegistryError::conflict(
+            "CredentialHasPolicies",
+            format!(
+                "the credential of {namespace} has policies, which are to be deleted first: {}",
+                names.join(", ")
+            ),
+        ));
+    }
+    let now = tx.now();
+    tx.set_ca_state(&view.root.id, CaState::Closed, now)?;
+    tx.mark_crl_dirty(&view.root.id, 0)?;
+    tx.delete_registry_credential(namespace)?;
+    let event = event(caller, Action::Delete, SUBJECT, namespace, "default")
+        .with_detail(format!("root {}", view.root.subject));
+    Ok(tx.record(&event, ())?)
+}
+
+pub(crate) fn view(tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<CredentialView, RegistryError> {
+    known(tx, namespace)?;
+    let found = tx.registry_credential(namespace)?;
+    let credential = found.ok_or_else(|| RegistryError::not_found("credential", "default"))?;
+    root_of(tx, credential)
+}
+
+fn root_of(tx: &ReadTx<'_>, credential: Credential) -> Result<CredentialView, RegistryError> {
+    let root = tx.ca(&credential.root)?;
+    let root = root.ok_or_else(|| RegistryError::not_found("CA", &credential.root))?;
+    Ok(CredentialView { credential, root })
+}

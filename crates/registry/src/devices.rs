@@ -1,0 +1,351 @@
+use provost_access::{AdminCaller, Permission};
+use provost_model::registry::{DeviceIdentifier, RegistryDevice, Revocation, RevocationReason};
+use provost_model::{
+    Action, Assignment, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
+};
+use provost_store::{ReadTx, StoreError, WriteTx};
+use serde_json::{Map, Value};
+
+use crate::namespaces::known;
+use crate::service::event;
+use crate::{Made, RegistryError, RegistryService};
+
+pub(crate) const SUBJECT: &str = "registryDevice";
+
+/// Makes a new document of the one that stands, or says in words why not.
+pub type DocumentChange = Box<dyn FnOnce(&Map<String, Value>) -> Result<Map<String, Value>, String> + Send>;
+
+/// A device as a client writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInput {
+    /// Its name in the hub; its own name when absent. Never changes.
+    pub external_device_id: Option<DeviceId>,
+    /// Whether it may connect; a new device may when absent, another stays as it is.
+    pub enabled: Option<bool>,
+    /// The policy of its certificates; another device keeps the one it has when absent.
+    pub policy: Option<CredentialPolicyName>,
+    /// The rest of the resource, without what the server says itself.
+    pub document: Map<String, Value>,
+}
+
+/// What changes of a device.
+#[derive(Default)]
+pub struct DevicePatch {
+    /// Whether it may connect; its hubs follow.
+    pub enabled: Option<bool>,
+    /// The policy of its certificates.
+    pub policy: Option<CredentialPolicyName>,
+    /// The rest of the resource.
+    pub document: Option<DocumentChange>,
+}
+
+impl RegistryService {
+    /// One device.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn device(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        name: &RegistryDeviceName,
+    ) -> Result<RegistryDevice, RegistryError> {
+        caller.require(Permission::DevicesRead, Some(namespace))?;
+        let (namespace, name) = (namespace.clone(), name.clone());
+        self.store().read(move |tx| found(tx, &namespace, &name)).await
+    }
+
+    /// Devices in order of their names, beginning after `after`.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn devices(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        after: Option<&RegistryDeviceName>,
+        page: PageSize,
+    ) -> Result<Vec<RegistryDevice>, RegistryError> {
+        caller.require(Permission::DevicesRead, Some(namespace))?;
+        let (namespace, after) = (namespace.clone(), after.cloned());
+        self.store()
+            .scan(move |tx| {
+                known(tx, &namespace)?;
+                Ok(tx.registry_devices(&namespace, after.as_ref(), page)?)
+            })
+            .await
+    }
+
+    /// Makes a device, or replaces what is free in it.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; `ExternalDeviceIdTaken`, `ExternalDeviceIdImmutable`, `PolicyNotFound`.
+    pub async fn put_device(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        name: &RegistryDeviceName,
+        input: DeviceInput,
+    ) -> Result<Made<RegistryDevice>, RegistryError> {
+        caller.require(Permission::DevicesWrite, Some(namespace))?;
+        let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
+        let service = self.clone();
+        let made: Result<(Made<RegistryDevice>, Vec<Assignment>), RegistryError> = self
+            .store()
+            .write(move |tx| {
+                known(&tx, &namespace)?;
+                check_policy(&tx, &namespace, input.policy.as_ref())?;
+                let Some(before) = tx.registry_device(&namespace, &name)? else {
+                    let device = service.new_device(&tx, namespace, name, input)?;
+                    tx.insert_registry_device(&device)?;
+                    let event = event(
+                        &caller,
+                        Action::Create,
+                        SUBJECT,
+                        &device.namespace,
+                        device.name.as_str(),
+                    );
+                    let made = Made {
+                        value: device,
+                        is_new: true,
+                    };
+                    return Ok(tx.record(&event, (made, Vec::new()))?);
+                };
+                let wanted = input.external_device_id;
+                if wanted.is_some_and(|id| id != before.external_device_id) {
+                    return Err(RegistryError::invalid(
+                        "ExternalDeviceIdImmutable",
+                        "externalDeviceId of a device cannot be changed",
+                    ));
+                }
+                let change = Change {
+                    enabled: input.enabled,
+                    policy: input.policy,
+                    document: Some(input.document),
+                };
+                let (device, touched) = service.change(&tx, before, change)?;
+                let event = event(
+                    &caller,
+                    Action::Update,
+                    SUBJECT,
+                    &device.namespace,
+                    device.name.as_str(),
+                );
+                let made = Made {
+                    value: device,
+                    is_new: false,
+                };
+                Ok(tx.record(&event, (made, touched))?)
+            })
+            .await;
+        let (made, touched) = made?;
+        self.hubs().settle(&touched).await;
+        Ok(made)
+    }
+
+    /// Changes a device; enabling and disabling reach its hubs, and its sessions are closed before this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; `PolicyNotFound`, `InvalidRequestContent`.
+    pub async fn patch_device(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        name: &RegistryDeviceName,
+        patch: DevicePatch,
+    ) -> Result<RegistryDevice, RegistryError> {
+        caller.require(Permission::DevicesWrite, Some(namespace))?;
+        let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
+        let service = self.clone();
+        let done: Result<(RegistryDevice, Vec<Assignment>), RegistryError> = self
+            .store()
+            .write(move |tx| {
+                let before = found(&tx, &namespace, &name)?;
+                check_policy(&tx, &namespace, patch.policy.as_ref())?;
+                let was_enabled = before.enabled;
+                let document = patch.document.map(|change| change(&before.document)).transpose();
+                let document =
+                    document.map_err(|message| RegistryError::invalid("InvalidRequestContent", message))?;
+                let change = Change {
+                    enabled: patch.enabled,
+                    policy: patch.policy,
+                    document,
+                };
+                let (device, touched) = service.change(&tx, before, change)?;
+                let detail = match (was_enabled, device.enabled) {
+                    (true, false) => "disabled",
+                    (false, true) => "enabled",
+                    _ => "",
+                };
+                let event =
+                    event(&caller, Action::Update, SUBJECT, &namespace, name.as_str()).with_detail(detail);
+                Ok(tx.record(&event, (device, touched))?)
+            })
+            .await;
+        let (device, touched) = done?;
+        self.hubs().settle(&touched).await;
+        Ok(device)
+    }
+
+    /// Removes a device. Its certificates are revoked: one of the same name is another device. Its
+    /// identities at hubs stay, and let nobody in by a certificate of a policy.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn delete_device(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        name: &RegistryDeviceName,
+    ) -> Result<(), RegistryError> {
+        caller.require(Permission::DevicesWrite, Some(namespace))?;
+        let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
+        let service = self.clone();
+        let done: Result<Vec<Assignment>, RegistryError> = self
+            .store()
+            .write(move |tx| {
+                let device = found(&tx, &namespace, &name)?;
+                let revocation = Revocation {
+                    at: tx.now(),
+                    reason: RevocationReason::CessationOfOperation,
+                };
+                let revoked = tx.revoke_leaves_of_device(&namespace, &name, revocation)?;
+                for part in &revoked.parts {
+                    tx.mark_crl_dirty(&part.ca, part.shard)?;
+                }
+                tx.delete_registry_device(&namespace, &name)?;
+                let places = places(&tx, &device)?;
+                for place in &places {
+                    service.hubs().announce(&tx, &place.hub, &place.device_id)?;
+                }
+                let event = event(&caller, Action::Delete, SUBJECT, &namespace, name.as_str())
+                    .with_detail(format!("{} certificates revoked", revoked.count));
+                Ok(tx.record(&event, places)?)
+            })
+            .await;
+        self.hubs().settle(&done?).await;
+        Ok(())
+    }
+
+    fn new_device(
+        &self,
+        tx: &WriteTx<'_>,
+        namespace: NamespaceName,
+        name: RegistryDeviceName,
+        input: DeviceInput,
+    ) -> Result<RegistryDevice, RegistryError> {
+        let external = match input.external_device_id {
+            Some(id) => id,
+            None => DeviceId::parse(name.as_str())
+                .map_err(|error| RegistryError::invalid("InvalidName", error.to_string()))?,
+        };
+        if tx.registry_device_by_external(&namespace, &external)?.is_some() {
+            return Err(RegistryError::conflict(
+                "ExternalDeviceIdTaken",
+                format!("another device of the namespace has the externalDeviceId {external}"),
+            ));
+        }
+        let now = tx.now();
+        Ok(RegistryDevice {
+            namespace,
+            name,
+            identifier: DeviceIdentifier::generate(self.random()),
+            external_device_id: external,
+            enabled: input.enabled.unwrap_or(true),
+            policy: input.policy,
+            hub: None,
+            document: input.document,
+            version: 1,
+            etag: Etag::generate(self.random()),
+            created_at: now,
+            updated_at: now,
+            transition_at: now,
+        })
+    }
+
+    /// Writes a changed device; answers whose sessions are to be looked at.
+    fn change(
+        &self,
+        tx: &WriteTx<'_>,
+        mut device: RegistryDevice,
+        change: Change,
+    ) -> Result<(RegistryDevice, Vec<Assignment>), RegistryError> {
+        let enabled = change.enabled.unwrap_or(device.enabled);
+        let policy = change.policy.or(device.policy.take());
+        let is_switched = enabled != device.enabled;
+        device.policy = policy;
+        device.document = change.document.unwrap_or(device.document);
+        device.enabled = enabled;
+        if is_switched {
+            device.transition_at = tx.now();
+        }
+        self.write_changed(tx, &mut device)?;
+        let places = places(tx, &device)?;
+        for place in &places {
+            if is_switched {
+                self.hubs()
+                    .set_enabled(tx, &place.hub, &place.device_id, enabled)?;
+            } else {
+                self.hubs().announce(tx, &place.hub, &place.device_id)?;
+            }
+        }
+        Ok((device, places))
+    }
+
+    pub(crate) fn write_changed(
+        &self,
+        tx: &WriteTx<'_>,
+        device: &mut RegistryDevice,
+    ) -> Result<(), StoreError> {
+        device.version += 1;
+        device.etag = Etag::generate(self.random());
+        device.updated_at = tx.now();
+        tx.update_registry_device(device).map(|_| ())
+    }
+}
+
+struct Change {
+    enabled: Option<bool>,
+    policy: Option<CredentialPolicyName>,
+    document: Option<Map<String, Value>>,
+}
+
+fn check_policy(
+    tx: &ReadTx<'_>,
+    namespace: &NamespaceName,
+    policy: Option<&CredentialPolicyName>,
+) -> Result<(), RegistryError> {
+    let Some(name) = policy else {
+        return Ok(());
+    };
+    if tx.credential_policy(namespace, name)?.is_some() {
+        return Ok(());
+    }
+    Err(RegistryError::invalid(
+        "PolicyNotFound",
+        format!("the namespace {namespace} has no policy {name}"),
+    ))
+}
+
+/// Where a device may be known: the hub it was assigned to, and every hub linked to its namespace.
+pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
+    let mut hubs = tx.linked_registry_hubs(&device.namespace)?;
+    let assigned = device.hub.iter().filter(|hub| !hubs.contains(hub)).cloned();
+    hubs.extend(assigned.collect::<Vec<_>>());
+    let place = |hub| Assignment {
+        hub,
+        device_id: device.external_device_id.clone(),
+    };
+    Ok(hubs.into_iter().map(place).collect())
+}
+
+pub(crate) fn found(
+    tx: &ReadTx<'_>,
+    namespace: &NamespaceName,
+    name: &RegistryDeviceName,
+) -> Result<RegistryDevice, RegistryError> {
+    known(tx, namespace)?;
+    let found = tx.registry_device(namespace, name)?;
+    found.ok_or_else(|| RegistryError::not_found("device", name))
+}

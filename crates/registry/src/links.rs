@@ -1,0 +1,116 @@
+use provost_access::{AdminCaller, Permission};
+use provost_model::registry::NamespaceLink;
+use provost_model::{Action, Change, NamespaceName};
+use provost_store::ReadTx;
+
+use crate::namespaces::known;
+use crate::service::event;
+use crate::{RegistryError, RegistryService};
+
+impl RegistryService {
+    /// The namespace a hub or a provisioning service is linked to.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn linked_namespace(
+        &self,
+        caller: &AdminCaller,
+        link: &NamespaceLink,
+    ) -> Result<Option<NamespaceName>, RegistryError> {
+        caller.require(Permission::ServicesRead, None)?;
+        let link = link.clone();
+        self.store().read(move |tx| Ok(tx.linked_namespace(&link)?)).await
+    }
+
+    /// Who is linked to a namespace.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn links(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+    ) -> Result<Vec<NamespaceLink>, RegistryError> {
+        caller.require(Permission::NamespacesRead, Some(namespace))?;
+        let namespace = namespace.clone();
+        self.store()
+            .read(move |tx| {
+                known(tx, &namespace)?;
+                Ok(tx.namespace_links(&namespace)?)
+            })
+            .await
+    }
+
+    /// Links a hub or a provisioning service to a namespace, and no longer to the one before.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; `HubElsewhere` for a hub that is not of this program.
+    pub async fn link(
+        &self,
+        caller: &AdminCaller,
+        link: &NamespaceLink,
+        namespace: &NamespaceName,
+    ) -> Result<(), RegistryError> {
+        caller.require(Permission::NamespacesWrite, Some(namespace))?;
+        let (link, namespace, caller) = (link.clone(), namespace.clone(), caller.clone());
+        self.store()
+            .write(move |tx| {
+                known(&tx, &namespace)?;
+                exists(&tx, &link)?;
+                tx.put_namespace_link(&link, &namespace)?;
+                tx.announce(&Change::Configuration)?;
+                let event = event(&caller, Action::Update, "namespaceLink", &namespace, &text(&link));
+                Ok(tx.record(&event, ())?)
+            })
+            .await
+    }
+
+    /// Ends a link. CA certificates that came to a hub by synchronization stay there.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn unlink(&self, caller: &AdminCaller, link: &NamespaceLink) -> Result<(), RegistryError> {
+        let (asked, link) = (link.clone(), link.clone());
+        let linked = self.store().read(move |tx| tx.linked_namespace(&asked)).await;
+        let linked: Option<NamespaceName> = linked.map_err(RegistryError::Store)?;
+        caller.require(Permission::NamespacesWrite, linked.as_ref())?;
+        let Some(namespace) = linked else {
+            return Ok(());
+        };
+        let caller = caller.clone();
+        self.store()
+            .write(move |tx| {
+                if !tx.delete_namespace_link(&link)? {
+                    return Ok(tx.unchanged(()));
+                }
+                tx.announce(&Change::Configuration)?;
+                let event = event(&caller, Action::Delete, "namespaceLink", &namespace, &text(&link));
+                Ok(tx.record(&event, ())?)
+            })
+            .await
+    }
+}
+
+fn text(link: &NamespaceLink) -> String {
+    match link {
+        NamespaceLink::Dps(dps) => format!("dps:{dps}"),
+        NamespaceLink::Hub(hub) => format!("hub:{hub}"),
+    }
+}
+
+fn exists(tx: &ReadTx<'_>, link: &NamespaceLink) -> Result<(), RegistryError> {
+    match link {
+        NamespaceLink::Dps(dps) => match tx.dps(dps)? {
+            Some(_) => Ok(()),
+            None => Err(RegistryError::not_found("provisioning service", dps)),
+        },
+        NamespaceLink::Hub(hub) => match tx.hub(hub)? {
+            Some(found) if !found.is_remote => Ok(()),
+            Some(_) => Err(RegistryError::invalid(
+                "HubElsewhere",
+                format!("the hub {hub} is not one of this program and cannot be linked to a namespace"),
+            )),
+            None => Err(RegistryError::not_found("hub", hub)),
+        },
+    }
+}

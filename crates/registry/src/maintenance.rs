@@ -1,0 +1,175 @@
+//! What the registry does by itself: taking up what a crash left, renewing issuing CAs in time.
+
+use std::time::Duration;
+
+use provost_model::registry::{Ca, CaState, CredentialPolicy, KeyRef};
+use provost_model::{Action, Actor, AuditEvent};
+use provost_store::{ReadTx, StoreError};
+use tracing::{info, warn};
+
+use crate::hub_trust::trust;
+use crate::new_ca::NewCa;
+use crate::policies::{SUBJECT, mark_all_parts, view};
+use crate::{RegistryError, RegistryService, revoke_issuer};
+
+/// How often the registry looks around.
+const EVERY: Duration = Duration::from_mins(1);
+/// How long what was intended may wait to be completed; longer than any registration takes.
+const INTENT_LIFE: Duration = Duration::from_mins(15);
+/// How long ended operations can still be asked about.
+const OPERATIONS_KEPT: Duration = Duration::from_hours(24 * 7);
+
+impl RegistryService {
+    /// At the start, before anything is served: takes up operations that had not ended, and gives up
+    /// certificates that were intended and nobody has. With a database that other nodes use, too, what
+    /// they intend is left to them.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub async fn resume(&self, is_alone: bool) -> Result<(), RegistryError> {
+        let now = self.now();
+        let before = if is_alone { now } else { now.before(INTENT_LIFE) };
+        let orphans: Result<u64, StoreError> =
+            self.store().append(move |tx| tx.orphan_intended(before)).await;
+        let orphans = orphans?;
+        if orphans > 0 {
+            info!(orphans, "certificates that were never handed out are given up");
+        }
+        self.take_up().await
+    }
+
+    /// Looks around for ever. Spawned by the program.
+    pub async fn maintain(self) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            self.look_around().await;
+        }
+    }
+
+    /// One look; what fails is tried again at the next.
+    pub async fn look_around(&self) {
+        let now = self.now();
+        let forget = self.store().append(move |tx| {
+            tx.orphan_intended(now.before(INTENT_LIFE))?;
+            tx.prune_registry_operations(now.before(OPERATIONS_KEPT))
+        });
+        let forget: Result<u64, StoreError> = forget.await;
+        let outcomes = [
+            forget.map(|_| ()).map_err(RegistryError::from),
+            self.take_up().await,
+            self.renew_issuers().await,
+        ];
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the device registry cannot look after itself now"
+            );
+        }
+    }
+
+    async fn take_up(&self) -> Result<(), RegistryError> {
+        let running = |tx: &ReadTx<'_>| Ok::<_, RegistryError>(tx.running_registry_operations()?);
+        for operation in self.store().read(running).await? {
+            // One that was begun just now is in the hands of its own request.
+            let age = self.now().since(operation.started_at);
+            if operation.kind == revoke_issuer::KIND && age > Duration::from_secs(30) {
+                info!(operation = operation.id, "an operation is taken up again");
+                self.go_on_revoking(operation).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives policies whose issuing CA nears its end another one: of ours by itself, of the customer's a
+    /// signing request (certificate-management.md U-12, U-13).
+    async fn renew_issuers(&self) -> Result<(), RegistryError> {
+        let service = self.clone();
+        let due = self.store().scan(move |tx| service.due(tx)).await?;
+        for (policy, root) in due {
+            self.renew(policy, root).await?;
+        }
+        Ok(())
+    }
+
+    fn due(&self, tx: &ReadTx<'_>) -> Result<Vec<(CredentialPolicy, Option<Ca>)>, RegistryError> {
+        let mut due = Vec::new();
+        for policy in tx.all_credential_policies()? {
+            let issuing = policy.issuing.as_ref().map(|id| tx.ca(id)).transpose()?.flatten();
+            let Some((issuing, ends)) = issuing.and_then(|ca| ca.not_after.map(|ends| (ca, ends))) else {
+                continue;
+            };
+            let left = ends.since(self.now());
+            if policy.is_external {
+                if policy.pending.is_none() && left < self.options().byor_renewal_window {
+                    due.push((policy, None));
+                }
+                continue;
+            }
+            let whole = ends.since(issuing.not_before.unwrap_or(issuing.created_at));
+            let root = crate::credentials::view(tx, &policy.namespace)?.root;
+            // A new one would end when the old one does: the root is what has to be renewed.
+            let is_longer = root.not_after.is_some_and(|end| end > ends);
+            if left < whole / 3 && is_longer {
+                due.push((policy, Some(root)));
+            }
+        }
+        Ok(due)
+    }
+
+    async fn renew(&self, policy: CredentialPolicy, root: Option<Ca>) -> Result<(), RegistryError> {
+        let name = policy.name.clone();
+        let make = move |new: &NewCa<'_>| match &root {
+            Some(root) => new.issuing(&name, root),
+            None => new.external(&name),
+        };
+        let new = self.make_ca(policy.namespace.clone(), make).await?;
+        let key = new.key.clone();
+        let service = self.clone();
+        let written: Result<bool, RegistryError> = self
+            .store()
+            .write(move |tx| {
+                let now = view(&tx, &policy.namespace, &policy.name)?;
+                let is_same = now.policy.issuing == policy.issuing && now.policy.pending == policy.pending;
+                let (Some(old), true) = (now.issuing, is_same) else {
+                    return Ok(tx.unchanged(false));
+                };
+                let mut policy = now.policy;
+                tx.insert_ca(&new)?;
+                policy.updated_at = tx.now();
+                if policy.is_external {
+                    policy.pending = Some(new.id.clone());
+                } else {
+                    policy.issuing = Some(new.id.clone());
+                    tx.set_ca_state(&old.id, CaState::Retired, tx.now())?;
+                    mark_all_parts(&tx, &new)?;
+                    for hub in tx.linked_registry_hubs(&policy.namespace)? {
+                        trust(&tx, &hub, &policy, &new, service.random())?;
+                    }
+                }
+                tx.put_credential_policy(&policy)?;
+                let (scope, key) = (policy.namespace.as_str(), policy.name.as_str());
+                let event = AuditEvent::new(Actor::System, Action::Update, SUBJECT, scope, key)
+                    .with_detail(format!("renewal: {} -> {}", old.subject, new.subject));
+                Ok(tx.record(&event, true)?)
+            })
+            .await;
+        if !matches!(written, Ok(true)) {
+            self.destroy_key(key).await;
+        }
+        written.map(|_| ())
+    }
+
+    /// Destroys the key of a CA that signs no more; one that cannot be destroyed now stays, unused.
+    pub(crate) async fn destroy_key(&self, key: KeyRef) {
+        let service = self.clone();
+        let named = key.clone();
+        let done = self.blocking(move || service.keys().destroy(&named)).await;
+        if let Err(error) = done {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                key = key.0,
+                "a key that is not needed any more could not be destroyed"
+            );
+        }
+    }
+}

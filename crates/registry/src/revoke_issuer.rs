@@ -1,0 +1,307 @@
+//! Revoking the issuing CA of a policy (certificate-management.md 3.7): operation row, new CA, one
+//! transaction. A process that ends in between left the row, and the next one goes on from it; hubs trust
+//! the old CA or the new one at every moment, never none.
+
+use provost_access::{AdminCaller, Permission};
+use provost_ca::CaError;
+use provost_model::registry::{
+    Ca, CaState, CredentialPolicy, RegistryOperation, Revocation, RevocationReason, RevokedEntry,
+};
+use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, NamespaceName};
+use provost_pki::Certificate;
+use provost_store::{Audited, CrlPart, ReadTx, WriteTx};
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+use crate::hub_trust::{distrust, trust, trusted_cas};
+use crate::new_ca::NewCa;
+use crate::operations::{done, failed};
+use crate::policies::{SUBJECT, mark_all_parts, view};
+use crate::service::event;
+use crate::{ByorRevoke, RegistryError, RegistryService};
+
+pub(crate) const KIND: &str = "revokeIssuer";
+
+/// What the work needs, read anew at each step.
+struct Work {
+    policy: CredentialPolicy,
+    /// Signs the replacement; `None` for a policy under a customer's root.
+    root: Option<Ca>,
+}
+
+impl RegistryService {
+    /// Revokes the issuing CA of a policy and replaces it by a new one on all linked hubs; what the old one
+    /// signed stops working, and its sessions are closed when this returns. It cannot be undone.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; `ExternalIssuerNotRevocable` for a policy under a customer's root, unless
+    /// [`ByorRevoke::Rotate`]; `PolicyPendingActivation` when there is no issuing CA.
+    pub async fn revoke_issuer(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        name: &CredentialPolicyName,
+    ) -> Result<RegistryOperation, RegistryError> {
+        caller.require(Permission::PoliciesWrite, Some(namespace))?;
+        let resource = format!("credentials/default/policies/{name}");
+        let operation = self.begin(namespace, KIND, resource);
+        let (of, asked, caller) = (namespace.clone(), name.clone(), caller.clone());
+        let byor = self.options().byor_revoke;
+        let begun = self
+            .store()
+            .write(move |tx| begin(tx, &caller, (&of, &asked), operation, byor));
+        let operation = begun.await?;
+        let service = self.clone();
+        self.to_the_end(async move { service.go_on_revoking(operation).await })
+            .await
+    }
+
+    /// Goes on with one that was begun, to its end.
+    pub(crate) async fn go_on_revoking(
+        &self,
+        operation: RegistryOperation,
+    ) -> Result<RegistryOperation, RegistryError> {
+        match self.replace_issuer(operation.clone()).await {
+            Ok(operation) => Ok(operation),
+            // Keys or store are away: the operation stays, and is taken up again.
+            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    operation = operation.id,
+                    "revoking an issuing CA is taken up again later"
+                );
+                Ok(operation)
+            }
+            Err(error) => self.end_failed(operation, error).await,
+        }
+    }
+
+    async fn replace_issuer(&self, operation: RegistryOperation) -> Result<RegistryOperation, RegistryError> {
+        let started = Started::read(&operation)?;
+        let (asked, namespace) = (started.clone(), operation.namespace.clone());
+        let work = self.store().read(move |tx| asked.work(tx, &namespace)).await?;
+        let policy = work.policy.name.clone();
+        let make = move |new: &NewCa<'_>| -> Result<Ca, CaError> {
+            match &work.root {
+                Some(root) => new.issuing(&policy, root),
+                None => new.external(&policy),
+            }
+        };
+        let new = self.make_ca(operation.namespace.clone(), make).await?;
+        let key = new.key.clone();
+        let service = self.clone();
+        let written = self
+            .store()
+            .write(move |tx| service.put_in_place(tx, operation, &started, new));
+        let written: Result<(RegistryOperation, Vec<Ca>), RegistryError> = written.await;
+        let (operation, revoked) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                self.destroy_key(key).await;
+                return Err(error);
+            }
+        };
+        self.hubs().settle_authorities().await;
+        for ca in revoked {
+            info!(ca = %ca.id, "an issuing CA was revoked; its key is destroyed");
+            self.destroy_key(ca.key).await;
+        }
+        Ok(operation)
+    }
+
+    /// The one transaction: new before old on every hub, the old ones revoked, the operation done.
+    fn put_in_place(
+        &self,
+        tx: WriteTx<'_>,
+        operation: RegistryOperation,
+        started: &Started,
+        new: Ca,
+    ) -> Result<Audited<(RegistryOperation, Vec<Ca>)>, RegistryError> {
+        let namespace = operation.namespace.clone();
+        let mut policy = started.work(&tx, &namespace)?.policy;
+        let old = trusted_cas(&tx, &policy)?;
+        let ids: Vec<_> = old.iter().map(|ca| ca.id.clone()).collect();
+        tx.insert_ca(&new)?;
+        let is_external = policy.is_external;
+        if let Some(pending) = policy.pending.take() {
+            tx.set_ca_state(&pending, CaState::Closed, tx.now())?;
+        }
+        policy.issuing = (!is_external).then(|| new.id.clone());
+        policy.pending = is_external.then(|| new.id.clone());
+        policy.updated_at = tx.now();
+        tx.put_credential_policy(&policy)?;
+        for hub in tx.linked_registry_hubs(&namespace)? {
+            trust(&tx, &hub, &policy, &new, self.random())?;
+        }
+        // Hubs that were unlinked meanwhile keep what was synchronized to them: it leaves these, too.
+        for hub in tx.hubs()? {
+            distrust(&tx, &hub.name, &ids)?;
+        }
+        for ca in &old {
+            revoke_ca(&tx, ca)?;
+        }
+        if !is_external {
+            mark_all_parts(&tx, &new)?;
+        }
+        let operation = done(operation, tx.now());
+        tx.put_registry_operation(&operation)?;
+        let thumbprint = |ca: &Ca| {
+            let der = ca.certificate.as_ref();
+            der.map_or_else(
+                || ca.subject.clone(),
+                |der| provost_pki::Sha1Thumbprint::of(&der.0).to_string(),
+            )
+        };
+        let detail = format!(
+            "issuing CA {} -> {}{}",
+            old.iter().map(thumbprint).collect::<Vec<_>>().join(", "),
+            thumbprint(&new),
+            if is_external { EXTERNAL_NOTE } else { "" },
+        );
+        let actor = Actor::Admin(started.by.clone());
+        let event = AuditEvent::new(
+            actor,
+            Action::Revoke,
+            SUBJECT,
+            namespace.as_str(),
+            policy.name.as_str(),
+        )
+        .with_detail(detail);
+        Ok(tx.record(&event, (operation, old))?)
+    }
+
+    async fn end_failed(
+        &self,
+        operation: RegistryOperation,
+        error: RegistryError,
+    ) -> Result<RegistryOperation, RegistryError> {
+        let ended = failed(operation, &error, self.now());
+        self.store()
+            .write(move |tx| {
+                tx.put_registry_operation(&ended)?;
+                let event = AuditEvent::new(
+                    Actor::System,
+                    Action::Revoke,
+                    "registryOperation",
+                    ended.namespace.as_str(),
+                    &ended.id,
+                );
+                let event = event.with_detail(format!("failed: {}", error.code()));
+                Ok::<_, RegistryError>(tx.record(&event, ended)?)
+            })
+            .await
+    }
+}
+
+/// A-033: what we do not do.
+const EXTERNAL_NOTE: &str = "; the CRL of the external root is its owner's to publish";
+
+/// What the operation row keeps.
+#[derive(Debug, Clone)]
+struct Started {
+    policy: CredentialPolicyName,
+    /// The CA that signed when it was asked: when another one does, it was done already.
+    old: String,
+    by: String,
+}
+
+impl Started {
+    fn text(&self) -> String {
+        json!({"policy": self.policy.as_str(), "ca": self.old, "by": self.by}).to_string()
+    }
+
+    fn read(operation: &RegistryOperation) -> Result<Self, RegistryError> {
+        let wrong = || RegistryError::conflict("OperationLost", "what the operation was about is not known");
+        let kept: Value = serde_json::from_str(&operation.progress).map_err(|_| wrong())?;
+        let text = |member: &str| kept.get(member).and_then(Value::as_str).ok_or_else(wrong);
+        Ok(Self {
+            policy: CredentialPolicyName::parse(text("policy")?).map_err(|_| wrong())?,
+            old: text("ca")?.to_owned(),
+            by: text("by")?.to_owned(),
+        })
+    }
+
+    /// The policy while its CA is still the one that is to be revoked.
+    fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Work, RegistryError> {
+        let policy = view(tx, namespace, &self.policy)?.policy;
+        if policy.issuing.as_ref().is_none_or(|ca| ca.as_str() != self.old) {
+            return Err(RegistryError::conflict(
+                "IssuerChanged",
+                format!("the issuing CA of the policy {} changed meanwhile", self.policy),
+            ));
+        }
+        let root = if policy.is_external {
+            None
+        } else {
+            Some(crate::credentials::view(tx, namespace)?.root)
+        };
+        Ok(Work { policy, root })
+    }
+}
+
+fn begin(
+    tx: WriteTx<'_>,
+    caller: &AdminCaller,
+    (namespace, name): (&NamespaceName, &CredentialPolicyName),
+    mut operation: RegistryOperation,
+    byor: ByorRevoke,
+) -> Result<Audited<RegistryOperation>, RegistryError> {
+    let view = view(&tx, namespace, name)?;
+    if view.policy.is_external && byor == ByorRevoke::Refuse {
+        return Err(RegistryError::invalid(
+            "ExternalIssuerNotRevocable",
+            format!(
+                "the issuing CA of the policy {name} hangs under an external root; revoke it there, on the \
+                 CRL of its owner"
+            ),
+        ));
+    }
+    let Some(issuing) = view.policy.issuing else {
+        return Err(RegistryError::conflict(
+            "PolicyPendingActivation",
+            format!("the policy {name} has no issuing CA; it waits for its external certificate authority"),
+        ));
+    };
+    let started = Started {
+        policy: name.clone(),
+        old: issuing.to_string(),
+        by: caller.name().to_owned(),
+    };
+    operation.progress = started.text();
+    tx.put_registry_operation(&operation)?;
+    let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail("begun");
+    Ok(tx.record(&event, operation)?)
+}
+
+/// Revokes a CA, and puts it on the CRL of our root when one of ours signed it.
+fn revoke_ca(tx: &WriteTx<'_>, ca: &Ca) -> Result<(), RegistryError> {
+    let now = tx.now();
+    tx.set_ca_state(&ca.id, CaState::Revoked, now)?;
+    let (Some(root), Some(der)) = (&ca.parent, &ca.certificate) else {
+        return Ok(());
+    };
+    let Some((serial, not_after)) = serial_of(&der.0) else {
+        return Ok(());
+    };
+    let part = CrlPart {
+        ca: root.clone(),
+        shard: 0,
+    };
+    let entry = RevokedEntry {
+        serial,
+        revocation: Revocation {
+            at: now,
+            reason: RevocationReason::CaCompromise,
+        },
+        not_after,
+    };
+    tx.insert_revoked(&part, &entry)?;
+    tx.mark_crl_dirty(root, 0)?;
+    Ok(())
+}
+
+fn serial_of(der: &[u8]) -> Option<(provost_model::registry::SerialNumber, provost_model::Timestamp)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let serial = provost_model::registry::SerialNumber::parse(&certificate.serial_hex())?;
+    Some((serial, certificate.not_after()))
+}
