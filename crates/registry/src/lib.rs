@@ -20,6 +20,7 @@ mod error;
 mod hub_trust;
 mod issuer;
 mod links;
+mod lookups;
 mod maintenance;
 mod namespaces;
 mod new_ca;

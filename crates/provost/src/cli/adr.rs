@@ -58,7 +58,7 @@ impl AdrCommand {
 
 /// Which namespace a verb is about.
 #[derive(Debug, Args)]
-struct NamespaceFlag {
+pub(in crate::cli) struct NamespaceFlag {
     /// Name of the namespace
     #[arg(long, visible_alias = "namespace", value_name = "NAME")]
     ns: String,
@@ -68,7 +68,7 @@ struct NamespaceFlag {
 
 /// The resource group, which means nothing here and is part of every resource ID.
 #[derive(Debug, Args)]
-struct Group {
+pub(in crate::cli) struct Group {
     /// Resource group that resource IDs show; it means nothing here
     #[arg(
         long,
@@ -82,7 +82,7 @@ struct Group {
 
 /// Whether a verb asks first.
 #[derive(Debug, Args)]
-struct Confirmation {
+pub(in crate::cli) struct Confirmation {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -90,7 +90,7 @@ struct Confirmation {
 
 /// Whether a verb waits for what it began.
 #[derive(Debug, Args)]
-struct Waiting {
+pub(in crate::cli) struct Waiting {
     /// Return at once and print the operation instead of waiting for its end
     #[arg(long)]
     no_wait: bool,

@@ -162,7 +162,7 @@ pub(super) struct DeviceName {
 impl DeviceName {
     /// Where it is below a collection such as `devices` or `twins`.
     fn path(&self, collection: &str) -> String {
-        format!("/{collection}/{}", super::input::segment(&self.device_id))
+        format!("/{collection}/{}", segment(&self.device_id))
     }
 }
 
@@ -180,7 +180,7 @@ impl ModuleName {
     /// Where it is below a collection such as `devices` or `twins`.
     fn path(&self, collection: &str) -> String {
         let device = self.device.path(collection);
-        format!("{device}/modules/{}", super::input::segment(&self.module_id))
+        format!("{device}/modules/{}", segment(&self.module_id))
     }
 }
 

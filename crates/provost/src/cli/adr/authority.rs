@@ -10,7 +10,7 @@ use crate::client::ClientError;
 use crate::output::{Column, say};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum AuthorityVerb {
+pub(in crate::cli) enum AuthorityVerb {
     /// List the CAs of a namespace, those of the past, too
     #[command(
         after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
@@ -26,7 +26,7 @@ pub(super) enum AuthorityVerb {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ShowArguments {
+pub(in crate::cli) struct ShowArguments {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Its name, 32 hexadecimal digits

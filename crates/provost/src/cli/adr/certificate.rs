@@ -16,7 +16,7 @@ use crate::client::ClientError;
 use crate::output::{Column, say, warn};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum CertificateVerb {
+pub(in crate::cli) enum CertificateVerb {
     /// List or search what was issued
     #[command(after_help = "Examples:\n  provost adr namespace create --name plant\n  \
         provost adr certificate list --ns plant\n  \
@@ -33,7 +33,7 @@ pub(super) enum CertificateVerb {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListArguments {
+pub(in crate::cli) struct ListArguments {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Those of this device
@@ -67,7 +67,7 @@ struct Number {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ShowArguments {
+pub(in crate::cli) struct ShowArguments {
     #[command(flatten)]
     number: Number,
     /// Write the certificate, PEM, instead of showing what is known of it
@@ -76,7 +76,7 @@ pub(super) struct ShowArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RevokeArguments {
+pub(in crate::cli) struct RevokeArguments {
     #[command(flatten)]
     number: Number,
     /// What the CRL says, a word of RFC 5280 such as keyCompromise

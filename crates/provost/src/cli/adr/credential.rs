@@ -11,7 +11,7 @@ use crate::output::{Column, warn};
 pub(super) const PATH: &str = "/credentials/default";
 
 #[derive(Debug, Subcommand)]
-pub(super) enum CredentialVerb {
+pub(in crate::cli) enum CredentialVerb {
     /// Make the credential: a root CA for the namespace
     #[command(
         after_help = "Example:\n  provost adr namespace create --name plant\n  provost adr credential create --ns plant"
@@ -49,7 +49,7 @@ pub(super) enum CredentialVerb {
 
 /// Which credential.
 #[derive(Debug, Args)]
-pub(super) struct CredentialFlags {
+pub(in crate::cli) struct CredentialFlags {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Its only name
@@ -58,7 +58,7 @@ pub(super) struct CredentialFlags {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArguments {
+pub(in crate::cli) struct CreateArguments {
     #[command(flatten)]
     credential: CredentialFlags,
     /// Any word; echoed
@@ -67,7 +67,7 @@ pub(super) struct CreateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
+pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     credential: CredentialFlags,
     /// The labels from now on, a JSON object of texts
@@ -76,12 +76,9 @@ pub(super) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DeleteArguments {
+pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     credential: CredentialFlags,
-    /// Whatever hangs on it: policies go with it, certificates go on until they expire
-    #[arg(long)]
-    force: bool,
     #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
@@ -89,7 +86,7 @@ pub(super) struct DeleteArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct SyncArguments {
+pub(in crate::cli) struct SyncArguments {
     #[command(flatten)]
     credential: CredentialFlags,
     #[command(flatten)]
@@ -152,16 +149,7 @@ impl DeleteArguments {
                 self.credential.namespace.ns
             ))?;
         }
-        let answer = if self.force {
-            registry
-                .own_begin(Method::DELETE, "/credential?force=true", None)
-                .await?
-        } else {
-            registry.begin(Method::DELETE, PATH, None).await?
-        };
-        if self.force && !answer.body.is_null() {
-            registry.show(&answer.body)?;
-        }
+        let answer = registry.begin(Method::DELETE, PATH, None).await?;
         registry.finish(&answer, self.waiting.no_wait).await
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::{Context, Failure};
 use crate::output::Column;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum DeviceVerb {
+pub(in crate::cli) enum DeviceVerb {
     /// Make a device by hand; provisioning makes them by itself
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost adr device create --ns plant --name press-1 --manufacturer acme")]
@@ -42,7 +42,7 @@ pub(super) enum DeviceVerb {
 
 /// Which device.
 #[derive(Debug, Args)]
-pub(super) struct DeviceFlags {
+pub(in crate::cli) struct DeviceFlags {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Name of the device
@@ -51,7 +51,7 @@ pub(super) struct DeviceFlags {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArguments {
+pub(in crate::cli) struct CreateArguments {
     #[command(flatten)]
     device: DeviceFlags,
     /// Any word; echoed
@@ -91,7 +91,7 @@ struct Values {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
+pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     device: DeviceFlags,
     #[command(flatten)]
@@ -99,7 +99,7 @@ pub(super) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DeleteArguments {
+pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     device: DeviceFlags,
     #[command(flatten)]
@@ -109,7 +109,7 @@ pub(super) struct DeleteArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RevokeArguments {
+pub(in crate::cli) struct RevokeArguments {
     #[command(flatten)]
     device: DeviceFlags,
     /// Disable it, too: it gets no new certificate until it is enabled again

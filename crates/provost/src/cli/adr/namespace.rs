@@ -12,7 +12,7 @@ use crate::cli::{Context, Failure};
 use crate::output::{Column, say};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum NamespaceVerb {
+pub(in crate::cli) enum NamespaceVerb {
     /// Make a namespace, on request with everything that issues certificates
     #[command(
         after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management"
@@ -46,7 +46,7 @@ pub(super) enum NamespaceVerb {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Named {
+pub(in crate::cli) struct Named {
     /// Name of the namespace
     #[arg(long, short, visible_alias = "ns", value_name = "NAME")]
     name: String,
@@ -55,7 +55,7 @@ pub(super) struct Named {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArguments {
+pub(in crate::cli) struct CreateArguments {
     #[command(flatten)]
     named: Named,
     /// Any word; echoed
@@ -76,7 +76,7 @@ pub(super) struct CreateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
+pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     named: Named,
     /// The labels from now on, a JSON object of texts
@@ -85,7 +85,7 @@ pub(super) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DeleteArguments {
+pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     named: Named,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use crate::cli::{Context, Failure};
 use crate::output::Column;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum OperationVerb {
+pub(in crate::cli) enum OperationVerb {
     /// List the latest operations of a namespace
     #[command(
         after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
@@ -25,7 +25,7 @@ pub(super) enum OperationVerb {
 
 /// Which operation.
 #[derive(Debug, Args)]
-pub(super) struct OperationFlags {
+pub(in crate::cli) struct OperationFlags {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Its name

@@ -15,7 +15,7 @@ const AUTHORITY: &str = "/properties/certificate/certificateAuthorityConfigurati
 const REQUEST: &str = "/bringYourOwnRoot/certificateSigningRequest";
 
 #[derive(Debug, Subcommand)]
-pub(super) enum PolicyVerb {
+pub(in crate::cli) enum PolicyVerb {
     /// Make a policy, which has an issuing CA of its own
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost adr credential create --ns plant\n  \
@@ -59,7 +59,7 @@ pub(super) enum PolicyVerb {
 
 /// Which policy.
 #[derive(Debug, Args)]
-pub(super) struct PolicyFlags {
+pub(in crate::cli) struct PolicyFlags {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Name of the policy
@@ -77,7 +77,7 @@ pub(super) struct PolicyFlags {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CreateArguments {
+pub(in crate::cli) struct CreateArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Kind of the issuing CA's key
@@ -92,7 +92,7 @@ pub(super) struct CreateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ShowArguments {
+pub(in crate::cli) struct ShowArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Write the signing request of the issuing CA, PEM, instead of showing the policy
@@ -101,7 +101,7 @@ pub(super) struct ShowArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
+pub(in crate::cli) struct UpdateArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Days device certificates are valid from now on
@@ -110,7 +110,7 @@ pub(super) struct UpdateArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DeleteArguments {
+pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Also one under your own root whose device certificates are not all revoked
@@ -123,7 +123,7 @@ pub(super) struct DeleteArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RevokeArguments {
+pub(in crate::cli) struct RevokeArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Say what would be touched and do nothing
@@ -136,7 +136,7 @@ pub(super) struct RevokeArguments {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ActivateArguments {
+pub(in crate::cli) struct ActivateArguments {
     #[command(flatten)]
     policy: PolicyFlags,
     /// PEM: the signed issuing CA first, then what is above it, root last or left out
@@ -282,9 +282,6 @@ impl DeleteArguments {
                 .begin(Method::DELETE, &path(&self.policy.name), None)
                 .await?
         };
-        if self.force && !answer.body.is_null() {
-            registry.show(&answer.body)?;
-        }
         registry.finish(&answer, self.waiting.no_wait).await
     }
 }

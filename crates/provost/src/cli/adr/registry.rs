@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAGES: usize = 100_000;
 
 /// Requests about one namespace.
-pub(super) struct Registry<'a> {
+pub(in crate::cli) struct Registry<'a> {
     pub(super) context: &'a Context,
     arm: ApiClient,
     own: ApiClient,
