@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod outbound;
 mod rates;
+mod registry;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use provost_model::{GeoOrder, HostName, QueueLimits, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
+use provost_registry::RegistryOptions;
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
 
@@ -75,6 +77,8 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// The private keys of CAs.
     pub keys: KeysConfig,
+    /// The Device Registry.
+    pub registry: RegistryOptions,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -180,6 +184,7 @@ impl Config {
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
+            registry: file.registry.options()?,
             keys: file
                 .keys
                 .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)

@@ -12,6 +12,7 @@
 //!
 //! [`AdminCaller`]: provost_access::AdminCaller
 
+mod activate;
 mod certificates;
 mod complete;
 mod credentials;

@@ -146,6 +146,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         mqtt_port: 0,
         tls_files: None,
         ready_file: None,
+        registry: provost_registry::RegistryOptions::default(),
         log: LogConfig {
             filter: "off".to_owned(),
             json: false,

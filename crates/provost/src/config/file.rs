@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::geo::GeoSection;
 use super::hub::HubSection;
 use super::keys::KeysSection;
+use super::registry::RegistrySection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
 use super::{DpsOptions, MESSAGE_BYTES};
@@ -50,6 +51,8 @@ pub struct ConfigFile {
     pub dps: DpsSection,
     /// The private keys of CAs.
     pub keys: KeysSection,
+    /// The Device Registry.
+    pub registry: RegistrySection,
 }
 
 /// `[tls]`
