@@ -2,6 +2,7 @@
 //! [`crate::audit`] go through.
 
 mod catalogue;
+mod device_registry;
 mod name;
 mod world;
 
@@ -74,6 +75,13 @@ impl Operation {
     fn needs(self, permissions: &[Permission]) -> Self {
         Self {
             needs: permissions.to_vec(),
+            ..self
+        }
+    }
+
+    fn of(self, namespace: &'static str) -> Self {
+        Self {
+            namespace: Some(namespace),
             ..self
         }
     }

@@ -88,7 +88,13 @@ pub fn shut_out_identity(
             remove_identity(tx, hub, device_id)?;
         }
         ShutOut::Disable => {
-            switch_identity(tx, hub, device_id, (DeviceStatus::Disabled, Some(DISENROLLED)), random)?;
+            switch_identity(
+                tx,
+                hub,
+                device_id,
+                (DeviceStatus::Disabled, Some(DISENROLLED)),
+                random,
+            )?;
         }
     }
     Ok(Some(before))

@@ -99,8 +99,20 @@ fn put_in_place(
     mark_all_parts(&tx, &ca)?;
     tx.put_registry_operation(&operation)?;
     let before = view.issuing.as_ref().and_then(|ca| ca.certificate.as_ref());
-    let before = before.map_or_else(|| "none".to_owned(), |der| provost_pki::Sha1Thumbprint::of(&der.0).to_string());
-    let event = event(caller, Action::Activate, SUBJECT, &policy.namespace, policy.name.as_str())
-        .with_detail(format!("issuing CA {before} -> {}", chain.issuing().sha1_thumbprint()));
+    let before = before.map_or_else(
+        || "none".to_owned(),
+        |der| provost_pki::Sha1Thumbprint::of(&der.0).to_string(),
+    );
+    let event = event(
+        caller,
+        Action::Activate,
+        SUBJECT,
+        &policy.namespace,
+        policy.name.as_str(),
+    )
+    .with_detail(format!(
+        "issuing CA {before} -> {}",
+        chain.issuing().sha1_thumbprint()
+    ));
     Ok(tx.record(&event, operation)?)
 }

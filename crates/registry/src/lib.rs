@@ -34,6 +34,7 @@ mod revoke_device;
 mod revoke_issuer;
 mod service;
 mod synchronize;
+mod touched;
 
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
@@ -43,5 +44,7 @@ pub use namespaces::NamespaceInput;
 pub use options::{ByorRevoke, RegistryOptions};
 pub use policies::{PolicyInput, PolicyView};
 pub use port::{LinkedHubs, PortFuture};
+pub use provost_store::IssuedAfter;
 pub use revoke_device::DeviceRevocation;
 pub use service::{Made, RegistryParts, RegistryService};
+pub use touched::{RevocationTarget, Touched};

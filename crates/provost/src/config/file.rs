@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::geo::GeoSection;
 use super::hub::HubSection;
 use super::keys::KeysSection;
-use super::registry::RegistrySection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
+use super::registry::RegistrySection;
 use super::{DpsOptions, MESSAGE_BYTES};
 
 /// The configuration file as written, TOML. Unknown keys are refused.

@@ -63,9 +63,9 @@ impl RegistrySection {
             byor_renewal_window: days(self.byor_renewal_days, default.byor_renewal_window),
             root_validity: days(self.root_years.map(|years| years * 365), default.root_validity),
             issuing_validity: days(self.issuing_days, default.issuing_validity),
-            backdate: self
-                .backdate_seconds
-                .map_or(default.backdate, |seconds| Duration::from_secs(u64::from(seconds))),
+            backdate: self.backdate_seconds.map_or(default.backdate, |seconds| {
+                Duration::from_secs(u64::from(seconds))
+            }),
             shards: self.crl_shards.unwrap_or(default.shards),
             csr: csr_rules(self.allowed_keys)?,
             identifier: identifier(self.identifier.as_deref(), self.critical_identifier)?,

@@ -1,16 +1,15 @@
 use std::time::{Duration, Instant};
 
 use provost_device::http::Method;
+use provost_wire::arm::registry::API_VERSION;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::cli::input::segment;
 use crate::cli::{Context, Failure, OWN_API_VERSION, chain};
 use crate::client::{Answer, ApiClient, ClientError, MANAGEMENT_SUBSCRIPTION};
-use crate::output::{Column, say, spinner, warn};
+use crate::output::{Column, spinner, warn};
 
-/// The contract the server has (certificate-management.md 1.2).
-const API_VERSION: &str = "2026-03-01-preview";
 /// The first pauses between two looks at an operation are shorter: most end at once.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(50),
@@ -195,10 +194,6 @@ impl<'a> Registry<'a> {
 
     pub(super) fn table(&self, documents: &[Value], columns: &[Column]) -> Result<(), Failure> {
         Ok(self.context.output.documents(documents, columns)?)
-    }
-
-    pub(super) fn say(&self, text: &str) {
-        say(text);
     }
 }
 

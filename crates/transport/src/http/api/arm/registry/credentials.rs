@@ -26,7 +26,10 @@ impl RegistryRequest<'_> {
     pub(super) async fn put_credential(&self, namespace: &NamespaceName) -> Answered {
         let CredentialInput { location, tags } = CredentialInput::parse(&self.call.body)?;
         let input = Input { location, tags };
-        let put = self.registry().put_credential(self.admin, namespace, input).await?;
+        let put = self
+            .registry()
+            .put_credential(self.admin, namespace, input)
+            .await?;
         Ok(made(&credential(self.scope, &put.value.credential), put.is_new))
     }
 

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use provost_model::{CredentialPolicyName, NamespaceName, PageSize, RegistryDeviceName};
 use provost_model::registry::RegistryDevice;
+use provost_model::{CredentialPolicyName, NamespaceName, PageSize, RegistryDeviceName};
 use provost_registry::{DeviceInput, DevicePatch as Patch, DeviceRevocation};
 use provost_wire::arm::registry::{
     DevicePatch, DeviceRevokeInput, DeviceView, PolicyId, RegistryDeviceInput, registry_device,
@@ -48,7 +48,10 @@ impl RegistryRequest<'_> {
         let last = found.last().filter(|_| found.len() == PAGE);
         let last = last.map(|device| device.name.to_string());
         let hosts = self.hosts().await;
-        let items = found.iter().map(|device| self.shown_device(device, &hosts)).collect();
+        let items = found
+            .iter()
+            .map(|device| self.shown_device(device, &hosts))
+            .collect();
         Ok(self.page(items, last.as_deref()))
     }
 

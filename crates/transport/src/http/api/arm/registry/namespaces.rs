@@ -17,7 +17,10 @@ impl RegistryRequest<'_> {
             reason: error.to_string(),
         })?;
         let page = PageSize::clamp(None, PAGE, PAGE);
-        let found = self.registry().namespaces(self.admin, after.as_ref(), page).await?;
+        let found = self
+            .registry()
+            .namespaces(self.admin, after.as_ref(), page)
+            .await?;
         let last = found.last().filter(|_| found.len() == PAGE);
         let last = last.map(|namespace| namespace.name.to_string());
         let items = found.iter().map(|found| namespace(self.scope, found)).collect();

@@ -1,6 +1,6 @@
 use provost_model::{CredentialPolicyName, NamespaceName};
 use provost_registry::{PolicyInput, PolicyView as View};
-use provost_wire::arm::registry::{PolicyPatch, PolicyView, RegistryPolicyInput, policy};
+use provost_wire::arm::registry::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, policy};
 use serde_json::Value;
 
 use super::{Answered, RegistryRequest, made, shown};
@@ -57,7 +57,13 @@ impl RegistryRequest<'_> {
         let days = match patch.validity_days {
             Some(days) => days,
             // Whoever changes nothing has to be allowed to change something all the same.
-            None => registry.policy(self.admin, namespace, name).await?.policy.validity_days,
+            None => {
+                registry
+                    .policy(self.admin, namespace, name)
+                    .await?
+                    .policy
+                    .validity_days
+            }
         };
         let view = registry.patch_policy(self.admin, namespace, name, days).await?;
         Ok(shown(&self.shown_policy(&view)))
@@ -80,6 +86,15 @@ impl RegistryRequest<'_> {
         name: &CredentialPolicyName,
     ) -> Answered {
         let operation = self.registry().revoke_issuer(self.admin, namespace, name).await?;
+        Ok(self.accepted(&operation))
+    }
+
+    pub(super) async fn activate(&self, namespace: &NamespaceName, name: &CredentialPolicyName) -> Answered {
+        let ActivateInput { certificate_chain } = ActivateInput::parse(&self.call.body)?;
+        let operation = self
+            .registry()
+            .activate(self.admin, namespace, name, &certificate_chain)
+            .await?;
         Ok(self.accepted(&operation))
     }
 }
