@@ -20,6 +20,9 @@ case "${1:-}" in
         ;;
 esac
 
+# Tests of keys in tokens need one in software.
+scripts/softhsm.sh
+
 # Some tests run the program itself in a process of its own.
 cargo build --locked -p provost
 

@@ -1,6 +1,6 @@
 //! Where private keys of CAs live. Knows nothing of certificates.
 //!
-//! [`SealedKeys`] keeps them in files, encrypted (`sealed.rs`). What a key was made by stands in the
+//! [`SealedKeys`] keeps them in files, encrypted (`sealed.rs`); [`TokenKeys`] in a PKCS#11 token (`token.rs`). What a key was made by stands in the
 //! beginning of its [`KeyRef`](provost_model::registry::KeyRef); [`KeyRing`] finds the provider by it.
 
 mod error;
@@ -9,9 +9,11 @@ mod provider;
 mod ring;
 mod sealed;
 mod secret_file;
+mod token;
 
 pub use error::KeyProviderError;
 pub use provider::{KeyAlgorithm, KeyProvider, KeyPurpose};
 pub use ring::{KeyHome, KeyRing};
 pub use sealed::{KekSource, Rewrapped, SealedKeyInfo, SealedKeys, make_key_file, rewrap};
 pub use secret_file::{SecretFileGuard, read_secret};
+pub use token::{TokenKeys, TokenOptions, TokenUri};

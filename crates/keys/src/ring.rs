@@ -16,6 +16,14 @@ impl KeyHome {
             provider: Box::new(provider),
         }
     }
+
+    /// A PKCS#11 token.
+    pub fn token(provider: crate::TokenKeys) -> Self {
+        Self {
+            prefix: crate::token::PREFIX,
+            provider: Box::new(provider),
+        }
+    }
 }
 
 /// All places for keys: new ones are made in the first, old ones are found where they were made.

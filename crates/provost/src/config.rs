@@ -9,6 +9,7 @@ mod messages;
 mod outbound;
 mod rates;
 mod registry;
+mod token;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use provost_hub::JobOptions;
 
 pub use self::keys::{KeysConfig, KeysEnvironment, KeysSection, OpenedBy};
 pub use self::outbound::{OutboundConfig, WebhookConfig};
+pub use self::token::{PinSource, TokenConfig, TokenSection};
 
 /// The data folder of server and command line when none is named.
 pub const DEFAULT_DATA: &str = "./provost-data";
@@ -65,6 +67,8 @@ pub struct Config {
     pub telemetry: Retention,
     /// Partitions of a hub that has none yet.
     pub telemetry_partitions: u16,
+    /// Strict mode of the hubs: certificates on a CRL are refused by it too.
+    pub refuse_revoked_serials: bool,
     /// How jobs of the hubs are run.
     pub jobs: JobOptions,
     /// The queues of cloud-to-device messages.
@@ -225,6 +229,7 @@ impl Config {
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
             telemetry_partitions: file.hub.telemetry_partitions()?,
+            refuse_revoked_serials: file.hub.refuse_revoked_serials,
             jobs: file.hub.jobs.options()?,
             messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,

@@ -83,6 +83,7 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
         retention: config.telemetry,
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
+        refuse_revoked_serials: config.refuse_revoked_serials,
         messages: config.messages,
     }
 }

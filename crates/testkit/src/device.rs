@@ -165,6 +165,7 @@ impl Device {
             key: self.key.as_ref(),
             api_version,
             payload,
+            csr: None,
             poll_delay: PollDelay::Fixed(Duration::from_millis(5)),
             patience: Duration::from_secs(30),
         };

@@ -159,6 +159,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         metrics_open: false,
         telemetry: Retention::default(),
         telemetry_partitions: 4,
+        refuse_revoked_serials: false,
         jobs: JobOptions::default(),
         messages: QueueLimits::default(),
         dps: DpsOptions::default(),

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use provost_keys::{KekSource, SecretFileGuard, read_secret};
+
+use super::token::{TokenConfig, TokenSection};
 use provost_model::Secret;
 use serde::Deserialize;
 
 /// Holds the passphrase itself; a file is better, since the environment of a process is easily shown.
 const PASSPHRASE_VARIABLE: &str = "PROVOST_KEYS_PASSPHRASE";
+/// Holds the PIN of the token.
+const PIN_VARIABLE: &str = "PROVOST_KEYS_TOKEN_PIN";
 /// How long an opened key stays in memory (decision 18).
 const HOLD: Duration = Duration::from_secs(1);
 /// Where systemd puts the credentials of a service.
@@ -29,6 +33,8 @@ pub struct KeysSection {
     pub key_credential: Option<String>,
     /// Milliseconds an opened key stays in memory, from its opening; 0 opens it for each signature.
     pub hold_milliseconds: Option<u64>,
+    /// A PKCS#11 token, where new keys are made from then on.
+    pub token: Option<TokenSection>,
 }
 
 /// Where the private keys of CAs live and how they are opened.
@@ -40,6 +46,8 @@ pub struct KeysConfig {
     pub opened_by: OpenedBy,
     /// How long an opened key stays in memory, from its opening.
     pub hold: Duration,
+    /// The token new keys are made in.
+    pub token: Option<TokenConfig>,
 }
 
 impl KeysConfig {
@@ -49,8 +57,14 @@ impl KeysConfig {
         Self {
             opened_by: OpenedBy::OwnKeyFile(folder.join("kek")),
             hold: HOLD,
+            token: None,
             folder,
         }
+    }
+
+    /// Whether keys were ever sealed in the folder.
+    pub(crate) fn has_sealed_keys(&self) -> bool {
+        self.folder.join("kek.json").exists()
     }
 }
 
@@ -76,23 +90,38 @@ pub enum OpenedBy {
 pub struct KeysEnvironment {
     passphrase: Option<Secret<String>>,
     credentials: Option<PathBuf>,
+    token_pin: Option<Secret<String>>,
 }
 
 impl KeysEnvironment {
     /// Reads it.
     pub fn read() -> Result<Self> {
-        let passphrase = match std::env::var_os(PASSPHRASE_VARIABLE).filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) => match text.into_string() {
-                Ok(text) => Some(Secret::new(text)),
-                Err(_) => bail!("{PASSPHRASE_VARIABLE} is not UTF-8"),
-            },
-        };
         Ok(Self {
-            passphrase,
+            passphrase: secret_variable(PASSPHRASE_VARIABLE)?,
+            token_pin: secret_variable(PIN_VARIABLE)?,
             credentials: std::env::var_os(CREDENTIALS_VARIABLE).map(PathBuf::from),
         })
     }
+}
+
+fn secret_variable(name: &str) -> Result<Option<Secret<String>>> {
+    match std::env::var_os(name).filter(|text| !text.is_empty()) {
+        None => Ok(None),
+        Some(text) => match text.into_string() {
+            Ok(text) => Ok(Some(Secret::new(text))),
+            Err(_) => bail!("{name} is not UTF-8"),
+        },
+    }
+}
+
+/// The path of a credential.
+fn credential(name: &str, folder: Option<&Path>) -> Result<PathBuf> {
+    if name.is_empty() || name.contains('/') || name == ".." {
+        bail!("[keys] `{name}` is not the name of a credential");
+    }
+    let folder =
+        folder.with_context(|| format!("[keys] names a credential and {CREDENTIALS_VARIABLE} is not set"))?;
+    Ok(folder.join(name))
 }
 
 impl KeysSection {
@@ -118,22 +147,14 @@ impl KeysSection {
             Some(milliseconds @ 0..=60_000) => Duration::from_millis(milliseconds),
             Some(other) => bail!("[keys] hold_milliseconds is {other}, not 0 to 60000"),
         };
-        let credentials = environment.credentials;
-        let credential = |name: &str| -> Result<PathBuf> {
-            if name.is_empty() || name.contains('/') || name == ".." {
-                bail!("[keys] `{name}` is not the name of a credential");
-            }
-            let folder = credentials.as_ref().with_context(|| {
-                format!("[keys] names a credential and {CREDENTIALS_VARIABLE} is not set")
-            })?;
-            Ok(folder.join(name))
+        let credentials = environment.credentials.as_deref();
+        let credential = |name: Option<String>| name.map(|name| credential(&name, credentials)).transpose();
+        let passphrase_credential = credential(self.passphrase_credential)?;
+        let key_credential = credential(self.key_credential)?;
+        let token = match self.token {
+            None => None,
+            Some(section) => Some(section.config(environment.token_pin, &credential)?),
         };
-        let passphrase_credential = self
-            .passphrase_credential
-            .as_deref()
-            .map(credential)
-            .transpose()?;
-        let key_credential = self.key_credential.as_deref().map(credential).transpose()?;
         let mut given: Vec<OpenedBy> = [
             self.passphrase_file.map(OpenedBy::PassphraseFile),
             environment.passphrase.map(OpenedBy::Passphrase),
@@ -155,6 +176,7 @@ impl KeysSection {
             folder: default.folder,
             opened_by,
             hold,
+            token,
         })
     }
 }
@@ -201,6 +223,7 @@ mod tests {
         let environment = || KeysEnvironment {
             passphrase: Some(Secret::new("topsecret".to_owned())),
             credentials: None,
+            token_pin: None,
         };
         assert!(
             config(
@@ -220,6 +243,7 @@ mod tests {
         let environment = || KeysEnvironment {
             passphrase: None,
             credentials: Some("/run/credentials/x".into()),
+            token_pin: None,
         };
         let one = config("key_credential = 'kek'", environment()).unwrap();
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use provost_keys::{KeyHome, KeyProvider, KeyRing, SealedKeys, make_key_file};
+use provost_keys::{KeyHome, KeyProvider, KeyRing, SealedKeys, TokenKeys, make_key_file};
 use tracing::warn;
 
 use super::Ambient;
@@ -13,8 +13,18 @@ use crate::config::{KeysConfig, OpenedBy};
 ///
 /// Blocks for the time a passphrase costs, a fraction of a second.
 pub(crate) fn open(config: &KeysConfig, ambient: &Ambient) -> Result<Arc<dyn KeyProvider>> {
-    let sealed = KeyHome::sealed(open_sealed(config, ambient)?);
-    Ok(Arc::new(KeyRing::new(sealed, Vec::new())))
+    let Some(token) = &config.token else {
+        let sealed = KeyHome::sealed(open_sealed(config, ambient)?);
+        return Ok(Arc::new(KeyRing::new(sealed, Vec::new())));
+    };
+    let token = KeyHome::token(TokenKeys::open(token.options()?, Arc::clone(&ambient.random))?);
+    // Keys that were sealed before the token came.
+    let others = if config.has_sealed_keys() {
+        vec![KeyHome::sealed(open_sealed(config, ambient)?)]
+    } else {
+        Vec::new()
+    };
+    Ok(Arc::new(KeyRing::new(token, others)))
 }
 
 /// The same as [`open`] where the server's threads must not wait.
