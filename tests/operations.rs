@@ -49,6 +49,8 @@ pub(crate) struct Operation {
     pub(crate) status: u16,
     /// Action, kind and key of the audit event it leaves, if it leaves one.
     pub(crate) event: Option<(&'static str, &'static str, String)>,
+    /// It leaves the event twice: where it begins and where it has ended.
+    pub(crate) goes_on: bool,
 }
 
 impl Operation {
@@ -62,12 +64,20 @@ impl Operation {
             namespace: None,
             status: 200,
             event: None,
+            goes_on: false,
         }
     }
 
     fn body(self, body: Value) -> Self {
         Self {
             body: Some(body),
+            ..self
+        }
+    }
+
+    fn goes_on(self) -> Self {
+        Self {
+            goes_on: true,
             ..self
         }
     }
