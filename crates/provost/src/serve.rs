@@ -118,7 +118,7 @@ impl Server {
             &config,
             &tls,
             hub.clone(),
-            dps.clone(),
+            (dps.clone(), registry.clone()),
             &ambient,
             &shutdown,
             &mut tasks,

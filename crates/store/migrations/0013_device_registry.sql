@@ -57,7 +57,8 @@ CREATE TABLE ca (
     not_after BIGINT,
     shards BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    changed_at BIGINT NOT NULL
+    changed_at BIGINT NOT NULL,
+    key_destroyed_at BIGINT
 );
 CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
 CREATE INDEX ca_state ON ca (state, not_after);

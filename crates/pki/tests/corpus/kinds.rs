@@ -27,33 +27,33 @@ fn permitted_dns() -> Vec<u8> {
 pub(crate) const DATES: &[Kind] = &[
     ("leaf expired", |c, _| c.leaf.not_after = utc("251231235958Z")),
     ("leaf in its last second", |c, _| {
-        c.leaf.not_after = utc("260101000000Z")
+        c.leaf.not_after = utc("260101000000Z");
     }),
     ("leaf not yet valid", |c, _| {
-        c.leaf.not_before = utc("260101000001Z")
+        c.leaf.not_before = utc("260101000001Z");
     }),
     ("leaf dates reversed", |c, _| {
         c.leaf.not_before = utc("261231000000Z");
         c.leaf.not_after = utc("250101000000Z");
     }),
     ("issuing CA expired", |c, _| {
-        c.issuing.not_after = utc("251231235958Z")
+        c.issuing.not_after = utc("251231235958Z");
     }),
     ("issuing CA not yet valid", |c, _| {
-        c.issuing.not_before = utc("260101000001Z")
+        c.issuing.not_before = utc("260101000001Z");
     }),
     ("root expired", |c, _| c.root.not_after = utc("251231235958Z")),
     ("root not yet valid", |c, _| {
-        c.root.not_before = utc("260101000001Z")
+        c.root.not_before = utc("260101000001Z");
     }),
     ("leaf outlives its issuer", |c, _| {
-        c.leaf.not_after = utc("300101000000Z")
+        c.leaf.not_after = utc("300101000000Z");
     }),
 ];
 
 pub(crate) const CONSTRAINTS: &[Kind] = &[
     ("issuing CA without basic constraints", |c, _| {
-        c.issuing.drop(BASIC_CONSTRAINTS)
+        c.issuing.drop(BASIC_CONSTRAINTS);
     }),
     ("issuing CA that says it is none", |c, _| {
         c.issuing.put(ext(BASIC_CONSTRAINTS, CRITICAL, ca(&[])));
@@ -63,7 +63,7 @@ pub(crate) const CONSTRAINTS: &[Kind] = &[
             .put(ext(BASIC_CONSTRAINTS, &[], ca(&[CRITICAL, &[2, 1, 0]])));
     }),
     ("root without basic constraints", |c, _| {
-        c.root.drop(BASIC_CONSTRAINTS)
+        c.root.drop(BASIC_CONSTRAINTS);
     }),
     ("root that says it is none", |c, _| {
         c.root.put(ext(BASIC_CONSTRAINTS, CRITICAL, ca(&[])));
@@ -93,7 +93,7 @@ pub(crate) const CONSTRAINTS: &[Kind] = &[
         c.leaf.put(ext(BASIC_CONSTRAINTS, CRITICAL, ca(&[CRITICAL])));
     }),
     ("leaf without basic constraints", |c, _| {
-        c.leaf.drop(BASIC_CONSTRAINTS)
+        c.leaf.drop(BASIC_CONSTRAINTS);
     }),
     ("basic constraints that are no sequence", |c, _| {
         c.leaf.put(ext(BASIC_CONSTRAINTS, CRITICAL, vec![5, 0]));
@@ -137,7 +137,7 @@ pub(crate) const USAGES: &[Kind] = &[
         c.leaf.put(ext(EXTENDED_KEY_USAGE, &[], tlv(0x30, &[&any])));
     }),
     ("leaf without extended key usage", |c, _| {
-        c.leaf.drop(EXTENDED_KEY_USAGE)
+        c.leaf.drop(EXTENDED_KEY_USAGE);
     }),
     ("leaf with an empty extended key usage", |c, _| {
         c.leaf.put(ext(EXTENDED_KEY_USAGE, &[], tlv(0x30, &[])));
@@ -157,7 +157,7 @@ pub(crate) const EXTENSIONS: &[Kind] = &[
         c.leaf.put(ext(UNKNOWN, CRITICAL, vec![5, 0]));
     }),
     ("leaf with an unknown extension", |c, _| {
-        c.leaf.put(ext(UNKNOWN, &[], vec![5, 0]))
+        c.leaf.put(ext(UNKNOWN, &[], vec![5, 0]));
     }),
     ("issuing CA with an unknown critical extension", |c, _| {
         c.issuing.put(ext(UNKNOWN, CRITICAL, vec![5, 0]));
@@ -166,7 +166,7 @@ pub(crate) const EXTENSIONS: &[Kind] = &[
         c.root.put(ext(UNKNOWN, CRITICAL, vec![5, 0]));
     }),
     ("leaf with our identifier", |c, _| {
-        c.leaf.put(ext(OWN, &[], tlv(4, &[&[7; 32]])))
+        c.leaf.put(ext(OWN, &[], tlv(4, &[&[7; 32]])));
     }),
     ("leaf with our identifier, critical", |c, _| {
         c.leaf.put(ext(OWN, CRITICAL, tlv(4, &[&[7; 32]])));
@@ -195,20 +195,20 @@ pub(crate) const EXTENSIONS: &[Kind] = &[
         c.leaf.put(ext(UNKNOWN, &[1, 1, 0], vec![5, 0]));
     }),
     ("critical written as 1", |c, _| {
-        c.leaf.put(ext(UNKNOWN, &[1, 1, 1], vec![5, 0]))
+        c.leaf.put(ext(UNKNOWN, &[1, 1, 1], vec![5, 0]));
     }),
     ("no extension in the list", |c, _| {
-        c.leaf.extensions = Some(Vec::new())
+        c.leaf.extensions = Some(Vec::new());
     }),
     ("leaf that names another key of its issuer", |c, _| {
         c.leaf
             .put(ext(AUTHORITY_KEY_ID, &[], tlv(0x30, &[&tlv(0x80, &[&[9; 4]])])));
     }),
     ("leaf that names no key of its issuer", |c, _| {
-        c.leaf.drop(AUTHORITY_KEY_ID)
+        c.leaf.drop(AUTHORITY_KEY_ID);
     }),
     ("issuing CA without key identifier", |c, _| {
-        c.issuing.drop(SUBJECT_KEY_ID)
+        c.issuing.drop(SUBJECT_KEY_ID);
     }),
     ("key identifier that is no octet string", |c, _| {
         c.leaf.put(ext(SUBJECT_KEY_ID, &[], vec![5, 0]));
@@ -225,13 +225,13 @@ pub(crate) const EXTENSIONS: &[Kind] = &[
 pub(crate) const NAMES: &[Kind] = &[
     ("leaf names another issuer", |c, _| c.leaf.issuer = utf8("other")),
     ("leaf names its issuer in capitals", |c, _| {
-        c.leaf.issuer = utf8("ISSUING")
+        c.leaf.issuer = utf8("ISSUING");
     }),
     ("leaf names its issuer in another string type", |c, _| {
         c.leaf.issuer = name(&[(0x13, "issuing")]);
     }),
     ("issuing CA names another issuer", |c, _| {
-        c.issuing.issuer = utf8("other")
+        c.issuing.issuer = utf8("other");
     }),
     ("leaf without subject", |c, _| c.leaf.subject = tlv(0x30, &[])),
     ("leaf with two common names", |c, _| {
@@ -241,10 +241,10 @@ pub(crate) const NAMES: &[Kind] = &[
         c.leaf.subject = tlv(0x30, &[&tlv(0x31, &[])]);
     }),
     ("leaf with its issuer's subject", |c, _| {
-        c.leaf.subject = utf8("issuing")
+        c.leaf.subject = utf8("issuing");
     }),
     ("subject that is no sequence", |c, _| c.leaf.subject = vec![5, 0]),
     ("issuer unique identifier", |c, _| {
-        c.leaf.unique = vec![0x81, 2, 0, 1]
+        c.leaf.unique = vec![0x81, 2, 0, 1];
     }),
 ];

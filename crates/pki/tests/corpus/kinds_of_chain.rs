@@ -48,18 +48,18 @@ fn explicit_curve() -> Vec<u8> {
 pub(crate) const SIGNATURES: &[Kind] = &[
     ("leaf's signature changed", |c, _| c.leaf.signature = flip_last),
     ("issuing CA's signature changed", |c, _| {
-        c.issuing.signature = flip_last
+        c.issuing.signature = flip_last;
     }),
     ("root's signature changed", |c, _| c.root.signature = flip_last),
     ("leaf changed after signing", |c, _| c.leaf.signed = flip_last),
     ("issuing CA changed after signing", |c, _| {
-        c.issuing.signed = flip_last
+        c.issuing.signed = flip_last;
     }),
     ("leaf signed by the root", |c, _| c.leaf.by = By::Root),
     ("leaf signed by itself", |c, _| c.leaf.by = By::Leaf),
     ("leaf signed by a stranger", |c, _| c.leaf.by = By::Stranger),
     ("issuing CA signed by a stranger", |c, _| {
-        c.issuing.by = By::Stranger
+        c.issuing.by = By::Stranger;
     }),
     ("signature empty", |c, _| c.leaf.signature = |_| Vec::new()),
     ("signature of zeros", |c, _| {
@@ -75,20 +75,20 @@ pub(crate) const SIGNATURES: &[Kind] = &[
         c.leaf.outer_algorithm = algorithm(ECDSA_SHA_384);
     }),
     ("ECDSA with NULL parameters, as Azure", |c, _| {
-        both(c, &with_null())
+        both(c, &with_null());
     }),
     ("ECDSA with NULL parameters outside alone", |c, _| {
-        c.leaf.outer_algorithm = with_null()
+        c.leaf.outer_algorithm = with_null();
     }),
     ("ECDSA with other parameters", |c, _| {
         both(c, &tlv(0x30, &[&oid(ECDSA_SHA_256), &[2, 1, 0]]));
     }),
     ("signed with SHA-1", |c, _| both(c, &algorithm(ECDSA_SHA_1))),
     ("signed with an unknown algorithm", |c, _| {
-        both(c, &algorithm(&[0x2a, 3, 4]))
+        both(c, &algorithm(&[0x2a, 3, 4]));
     }),
     ("algorithm of another hash", |c, _| {
-        both(c, &algorithm(ECDSA_SHA_384))
+        both(c, &algorithm(ECDSA_SHA_384));
     }),
 ];
 
@@ -107,16 +107,16 @@ pub(crate) const KEYS: &[Kind] = &[
     }),
     ("leaf key a byte short", |c, _| {
         let key = c.leaf.spki[27..91 - 1].to_vec();
-        c.leaf.spki = spki(&c.leaf.spki[2..23].to_vec(), &key);
+        c.leaf.spki = spki(&c.leaf.spki[2..23], &key);
     }),
     ("leaf key RSA of 1024 bits", |c, _| {
-        c.leaf.spki = rsa(128, &[1, 0, 1])
+        c.leaf.spki = rsa(128, &[1, 0, 1]);
     }),
     ("leaf key RSA of 2048 bits", |c, _| {
-        c.leaf.spki = rsa(256, &[1, 0, 1])
+        c.leaf.spki = rsa(256, &[1, 0, 1]);
     }),
     ("leaf key RSA with exponent 3", |c, _| {
-        c.leaf.spki = rsa(256, &[3])
+        c.leaf.spki = rsa(256, &[3]);
     }),
     ("issuing CA key of a stranger", |c, keys| {
         c.issuing.spki = keys.of(By::Stranger).public_key_der().unwrap();
@@ -129,13 +129,13 @@ pub(crate) const SENT: &[Kind] = &[
     ("root sent first", |c, _| c.sent = vec![Sent::Root, Sent::Issuing]),
     ("leaf sent twice", |c, _| c.sent = vec![Sent::Leaf, Sent::Issuing]),
     ("issuing CA sent twice", |c, _| {
-        c.sent = vec![Sent::Issuing, Sent::Issuing]
+        c.sent = vec![Sent::Issuing, Sent::Issuing];
     }),
     ("impostor of the issuing CA first", |c, _| {
-        c.sent = vec![Sent::Impostor, Sent::Issuing]
+        c.sent = vec![Sent::Impostor, Sent::Issuing];
     }),
     ("impostor of the issuing CA alone", |c, _| {
-        c.sent = vec![Sent::Impostor]
+        c.sent = vec![Sent::Impostor];
     }),
     ("impostor signed it and is sent", |c, _| {
         c.leaf.by = By::Stranger;

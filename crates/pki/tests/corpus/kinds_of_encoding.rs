@@ -6,7 +6,7 @@ use crate::kinds::Kind;
 pub(crate) const ENCODINGS: &[Kind] = &[
     ("extensions in version 1", |c, _| c.leaf.version = Vec::new()),
     ("extensions in version 2", |c, _| {
-        c.leaf.version = vec![0xa0, 3, 2, 1, 1]
+        c.leaf.version = vec![0xa0, 3, 2, 1, 1];
     }),
     ("version 1 written out", |c, _| {
         c.leaf.version = vec![0xa0, 3, 2, 1, 0];
@@ -26,33 +26,33 @@ pub(crate) const ENCODINGS: &[Kind] = &[
         c.root.extensions = None;
     }),
     ("leaf of version 3 without extensions", |c, _| {
-        c.leaf.extensions = None
+        c.leaf.extensions = None;
     }),
     ("serial number 0", |c, _| c.leaf.serial = vec![0]),
     ("serial number negative", |c, _| c.leaf.serial = vec![0xff, 1]),
     ("serial number of 21 bytes", |c, _| c.leaf.serial = vec![0x11; 21]),
     ("serial number with a zero too many", |c, _| {
-        c.leaf.serial = vec![0, 1]
+        c.leaf.serial = vec![0, 1];
     }),
     ("serial number empty", |c, _| c.leaf.serial = Vec::new()),
     ("date without seconds", |c, _| {
-        c.leaf.not_after = utc("2701010000Z")
+        c.leaf.not_after = utc("2701010000Z");
     }),
     ("date with an offset", |c, _| {
-        c.leaf.not_after = utc("270101000000+0000")
+        c.leaf.not_after = utc("270101000000+0000");
     }),
     ("date of month 13", |c, _| c.leaf.not_after = utc("271301000000Z")),
     ("date of 29 February 2027", |c, _| {
-        c.leaf.not_after = utc("270229000000Z")
+        c.leaf.not_after = utc("270229000000Z");
     }),
     ("generalized date before 2050", |c, _| {
-        c.leaf.not_after = tlv(0x18, &[b"20270101000000Z"])
+        c.leaf.not_after = tlv(0x18, &[b"20270101000000Z"]);
     }),
     ("generalized date after 2050", |c, _| {
-        c.leaf.not_after = tlv(0x18, &[b"20510101000000Z"])
+        c.leaf.not_after = tlv(0x18, &[b"20510101000000Z"]);
     }),
     ("generalized date without expiry", |c, _| {
-        c.leaf.not_after = tlv(0x18, &[b"99991231235959Z"])
+        c.leaf.not_after = tlv(0x18, &[b"99991231235959Z"]);
     }),
     ("generalized date with fraction", |c, _| {
         c.leaf.not_after = tlv(0x18, &[b"20270101000000.5Z"]);
