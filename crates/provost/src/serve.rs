@@ -121,7 +121,7 @@ impl Server {
             &config,
             &tls,
             hub.clone(),
-            dps.clone(),
+            (dps.clone(), registry.clone()),
             &ambient,
             &shutdown,
             &mut tasks,

@@ -7,7 +7,9 @@ use provost::config::{
     Config, DpsOptions, JobOptions, KeysConfig, Limits, LogConfig, OutboundConfig, TlsFiles,
 };
 use provost::serve::{Ambient, Server};
+use provost_access::AdminCaller;
 use provost_model::{Clock, GeoOrder, HostName, QueueLimits, Retention};
+use provost_registry::RegistryService;
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
@@ -107,6 +109,18 @@ impl TestServer {
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
+    }
+
+    /// The Device Registry, asked without a socket.
+    pub fn registry(&self) -> &RegistryService {
+        self.server.as_ref().expect("it runs").registry()
+    }
+
+    /// The operator, as services know him.
+    pub async fn admin_caller(&self) -> AdminCaller {
+        let token = self.admin();
+        let proof = provost_access::authenticate(self.stored.store(), Some(&token));
+        proof.await.expect("the operator's token")
     }
 
     /// What the server has stored.
