@@ -3,6 +3,7 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod ca;
 mod certificates;
 mod connection_string;
 mod dps;
@@ -105,6 +106,9 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// CAs apart from a server: a root kept offline
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
     /// Provision and connect simulated devices over real TLS, and measure
     Simulate(Box<SimulateArguments>),
     /// The authority in a folder that signs simulated devices, to try a roll of its intermediate
@@ -162,6 +166,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Explain(arguments) => arguments.run(context).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
