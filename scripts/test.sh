@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all_stages=(format dependencies clippy sqlite postgresql sdk rustdoc fuzz)
+all_stages=(format dependencies clippy sqlite postgresql pkilint sdk rustdoc fuzz)
 
 run_stage() {
     case "$1" in
@@ -17,6 +17,7 @@ run_stage() {
         clippy) cargo clippy --workspace --all-targets --locked -- -D warnings ;;
         sqlite) scripts/rust-tests.sh sqlite ;;
         postgresql) scripts/postgres.sh with-postgres scripts/rust-tests.sh postgresql ;;
+        pkilint) tests/pkilint/run.sh ;;
         sdk) scripts/sdk.sh ;;
         rustdoc) RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked ;;
         fuzz) scripts/fuzz.sh "${FUZZ_SECONDS:-10}" ;;

@@ -240,6 +240,7 @@ impl Crowd {
             key: device.key.as_ref(),
             api_version: API_VERSION,
             payload: None,
+            csr: None,
             poll_delay: PollDelay::Fixed(Duration::ZERO),
             patience: PATIENCE,
         };

@@ -18,6 +18,7 @@ pub(crate) struct Operator {
     client: HttpClient,
     dps: Access,
     hub: Access,
+    admin: String,
 }
 
 struct Access {
@@ -38,6 +39,7 @@ impl Operator {
             client: HttpClient::connect(&target, &tls).await?,
             dps: Access::read(&connection, "/dps/0", "provisioningserviceowner")?,
             hub: Access::read(&connection, "/hubs/0", "iothubowner")?,
+            admin: std::fs::read_to_string(server.data.join("admin-token"))?,
         })
     }
 
@@ -49,6 +51,12 @@ impl Operator {
     /// Asks the provisioning service.
     pub(crate) async fn dps(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let token = self.dps.token();
+        ask(&mut self.client, &token, method, path, body).await
+    }
+
+    /// Asks the management plane.
+    pub(crate) async fn admin(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let token = format!("Bearer {}", self.admin.trim());
         ask(&mut self.client, &token, method, path, body).await
     }
 
@@ -99,7 +107,14 @@ async fn ask(
     let creates = path.starts_with("/enrollmentGroups/");
     let headers = headers.get(..if creates { 1 } else { 2 }).unwrap_or_default();
     let body = body.map(|body| body.to_string().into());
-    let path = format!("{path}?api-version=2021-10-01");
+    let version = if path.starts_with("/subscriptions/") {
+        "2026-03-01-preview"
+    } else if path.starts_with("/enrollmentGroups/") {
+        "2025-07-01-preview"
+    } else {
+        "2021-10-01"
+    };
+    let path = format!("{path}?api-version={version}");
     let answer = client.request(method, &path, headers, body).await?;
     if !answer.status.is_success() {
         let text = String::from_utf8_lossy(&answer.body);

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::load::Sample;
 use crate::run::blast_radius::BlastRadius;
+use crate::run::certificates::Certificates;
 use crate::run::devices::{Registrations, Round};
 use crate::run::memory::SessionMemory;
 use crate::run::scale::{Scale, Visit};
@@ -18,9 +19,11 @@ use crate::run::telemetry::Telemetry;
 use crate::run::{Amounts, Living};
 use crate::spread::{Spread, quantile};
 
+mod certificates;
 mod living;
 mod telemetry;
 
+pub(crate) use self::certificates::markdown as certificates_markdown;
 pub(crate) use self::telemetry::markdown as telemetry_markdown;
 
 const BEGIN: &str = "<!-- begin: written by `make bench` -->\n";
@@ -47,6 +50,8 @@ pub(crate) struct Report {
     pub(crate) living: Option<Living>,
     /// Absent while profiling.
     pub(crate) telemetry: Option<Telemetry>,
+    /// Absent while profiling.
+    pub(crate) certificates: Option<Certificates>,
 }
 
 /// Which side of its goal a figure should be on.
@@ -91,6 +96,9 @@ impl Report {
         }
         if let Some(found) = &self.telemetry {
             telemetry::details(&mut text, found);
+        }
+        if let Some(found) = &self.certificates {
+            certificates::details(&mut text, found);
         }
         text
     }
@@ -191,6 +199,9 @@ impl Report {
         }
         if let Some(found) = &self.telemetry {
             telemetry::goals(text, found);
+        }
+        if let Some(found) = &self.certificates {
+            certificates::goals(text, found);
         }
     }
 

@@ -1,14 +1,17 @@
 //! The run: servers up, rounds interleaved, figures out.
 
 pub(crate) mod blast_radius;
+pub(crate) mod certificates;
 pub(crate) mod devices;
 mod group;
 mod holding;
+pub(crate) mod issuance;
 pub(crate) mod jobs;
 pub(crate) mod memory;
 pub(crate) mod methods;
 pub(crate) mod queries;
 pub(crate) mod reconnect;
+pub(crate) mod revoking;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
 pub(crate) mod storm;
@@ -23,7 +26,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::machine;
-use crate::report::{Report, storms_markdown, telemetry_markdown, write_block};
+use crate::report::{Report, certificates_markdown, storms_markdown, telemetry_markdown, write_block};
 
 /// What to measure and how much of it.
 #[derive(Debug, Args)]
@@ -56,6 +59,8 @@ enum Part {
     Storm,
     /// Messages of devices
     Telemetry,
+    /// Certificates issued and revoked
+    Certificates,
 }
 
 /// How much.
@@ -99,6 +104,11 @@ pub(crate) struct Amounts {
     /// Rounds of telemetry, and messages of each device in one.
     pub(crate) telemetry_rounds: u32,
     pub(crate) messages: u32,
+    /// Certificates issued in a round.
+    pub(crate) issued: u32,
+    /// Certificates in the store while devices are revoked, and how many of them are revoked.
+    pub(crate) certificates: u32,
+    pub(crate) revoked: u32,
 }
 
 const FULL: Amounts = Amounts {
@@ -124,6 +134,9 @@ const FULL: Amounts = Amounts {
     drops: 3,
     telemetry_rounds: 5,
     messages: 4_000,
+    issued: 10_000,
+    certificates: 1_000_000,
+    revoked: 100_000,
 };
 const QUICK: Amounts = Amounts {
     rounds: 2,
@@ -148,6 +161,9 @@ const QUICK: Amounts = Amounts {
     drops: 2,
     telemetry_rounds: 2,
     messages: 200,
+    issued: 200,
+    certificates: 2_000,
+    revoked: 200,
 };
 
 /// Runs all of it and prints the result as Markdown.
@@ -167,6 +183,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let work = tempfile::tempdir_in(folder)?;
     let measured = if arguments.only == Some(Part::Storm) {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
+    } else if arguments.only == Some(Part::Certificates) {
+        certificates::measure(&amounts, &binary, work.path()).map(|found| certificates_markdown(&found))
     } else if arguments.only == Some(Part::Telemetry) {
         telemetry::measure(&amounts, &binary, work.path()).map(|found| telemetry_markdown(&found))
     } else {
@@ -222,6 +240,9 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
     let telemetry = has_storm
         .then(|| telemetry::measure(amounts, binary, work))
         .transpose()?;
+    let certificates = has_storm
+        .then(|| certificates::measure(amounts, binary, work))
+        .transpose()?;
     let yardsticks = [first, machine::yardstick()?];
     Ok(Report {
         amounts: *amounts,
@@ -236,6 +257,7 @@ fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Pa
         blast_radius,
         living,
         telemetry,
+        certificates,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Fills a store with individual enrollments the way the service does: one write, one audit event
 //! each, many at once so that they share commits. Perhaps with as many devices of a group.
 
+pub(crate) mod issued;
 mod line;
 mod tagged;
 

@@ -1,5 +1,6 @@
 //! What every engine must do; run once on SQLite and once on PostgreSQL.
 
+mod audit;
 mod blast_radius;
 mod crls;
 mod device_registry;

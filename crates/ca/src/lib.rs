@@ -9,6 +9,7 @@ mod authority;
 mod error;
 mod keys;
 mod leaf;
+mod publish;
 mod serial;
 
 pub use addresses::PublicAddresses;
@@ -16,4 +17,5 @@ pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_external_ca, 
 pub use error::CaError;
 pub use keys::{CaKeys, CaSigner};
 pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};
+pub use publish::{CrlPublisher, CrlSchedule, PublishError};
 pub use serial::{new_serial, shard_of};

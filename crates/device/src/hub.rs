@@ -1,6 +1,7 @@
 //! A device's session with its hub over MQTT (iot-hub-device-api.md 2, 5, 7).
 
 mod event;
+mod renewal;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl HubSession {
             match self.client.next_publish(rest).await?.map(HubMessage::from) {
                 Some(HubMessage::Event(event)) => return Ok(Some(event)),
                 // An answer nobody waits for any more.
-                Some(HubMessage::Twin(_)) => {}
+                Some(HubMessage::Twin(_) | HubMessage::Credential(_)) => {}
                 None => return Ok(None),
             }
         }
@@ -199,6 +200,7 @@ impl HubSession {
             let message = self.client.next_publish(rest).await?;
             match HubMessage::from(message.ok_or(DeviceError::Timeout("twin request"))?) {
                 HubMessage::Event(event) => self.waiting.push_back(event),
+                HubMessage::Credential(_) => {}
                 HubMessage::Twin(answer) if answer.rid != rid => {}
                 HubMessage::Twin(TwinAnswer { status, body, .. }) if status >= 300 => {
                     return Err(DeviceError::Status { status, body });

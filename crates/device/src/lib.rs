@@ -2,11 +2,13 @@
 //!
 //! - [`tls`] says whom the device trusts and which certificate it shows.
 //! - [`mqtt`] and [`http`] are small clients over TLS, MQTT also over a WebSocket.
+//! - [`certificate`] is the certificate a device asks for and is issued.
 //! - [`provisioning`] registers a device, [`hub`] is a session with the assigned hub.
 //!
 //! Made for simulators, load and tests: lean in memory, one owner per connection, no reconnecting
 //! behind the caller's back.
 
+pub mod certificate;
 mod connect;
 mod error;
 #[cfg(test)]

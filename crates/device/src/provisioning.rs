@@ -16,10 +16,13 @@ use self::answer::Answer;
 use crate::connect::Target;
 use crate::tls::ClientTls;
 
+pub(crate) use self::answer::issued_chain;
 pub use self::answer::{RegisterError, RegistrationOutcome, RegistrationStatus};
 
 /// What devices of today speak.
 pub const API_VERSION: &str = "2021-06-01";
+/// From which on a registration may ask for a certificate.
+pub const CSR_API_VERSION: &str = "2025-07-01-preview";
 /// Lifetime of the tokens made here.
 const SAS_TTL: Duration = Duration::from_hours(1);
 /// Wait before a poll when the service names none.
@@ -63,6 +66,8 @@ pub struct Registration<'a> {
     pub api_version: &'a str,
     /// Custom payload.
     pub payload: Option<Value>,
+    /// Asks for a certificate: [`crate::certificate::SigningRequest::csr`]. Needs [`CSR_API_VERSION`].
+    pub csr: Option<&'a str>,
     /// Wait before a poll.
     pub poll_delay: PollDelay,
     /// How long to poll before giving up.
@@ -79,8 +84,13 @@ impl Registration<'_> {
 
     fn body(&self) -> Vec<u8> {
         let mut body = json!({ "registrationId": self.registration_id });
-        if let (Value::Object(fields), Some(payload)) = (&mut body, &self.payload) {
-            fields.insert("payload".to_owned(), payload.clone());
+        if let Value::Object(fields) = &mut body {
+            if let Some(payload) = &self.payload {
+                fields.insert("payload".to_owned(), payload.clone());
+            }
+            if let Some(csr) = self.csr {
+                fields.insert("csr".to_owned(), Value::from(csr));
+            }
         }
         body.to_string().into_bytes()
     }

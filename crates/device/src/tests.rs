@@ -38,6 +38,7 @@ async fn registered(
         key,
         api_version: API_VERSION,
         payload: Some(json!({"model": 7})),
+        csr: None,
         poll_delay: PollDelay::Fixed(Duration::ZERO),
         patience: WAIT,
     };

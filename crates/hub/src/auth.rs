@@ -3,19 +3,22 @@
 mod admitted;
 mod caller;
 mod judge;
+mod managed;
 mod refusal;
 mod right;
 
 use provost_attestation::sas::SasToken;
-use provost_model::{AuthorityOwner, Hub, IdentityId, PolicyName, PolicyOwner};
+use provost_model::registry::{CaId, SerialNumber};
+use provost_model::{AuthorityOwner, Hub, HubName, IdentityId, PolicyName, PolicyOwner};
 use provost_pki::{Certificate, PresentedChain};
-use provost_store::{ReadTx, StoreError};
+use provost_store::{CrlPart, ReadTx, StoreError};
 
 pub(crate) use self::admitted::Admitted;
 #[cfg(test)]
 pub(crate) use self::admitted::AdmittedBy;
 pub use self::caller::DeviceCaller;
 use self::judge::{Known, Presented, judge};
+use self::managed::Anchor;
 pub use self::refusal::{ConnectRefusal, RefusalReason};
 pub(crate) use self::right::Right;
 use crate::HubError;
@@ -114,7 +117,7 @@ impl HubService {
     ) -> Result<Admitted, ConnectRefusal> {
         let known = self.read_known(hub, request, presented).await?;
         let (memo, now) = (self.signatures(), self.now());
-        judge(hub, request.id, presented, known, memo, now)
+        judge(hub, request.id, presented, &known, memo, now)
     }
 
     async fn read_known(
@@ -134,6 +137,10 @@ impl HubService {
             .iter()
             .flat_map(|chain| chain.iter().map(Certificate::issuer_hash))
             .collect();
+        let strict_leaf = presented
+            .certificates
+            .filter(|_| self.refuses_revoked_serials())
+            .map(|chain| chain.leaf().clone());
         let read = move |tx: &ReadTx<'_>| {
             let credential = tx.credential(&hub, &id)?;
             let policy = match policy {
@@ -143,21 +150,57 @@ impl HubService {
             // Whoever presents a chain costs the same, known or not, whatever it is registered for (D-22).
             let mut anchors = Vec::new();
             for issuer in &issuers {
-                let owner = AuthorityOwner::Hub(hub.clone());
-                let found = tx.certificate_authorities_by_subject(&owner, issuer)?;
-                anchors.extend(
-                    found
-                        .into_iter()
-                        .filter(|ca| ca.is_verified)
-                        .map(|ca| ca.certificate),
-                );
+                anchors.extend(read_anchors(tx, &hub, issuer, strict_leaf.as_ref())?);
             }
+            let registry = tx.registry_identity(&hub, &id.device_id)?;
             Ok(Known {
                 credential,
                 policy,
                 anchors,
+                registry,
             })
         };
         self.store().read(read).await
     }
+}
+
+/// The verified CA certificates of a hub with this subject.
+fn read_anchors(
+    tx: &ReadTx<'_>,
+    hub: &HubName,
+    subject: &[u8; 32],
+    strict_leaf: Option<&Certificate>,
+) -> Result<Vec<Anchor>, StoreError> {
+    let owner = AuthorityOwner::Hub(hub.clone());
+    let mut anchors = Vec::new();
+    for ca in tx.certificate_authorities_by_subject(&owner, subject)? {
+        if !ca.is_verified {
+            continue;
+        }
+        let lists_leaf = match (strict_leaf, &ca.synchronized) {
+            (Some(leaf), Some(from)) => is_listed(tx, leaf, &from.ca)?,
+            _ => false,
+        };
+        anchors.push(Anchor {
+            certificate: ca.certificate,
+            synchronized: ca.synchronized,
+            lists_leaf,
+        });
+    }
+    Ok(anchors)
+}
+
+/// Whether a leaf stands among the revoked of a CA, however it came there.
+fn is_listed(tx: &ReadTx<'_>, leaf: &Certificate, ca: &CaId) -> Result<bool, StoreError> {
+    let Some(serial) = SerialNumber::parse(&leaf.serial_hex()) else {
+        return Ok(false);
+    };
+    let Some(issued) = tx.issued_by_serial(ca, &serial)? else {
+        return Ok(false);
+    };
+    let part = CrlPart {
+        ca: ca.clone(),
+        shard: issued.shard,
+    };
+    tx.is_revoked(&part, serial.as_bytes())
 }

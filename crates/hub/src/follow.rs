@@ -90,7 +90,10 @@ impl HubService {
 
     /// After a committed change of hubs, policies or CA certificates: what rests on one of these is
     /// looked at, and what belongs to a hub that is gone or was made anew.
-    pub(crate) async fn recheck_configuration(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recheck_configuration(&self) -> Result<(), StoreError> {
         let hubs = self.store().read(|tx: &ReadTx<'_>| tx.hubs()).await?;
         self.telemetry().forget_gone(&hubs);
         let stands = |link: &Link, admitted: &Admitted| {

@@ -87,18 +87,45 @@ pub fn shut_out_identity(
         ShutOut::Delete => {
             remove_identity(tx, hub, device_id)?;
         }
-        ShutOut::Disable if before == DeviceStatus::Disabled => {}
         ShutOut::Disable => {
-            let device = DeviceIdentity {
-                etag: Etag::generate(random),
-                status: DeviceStatus::Disabled,
-                status_reason: Some(DISENROLLED.to_owned()),
-                status_updated_at: Some(tx.now()),
-                ..stored
-            };
-            tx.update_device(hub, &device)?;
-            announce(tx, hub, device_id)?;
+            switch_identity(
+                tx,
+                hub,
+                device_id,
+                (DeviceStatus::Disabled, Some(DISENROLLED)),
+                random,
+            )?;
         }
+    }
+    Ok(Some(before))
+}
+
+/// Enables or disables a device, and says why; answers its status before, `None` when it is not here. One
+/// that is so already stays as it is. The live session of one that is disabled ends.
+///
+/// # Errors
+/// [`HubError::Store`].
+pub fn switch_identity(
+    tx: &WriteTx<'_>,
+    hub: &HubName,
+    device_id: &DeviceId,
+    (status, reason): (DeviceStatus, Option<&str>),
+    random: &dyn Random,
+) -> Result<Option<DeviceStatus>, HubError> {
+    let Some(stored) = tx.device(hub, device_id)? else {
+        return Ok(None);
+    };
+    let before = stored.status;
+    if before != status {
+        let device = DeviceIdentity {
+            etag: Etag::generate(random),
+            status,
+            status_reason: reason.map(str::to_owned),
+            status_updated_at: Some(tx.now()),
+            ..stored
+        };
+        tx.update_device(hub, &device)?;
+        announce(tx, hub, device_id)?;
     }
     Ok(Some(before))
 }

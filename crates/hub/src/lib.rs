@@ -38,7 +38,8 @@ pub use cloud_to_device::{FeedbackBatch, SentMessage, Taken};
 pub use error::HubError;
 pub use fleet::{ReprovisionForecast, ReprovisionPage};
 pub use identity::{
-    NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity, twin_to_carry,
+    NewIdentity, ProvisionedIdentity, provision_identity, remove_identity, shut_out_identity,
+    switch_identity, twin_to_carry,
 };
 pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;

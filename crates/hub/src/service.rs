@@ -31,6 +31,9 @@ pub struct HubOptions {
     pub telemetry_partitions: u16,
     /// How jobs are run.
     pub jobs: JobOptions,
+    /// Strict mode: a certificate that stands on the CRL of its CA is refused too. Off, the
+    /// identifier in it decides alone.
+    pub refuse_revoked_serials: bool,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -156,6 +159,10 @@ impl HubService {
 
     pub(crate) fn job_signals(&self) -> &JobSignals {
         &self.inner.jobs
+    }
+
+    pub(crate) fn refuses_revoked_serials(&self) -> bool {
+        self.inner.options.refuse_revoked_serials
     }
 
     pub(crate) fn fleet_signals(&self) -> &JobSignals {

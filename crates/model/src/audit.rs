@@ -1,5 +1,7 @@
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::{DeviceId, IdentityId, PolicyName, RegistrationId};
 
 /// Who did something.
@@ -111,6 +113,23 @@ pub struct AuditEvent {
     pub subject: Subject,
     /// A short remark in words, without secrets: `disabled`, `assigned to hub`.
     pub detail: String,
+    /// From where, when it is not told by the surroundings of the write.
+    pub origin: Option<AuditOrigin>,
+    /// What stood before, as far as it matters; no secrets.
+    pub before: Option<Value>,
+    /// What stands now.
+    pub after: Option<Value>,
+    /// How it ended, when it is more than a change that was made: `failed: …`, counts.
+    pub result: String,
+}
+
+/// From where somebody did something.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditOrigin {
+    /// The address of the other side, with its port.
+    pub address: String,
+    /// What the answer and the log lines of the request carry; empty when it has none.
+    pub tracking_id: String,
 }
 
 impl AuditEvent {
@@ -126,12 +145,40 @@ impl AuditEvent {
             action,
             subject,
             detail: String::new(),
+            origin: None,
+            before: None,
+            after: None,
+            result: "succeeded".to_owned(),
         }
     }
 
     /// The same event with a remark.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// The same event with what stood before: what the change replaced, without secrets.
+    pub fn with_before(mut self, before: Value) -> Self {
+        self.before = Some(before);
+        self
+    }
+
+    /// The same event with what stands now.
+    pub fn with_after(mut self, after: Value) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    /// The same event with how it ended; without it, it says `succeeded`.
+    pub fn with_result(mut self, result: impl Into<String>) -> Self {
+        self.result = result.into();
+        self
+    }
+
+    /// The same event, done from elsewhere than the surroundings of the write say.
+    pub fn with_origin(mut self, origin: AuditOrigin) -> Self {
+        self.origin = Some(origin);
         self
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use const_oid::ObjectIdentifier;
 use provost_model::Timestamp;
 
-use crate::extensions::{Extensions, raw_extensions};
+use crate::extensions::{Extensions, RawExtension, raw_extensions};
 use crate::frame::{Frame, Spki};
 use crate::thumbprint::hex_of;
 use crate::{CertificateError, ChainError, PublicKeyInfo, Sha1Thumbprint, Sha256Thumbprint, name};
@@ -227,6 +227,18 @@ impl Certificate {
             .into_iter()
             .find(|raw| raw.oid == oid)
             .map(|raw| raw.value)
+    }
+
+    /// Every extension as it stands.
+    pub(crate) fn raw_extensions(&self) -> Vec<RawExtension<'_>> {
+        let der = self.0.parts.extensions.as_ref().map(|range| self.part(range));
+        // They were read once already.
+        der.map_or(Ok(Vec::new()), raw_extensions).unwrap_or_default()
+    }
+
+    /// Content of the serial INTEGER.
+    pub(crate) fn serial(&self) -> &[u8] {
+        self.part(&self.0.parts.serial)
     }
 
     pub(crate) fn extensions(&self) -> &Extensions {

@@ -15,6 +15,7 @@
 //! - [`Csr`] is parsed, [`VerifiedCsr`] is one whose maker has the key and whose key may be certified.
 //! - [`activation`] judges what a customer's CA made of an issuing CA's request.
 //! - [`crl`] and [`ocsp`] say which certificates were revoked, to others.
+//! - [`lint`] looks again at what is about to be handed out.
 //!
 //! Names are compared byte for byte, as TLS stacks do; certificates that differ only in string
 //! type or case of a name do not chain.
@@ -34,6 +35,7 @@ mod handshake;
 mod identifier;
 pub mod issue;
 mod key_kind;
+pub mod lint;
 mod name;
 pub mod ocsp;
 mod path_rules;

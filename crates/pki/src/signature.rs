@@ -51,6 +51,19 @@ pub(crate) fn is_ecdsa_with_sha_2(algorithm: &[u8]) -> bool {
     matches!(algorithm.strip_prefix(ECDSA), Some([2..=4] | [2..=4, 5, 0]))
 }
 
+/// Whether certificates signed so are read at all; Azure's NULL counts as not there.
+pub(crate) fn is_known(algorithm: &[u8]) -> bool {
+    is_ecdsa_with_sha_2(algorithm)
+        || CERTIFICATE_ALGORITHMS
+            .iter()
+            .any(|known| known.signature_alg_id().as_ref() == algorithm)
+}
+
+/// Whether it is ECDSA with the NULL that Azure's chains have.
+pub(crate) fn has_null_parameter(algorithm: &[u8]) -> bool {
+    matches!(algorithm.strip_prefix(ECDSA), Some([_, 5, 0]))
+}
+
 /// How the content of every `AlgorithmIdentifier` of ECDSA with SHA-2 begins: 1.2.840.10045.4.3.
 const ECDSA: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
 const NULL: [u8; 2] = [5, 0];

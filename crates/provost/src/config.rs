@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod outbound;
 mod rates;
+mod registry;
 mod token;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use provost_model::{GeoOrder, HostName, QueueLimits, Retention};
 use provost_provisioning::{Quotas, RefusalRetention};
+use provost_registry::RegistryOptions;
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub telemetry: Retention,
     /// Partitions of a hub that has none yet.
     pub telemetry_partitions: u16,
+    /// Strict mode of the hubs: certificates on a CRL are refused by it too.
+    pub refuse_revoked_serials: bool,
     /// How jobs of the hubs are run.
     pub jobs: JobOptions,
     /// The queues of cloud-to-device messages.
@@ -77,6 +81,8 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// The private keys of CAs.
     pub keys: KeysConfig,
+    /// The Device Registry.
+    pub registry: RegistryOptions,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -182,6 +188,7 @@ impl Config {
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
+            registry: file.registry.options()?,
             keys: file
                 .keys
                 .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
@@ -222,6 +229,7 @@ impl Config {
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
             telemetry_partitions: file.hub.telemetry_partitions()?,
+            refuse_revoked_serials: file.hub.refuse_revoked_serials,
             jobs: file.hub.jobs.options()?,
             messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,

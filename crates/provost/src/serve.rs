@@ -16,6 +16,7 @@ mod outbound_work;
 pub mod private_file;
 mod provisioning;
 mod ready;
+mod registry;
 mod telling;
 mod tls_files;
 
@@ -28,7 +29,8 @@ use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
-use provost_store::{CommitCounts, Store, StoreOptions};
+use provost_registry::RegistryService;
+use provost_store::{CommitCounts, Store, StoreAddress, StoreOptions};
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -63,6 +65,7 @@ pub struct Server {
     store: Store,
     hub: HubService,
     dps: ProvisioningService,
+    registry: RegistryService,
     keys: Arc<dyn KeyProvider>,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
@@ -80,6 +83,7 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
         retention: config.telemetry,
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
+        refuse_revoked_serials: config.refuse_revoked_serials,
         messages: config.messages,
     }
 }
@@ -100,15 +104,21 @@ impl Server {
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
+        let registry = registry::service(&config, &store, &keys, &hub, &ambient);
+        let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
+        registry
+            .resume(is_alone)
+            .await
+            .context("cannot take up the work of the device registry")?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
-        let dps = provisioning::service(&config, &store, &hub, &ambient)?;
+        let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let mut tasks = JoinSet::new();
         let (https, mqtt) = listeners::open(
             &config,
             &tls,
             hub.clone(),
-            dps.clone(),
+            (dps.clone(), registry.clone()),
             &ambient,
             &shutdown,
             &mut tasks,
@@ -118,6 +128,7 @@ impl Server {
             tls: &tls,
             hub: &hub,
             dps: &dps,
+            registry: &registry,
             store: &store,
             ambient: &ambient,
         };
@@ -137,6 +148,7 @@ impl Server {
             store,
             hub,
             dps,
+            registry,
             keys,
             trigger,
             tasks,
@@ -161,6 +173,11 @@ impl Server {
     /// The private keys of CAs.
     pub fn keys(&self) -> &Arc<dyn KeyProvider> {
         &self.keys
+    }
+
+    /// The Device Registry.
+    pub fn registry(&self) -> &RegistryService {
+        &self.registry
     }
 
     /// Commits and writes since the start.

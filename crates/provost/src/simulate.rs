@@ -14,6 +14,7 @@ mod cleanup;
 mod crowd;
 mod enrollment;
 mod network;
+mod operational;
 mod reason;
 mod registering;
 mod report;

@@ -2,6 +2,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use provost_ca::PublicAddresses;
+use provost_pki::activation::ActivationRules;
 use provost_pki::{CsrRules, IdentifierStyle};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -39,6 +40,8 @@ pub struct RegistryOptions {
     pub csr: CsrRules,
     /// How leaves carry the identifier of their device.
     pub identifier: IdentifierStyle,
+    /// What is asked of the certificate of an external issuing CA.
+    pub activation: ActivationRules,
     /// What certificates say about where to find CRLs and CAs.
     pub publication: PublicAddresses,
 }
@@ -56,6 +59,7 @@ impl Default for RegistryOptions {
             shards: 1,
             csr: CsrRules::default(),
             identifier: IdentifierStyle::default(),
+            activation: ActivationRules::default(),
             publication: PublicAddresses::default(),
         }
     }

@@ -21,12 +21,6 @@ pub trait LinkedHubs: Send + Sync {
         enabled: bool,
     ) -> Result<bool, StoreError>;
 
-    /// Calls off renewals of a device that wait at its hub.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn cancel_renewals(&self, tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<(), StoreError>;
-
     /// Says in a transaction that what admitted a device may not stand any more, for other nodes.
     ///
     /// # Errors

@@ -94,7 +94,6 @@ impl RegistryService {
         self.write_changed(&tx, &mut device)?;
         let places = places(&tx, &device)?;
         for place in &places {
-            self.hubs().cancel_renewals(&tx, &place.hub, &place.device_id)?;
             if revocation.disable {
                 self.hubs()
                     .set_enabled(&tx, &place.hub, &place.device_id, false)?;

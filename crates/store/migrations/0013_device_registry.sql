@@ -57,7 +57,8 @@ CREATE TABLE ca (
     not_after BIGINT,
     shards BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    changed_at BIGINT NOT NULL
+    changed_at BIGINT NOT NULL,
+    key_destroyed_at BIGINT
 );
 CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
 CREATE INDEX ca_state ON ca (state, not_after);
@@ -194,3 +195,13 @@ CREATE TABLE certificate_renewal (
 );
 CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
 CREATE INDEX certificate_renewal_state ON certificate_renewal (state, asked_at);
+
+-- From where, what before and after (JSON), how it ended; and the hash of the event and everything before it.
+-- counter.head is the hash of the last event.
+ALTER TABLE audit_event ADD COLUMN address {text} NOT NULL DEFAULT '';
+ALTER TABLE audit_event ADD COLUMN tracking_id {text} NOT NULL DEFAULT '';
+ALTER TABLE audit_event ADD COLUMN was {text} NOT NULL DEFAULT '';
+ALTER TABLE audit_event ADD COLUMN became {text} NOT NULL DEFAULT '';
+ALTER TABLE audit_event ADD COLUMN result {text} NOT NULL DEFAULT '';
+ALTER TABLE audit_event ADD COLUMN hash {blob};
+ALTER TABLE counter ADD COLUMN head {blob};

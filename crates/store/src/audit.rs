@@ -1,10 +1,24 @@
-use provost_model::{AuditEvent, DpsName, EnrollmentKind, Timestamp};
+//! The audit log: who did what to which thing, in the order of commits, each event chained to the one
+//! before it. Nothing here changes or removes an event, and the database refuses to.
 
+mod chain;
+mod keeping;
+mod origin;
+
+use provost_model::{AuditEvent, AuditOrigin, DpsName, EnrollmentKind, Timestamp};
+use serde_json::Value;
+
+pub(crate) use self::chain::Facts;
+pub use self::chain::{AuditChain, AuditHash, BrokenChain};
+pub(crate) use self::keeping::keep;
+pub(crate) use self::origin::current as current_origin;
+pub use self::origin::with_origin;
 use crate::engine::Engine;
-use crate::sql::{Row, params};
+use crate::sql::{Param, Row, params};
 use crate::{ReadTx, StoreError};
 
-const COLUMNS: &str = "number, at, actor, action, kind, scope, item, detail";
+const COLUMNS: &str = "number, at, actor, action, kind, scope, item, detail, address, tracking_id, was, \
+                       became, result, hash";
 
 /// An audit event as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,29 +39,84 @@ pub struct StoredAuditEvent {
     pub key: String,
     /// The remark.
     pub detail: String,
+    /// From where; empty for what the program does by itself.
+    pub origin: AuditOrigin,
+    /// JSON of what stood before; empty when nothing was told.
+    pub before: String,
+    /// JSON of what stands now; empty when nothing was told.
+    pub after: String,
+    /// How it ended; empty in events of older programs.
+    pub result: String,
+    /// The hash of this event and everything before it.
+    pub hash: Option<AuditHash>,
 }
 
+impl StoredAuditEvent {
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts {
+            number: self.number,
+            at: self.at.as_micros(),
+            texts: [
+                &self.actor,
+                &self.action,
+                &self.kind,
+                &self.scope,
+                &self.key,
+                &self.detail,
+                &self.origin.address,
+                &self.origin.tracking_id,
+                &self.before,
+                &self.after,
+                &self.result,
+            ],
+        }
+    }
+}
+
+/// Writes an event behind the one whose hash is `head`; returns its own.
 pub(crate) fn insert(
     engine: Engine<'_>,
     number: i64,
     now: Timestamp,
     event: &AuditEvent,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO audit_event (number, at, actor, action, kind, scope, item, detail) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    surroundings: Option<&AuditOrigin>,
+    head: &AuditHash,
+) -> Result<AuditHash, StoreError> {
+    let sql = "INSERT INTO audit_event (number, at, actor, action, kind, scope, item, detail, address, \
+               tracking_id, was, became, result, hash) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let actor = event.actor.to_string();
     let subject = &event.subject;
-    let params = params![
+    let (address, tracking_id) = event
+        .origin
+        .as_ref()
+        .or(surroundings)
+        .map_or(("", ""), |origin| (&origin.address, &origin.tracking_id));
+    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+    let (before, after) = (text(&event.before), text(&event.after));
+    let facts = Facts {
         number,
-        now.as_micros(),
-        &actor,
-        event.action.as_str(),
-        subject.kind,
-        &subject.scope,
-        &subject.key,
-        &event.detail,
-    ];
-    engine.execute(sql, params).map(|_| ())
+        at: now.as_micros(),
+        texts: [
+            &actor,
+            event.action.as_str(),
+            subject.kind,
+            &subject.scope,
+            &subject.key,
+            &event.detail,
+            address,
+            tracking_id,
+            &before,
+            &after,
+            &event.result,
+        ],
+    };
+    let hash = facts.hash(head);
+    let mut params: Vec<Param<'_>> = vec![number.into(), facts.at.into()];
+    params.extend(facts.texts.map(Param::from));
+    params.push(hash.as_bytes().into());
+    engine.execute(sql, &params)?;
+    Ok(hash)
 }
 
 impl ReadTx<'_> {
@@ -77,6 +146,25 @@ impl ReadTx<'_> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.query(&sql, params![after, limit], event)
     }
+
+    /// The hash of the last event, as the writers know it.
+    pub fn audit_head(&self) -> Result<AuditHash, StoreError> {
+        let sql = "SELECT head FROM counter WHERE name = 'number'";
+        let found = self.find(sql, &[], |row| row.opt_blob(0))?.flatten();
+        head(found)
+    }
+}
+
+/// Reads the head from the row of numbers.
+pub(crate) fn head(found: Option<Vec<u8>>) -> Result<AuditHash, StoreError> {
+    let Some(bytes) = found else {
+        return Ok(AuditHash::START);
+    };
+    AuditHash::from_bytes(&bytes).ok_or_else(|| StoreError::Inconsistent {
+        table: "counter",
+        column: "head",
+        key: "number".into(),
+    })
 }
 
 fn event(row: &Row<'_>) -> Result<StoredAuditEvent, StoreError> {
@@ -89,5 +177,13 @@ fn event(row: &Row<'_>) -> Result<StoredAuditEvent, StoreError> {
         scope: row.text(5)?,
         key: row.text(6)?,
         detail: row.text(7)?,
+        origin: AuditOrigin {
+            address: row.text(8)?,
+            tracking_id: row.text(9)?,
+        },
+        before: row.text(10)?,
+        after: row.text(11)?,
+        result: row.text(12)?,
+        hash: row.opt_blob(13)?.as_deref().and_then(AuditHash::from_bytes),
     })
 }

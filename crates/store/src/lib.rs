@@ -55,7 +55,7 @@ mod tx;
 mod writer;
 
 pub use admin::AdminTokenRow;
-pub use audit::StoredAuditEvent;
+pub use audit::{AuditChain, AuditHash, BrokenChain, StoredAuditEvent, with_origin};
 pub use authority::CertificateIndex;
 pub use blast_radius::{CertificateHolder, Holding};
 pub use credential::Credential;

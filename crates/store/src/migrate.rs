@@ -2,10 +2,9 @@
 
 use provost_model::Timestamp;
 
-use crate::StoreError;
 use crate::engine::Engine;
 use crate::sql::params;
-use crate::tag_leaf;
+use crate::{StoreError, audit, tag_leaf};
 
 /// The steps; one that was released is never edited.
 const STEPS: [&str; 13] = [
@@ -58,6 +57,9 @@ fn apply_missing(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {
         engine.run_script(&in_dialect(engine, step))?;
         if step.contains("CREATE TABLE tag_leaf ") {
             tag_leaf::backfill(engine)?;
+        }
+        if step.contains("ALTER TABLE audit_event ADD COLUMN hash ") {
+            audit::keep(engine)?;
         }
         let insert = "INSERT INTO migration (version, applied_at) VALUES (?1, ?2)";
         engine.execute(insert, params![version, now.as_micros()])?;

@@ -5,6 +5,7 @@ mod certificates;
 mod credential;
 mod crl;
 mod device;
+mod ending;
 mod identity;
 mod issued;
 mod issued_list;

@@ -7,11 +7,11 @@ use provost_model::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::StoreError;
 use crate::engine::{Engine, postgres, sqlite};
 use crate::migrate::migrate;
 use crate::tx::{AppendTx, Audited, ReadTx, WriteTx};
 use crate::writer::{Connect, Counters, Job, JobContext, Writer};
+use crate::{StoreError, audit};
 
 /// Where the data is.
 #[derive(Clone)]
@@ -207,8 +207,9 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let origin = audit::current_origin();
         self.submit(move |context| {
-            let tx = WriteTx::new(context.engine, context.numbers, context.has_changes, context.now);
+            let tx = WriteTx::new(context, origin);
             match write(tx) {
                 Ok(Audited { value, keep }) => (keep, Ok(value)),
                 Err(error) => (false, Err(error)),

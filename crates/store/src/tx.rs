@@ -1,10 +1,13 @@
 use std::cell::Cell;
 use std::ops::Deref;
+use std::sync::Arc;
 
-use provost_model::{AuditEvent, Change, Timestamp};
+use provost_model::{AuditEvent, AuditOrigin, Change, Timestamp};
 
+use crate::audit::AuditHash;
 use crate::engine::Engine;
 use crate::sql::{Param, Row, params};
+use crate::writer::JobContext;
 use crate::{StoreError, audit, feed};
 
 /// One consistent snapshot. The nouns' look-ups are methods of it, in their own files.
@@ -41,8 +44,10 @@ impl ReadTx<'_> {
 pub struct WriteTx<'a> {
     read: ReadTx<'a>,
     numbers: &'a Cell<i64>,
+    head: &'a Cell<AuditHash>,
     now: Timestamp,
     has_changes: &'a Cell<bool>,
+    origin: Option<Arc<AuditOrigin>>,
 }
 
 /// The end of a write: made only by the transaction itself.
@@ -53,17 +58,16 @@ pub struct Audited<T> {
 }
 
 impl<'a> WriteTx<'a> {
-    pub(crate) fn new(
-        engine: Engine<'a>,
-        numbers: &'a Cell<i64>,
-        has_changes: &'a Cell<bool>,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(context: &JobContext<'a>, origin: Option<Arc<AuditOrigin>>) -> Self {
         Self {
-            read: ReadTx { engine },
-            numbers,
-            now,
-            has_changes,
+            read: ReadTx {
+                engine: context.engine,
+            },
+            numbers: context.numbers,
+            head: context.head,
+            now: context.now,
+            has_changes: context.has_changes,
+            origin,
         }
     }
 
@@ -74,7 +78,9 @@ impl<'a> WriteTx<'a> {
 
     /// Commits together with its audit event.
     pub fn record<T>(self, event: &AuditEvent, value: T) -> Result<Audited<T>, StoreError> {
-        audit::insert(self.engine(), self.next_number(), self.now, event)?;
+        let (number, origin) = (self.next_number(), self.origin.as_deref());
+        let head = audit::insert(self.engine(), number, self.now, event, origin, &self.head.get())?;
+        self.head.set(head);
         Ok(Audited { value, keep: true })
     }
 
@@ -159,10 +165,11 @@ pub(crate) fn take_number(numbers: &Cell<i64>) -> i64 {
     next
 }
 
-/// Reads the number row; on PostgreSQL this also takes the lock that puts writers in a line.
-pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<i64, StoreError> {
-    let sql = "UPDATE counter SET value = value WHERE name = 'number' RETURNING value";
-    let rows = engine.query(sql, &[], |row| row.int(0))?;
+/// Reads the number row: the last number given out and the hash of the last audit event. On PostgreSQL
+/// this also takes the lock that puts writers in a line.
+pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<(i64, AuditHash), StoreError> {
+    let sql = "UPDATE counter SET value = value WHERE name = 'number' RETURNING value, head";
+    let rows = engine.query(sql, &[], |row| Ok((row.int(0)?, audit::head(row.opt_blob(1)?)?)))?;
     rows.into_iter().next().ok_or_else(|| StoreError::Inconsistent {
         table: "counter",
         column: "value",
@@ -170,12 +177,12 @@ pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<i64, StoreError> {
     })
 }
 
-/// Stores the last number given out.
-pub(crate) fn save_numbers(engine: Engine<'_>, last: i64) -> Result<(), StoreError> {
+/// Stores the last number given out and the hash of the last audit event.
+pub(crate) fn save_numbers(engine: Engine<'_>, last: i64, head: &AuditHash) -> Result<(), StoreError> {
     engine
         .execute(
-            "UPDATE counter SET value = ?1 WHERE name = 'number'",
-            params![last],
+            "UPDATE counter SET value = ?1, head = ?2 WHERE name = 'number'",
+            params![last, head.as_bytes()],
         )
         .map(|_| ())
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::error;
 
 use crate::StoreError;
+use crate::audit::AuditHash;
 use crate::engine::Engine;
 use crate::tx::{lock_numbers, save_numbers};
 
@@ -27,6 +28,8 @@ const MAX_LOOKS: usize = 4;
 pub(crate) struct JobContext<'a> {
     pub(crate) engine: Engine<'a>,
     pub(crate) numbers: &'a Cell<i64>,
+    /// The hash of the last audit event.
+    pub(crate) head: &'a Cell<AuditHash>,
     pub(crate) has_changes: &'a Cell<bool>,
     pub(crate) now: Timestamp,
 }
@@ -137,11 +140,12 @@ fn run_transaction(
     answers: &mut Vec<Answer>,
 ) -> Result<(), StoreError> {
     engine.control(begin(engine))?;
-    let work = lock_numbers(engine).and_then(|last| {
-        let numbers = Cell::new(last);
+    let work = lock_numbers(engine).and_then(|(last, head)| {
+        let (numbers, head) = (Cell::new(last), Cell::new(head));
         let context = JobContext {
             engine,
             numbers: &numbers,
+            head: &head,
             has_changes,
             now,
         };
@@ -149,7 +153,7 @@ fn run_transaction(
             run_job(&context, job, answers)?;
         }
         if numbers.get() != last {
-            save_numbers(engine, numbers.get())?;
+            save_numbers(engine, numbers.get(), &head.get())?;
         }
         if has_changes.get()
             && let Engine::Postgres(session) = engine
@@ -185,6 +189,7 @@ fn roll_back(engine: Engine<'_>) {
 /// Runs one job in its savepoint. An error here means the whole transaction is lost.
 fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
     let engine = context.engine;
+    let head = context.head.get();
     engine.execute("SAVEPOINT job", &[])?;
     let keep = if let Ok((keep, answer)) = catch_unwind(AssertUnwindSafe(|| job(context))) {
         answers.push(answer);
@@ -200,6 +205,8 @@ fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Res
         ));
     }
     if !keep {
+        // Its audit event is rolled back, too: the next one follows the one before it.
+        context.head.set(head);
         engine.execute("ROLLBACK TO SAVEPOINT job", &[])?;
     }
     engine.execute("RELEASE SAVEPOINT job", &[])?;

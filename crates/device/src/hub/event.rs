@@ -36,15 +36,40 @@ pub(super) struct TwinAnswer {
     pub(super) body: Vec<u8>,
 }
 
+/// An answer to a request for a certificate.
+#[derive(Debug)]
+pub(super) struct CredentialAnswer {
+    pub(super) status: u16,
+    pub(super) rid: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl CredentialAnswer {
+    /// Reads `$iothub/credentials/res/{status}/?$rid={rid}` as the SDKs do: everything behind `?$rid=` is the id.
+    fn read(message: &Message) -> Option<Self> {
+        let rest = message.topic.strip_prefix("$iothub/credentials/res/")?;
+        let (status, rid) = rest.split_once("/?$rid=")?;
+        Some(Self {
+            status: status.parse().ok()?,
+            rid: rid.to_owned(),
+            body: message.payload.clone(),
+        })
+    }
+}
+
 /// A message sorted by its topic.
 #[derive(Debug)]
 pub(super) enum HubMessage {
     Twin(TwinAnswer),
+    Credential(CredentialAnswer),
     Event(HubEvent),
 }
 
 impl From<Message> for HubMessage {
     fn from(message: Message) -> Self {
+        if let Some(answer) = CredentialAnswer::read(&message) {
+            return Self::Credential(answer);
+        }
         match parse_server_topic(&message.topic) {
             Some(ServerTopic::TwinResponse { status, rid, version }) => {
                 let rid = rid.to_owned();

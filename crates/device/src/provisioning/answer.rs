@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -29,6 +31,8 @@ pub struct RegistrationOutcome {
     pub device_id: Option<String>,
     /// `errorCode` of a failed registration.
     pub error_code: Option<i64>,
+    /// The certificate that was asked for, leaf first, DER; empty when none was issued.
+    pub issued_chain: Vec<Vec<u8>>,
     /// How long the device waited between its polls, as part of the whole time.
     pub paused: Duration,
     /// The whole answer.
@@ -113,6 +117,7 @@ impl Answer {
             assigned_hub,
             device_id,
             error_code,
+            issued_chain: issued_chain(field("issuedCertificateChain"))?,
             paused: Duration::ZERO,
             raw,
         }))
@@ -129,6 +134,19 @@ impl Answer {
             retry_after: self.retry_after,
         }
     }
+}
+
+/// A list of base64 DER; absent is empty.
+pub(crate) fn issued_chain(value: Option<&Value>) -> Result<Vec<Vec<u8>>, RegisterError> {
+    let malformed = || RegisterError::Malformed("issued certificate chain");
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let list = value.as_array().ok_or_else(malformed)?;
+    list.iter()
+        .map(|one| STANDARD.decode(one.as_str()?).ok())
+        .collect::<Option<_>>()
+        .ok_or_else(malformed)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What a session was admitted by, and whether it still stands.
 
+use provost_model::registry::DeviceIdentifier;
 use provost_model::{
     AccessPolicy, AccessRight, AuthorityOwner, DeviceAuth, DeviceStatus, HubName, IdentityId, PolicyName,
     PolicyOwner, SymmetricKey, Timestamp,
 };
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
-use provost_store::{Credential, ReadTx, StoreError};
+use provost_store::{Credential, ReadTx, RegistryIdentity, StoreError};
 
 use crate::session::CloseReason;
 
@@ -41,6 +42,8 @@ pub(crate) enum AdmittedBy {
         thumbprint: Sha256Thumbprint,
         /// The certificate that chained to it.
         leaf: Sha256Thumbprint,
+        /// What it said of a device that the Device Registry manages.
+        identifier: Option<DeviceIdentifier>,
     },
 }
 
@@ -93,12 +96,33 @@ impl Admitted {
         if registered.status == DeviceStatus::Disabled {
             return Ok(Some(CloseReason::Disabled));
         }
+        let registry = tx.registry_identity(hub, &id.device_id)?;
+        if registry.as_ref().is_some_and(|device| !device.enabled) {
+            return Ok(Some(CloseReason::Disabled));
+        }
+        if !self.by.is_current(registry.as_ref()) {
+            return Ok(Some(CloseReason::Revoked));
+        }
         let stands = self.by.stands(tx, hub, &registered)?;
         Ok((!stands).then_some(CloseReason::CredentialChanged))
     }
 }
 
 impl AdmittedBy {
+    /// Whether what the certificate said of its device is still what the Device Registry has.
+    fn is_current(&self, registry: Option<&RegistryIdentity>) -> bool {
+        let Self::Authority { identifier, .. } = self else {
+            return true;
+        };
+        match (identifier, registry) {
+            (Some(shown), Some(device)) => *shown == device.identifier,
+            (Some(_), None) => false,
+            // Managed since: its certificates have to say whose they are from now on.
+            (None, Some(device)) => !device.has_policy,
+            (None, None) => true,
+        }
+    }
+
     fn stands(&self, tx: &ReadTx<'_>, hub: &HubName, registered: &Credential) -> Result<bool, StoreError> {
         Ok(match (self, &registered.auth) {
             (Self::DeviceKey(key), DeviceAuth::Sas(keys)) => *key == keys.primary || *key == keys.secondary,

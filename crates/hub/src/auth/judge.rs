@@ -3,14 +3,15 @@
 use provost_attestation::sas::{CLOCK_SKEW, SasError, SasToken, VerifiedSas};
 use provost_attestation::x509::{check_identity_id, verify_thumbprints};
 use provost_model::{
-    AccessPolicy, CertificateDer, DeviceAuth, DeviceAuthKind, DeviceStatus, Hub, IdentityId, KeyPair, Slots,
-    SymmetricKey, Timestamp,
+    AccessPolicy, DeviceAuth, DeviceAuthKind, DeviceStatus, Hub, IdentityId, KeyPair, Slots, SymmetricKey,
+    Timestamp,
 };
-use provost_pki::{Certificate, PresentedChain, SignatureMemo, verify_chain};
-use provost_store::Credential;
+use provost_pki::{Certificate, ChainError, PresentedChain, SignatureMemo, VerifiedChain, verify_chain};
+use provost_store::{Credential, RegistryIdentity};
 use provost_wire::hub::device::sas_audience;
 
 use super::admitted::{Admitted, AdmittedBy, admits_devices};
+use super::managed::{Anchor, judge_identifier};
 use super::{ConnectRefusal, ConnectRequest, RefusalReason};
 use crate::audience::covers;
 
@@ -25,7 +26,9 @@ pub(super) struct Known {
     pub(super) credential: Option<Credential>,
     pub(super) policy: Option<AccessPolicy>,
     /// Verified CA certificates of the hub that may have issued what was presented.
-    pub(super) anchors: Vec<CertificateDer>,
+    pub(super) anchors: Vec<Anchor>,
+    /// The device as the Device Registry has it.
+    pub(super) registry: Option<RegistryIdentity>,
 }
 
 impl<'a> Presented<'a> {
@@ -50,11 +53,11 @@ pub(super) fn judge(
     hub: &Hub,
     id: &IdentityId,
     presented: &Presented<'_>,
-    known: Known,
+    known: &Known,
     memo: &SignatureMemo,
     now: Timestamp,
 ) -> Result<Admitted, ConnectRefusal> {
-    let Some(registered) = known.credential else {
+    let Some(registered) = known.credential.as_ref() else {
         presented.spend_like_a_judgement(now);
         if let Some(chain) = presented.certificates {
             let _ = judge_chain(chain, &known.anchors, memo, now);
@@ -68,13 +71,11 @@ pub(super) fn judge(
         now,
     };
     let judged = match &registered.auth {
-        DeviceAuth::Sas(keys) => proof.by_token(&registered, Some(keys), known.policy.as_ref()),
+        DeviceAuth::Sas(keys) => proof.by_token(registered, Some(keys), known.policy.as_ref()),
         // A gateway may connect a device that never proves anything itself.
-        DeviceAuth::None => proof.by_token(&registered, None, known.policy.as_ref()),
-        DeviceAuth::SelfSigned(slots) => proof.by_thumbprint(&registered, slots).map(without_end),
-        DeviceAuth::CertificateAuthority => proof
-            .by_authority(&registered, &known.anchors, memo)
-            .map(without_end),
+        DeviceAuth::None => proof.by_token(registered, None, known.policy.as_ref()),
+        DeviceAuth::SelfSigned(slots) => proof.by_thumbprint(registered, slots).map(without_end),
+        DeviceAuth::CertificateAuthority => proof.by_authority(registered, known, memo).map(without_end),
     };
     let (by, expires_at) = judged.inspect_err(|_| {
         if registered.auth.kind() != DeviceAuthKind::CertificateAuthority
@@ -87,13 +88,15 @@ pub(super) fn judge(
             presented.spend_like_a_judgement(now);
         }
     })?;
-    if registered.status == DeviceStatus::Disabled {
+    // A device disabled in the registry connects by no credential (certificate-management.md 3.6).
+    let is_shut_out = known.registry.as_ref().is_some_and(|device| !device.enabled);
+    if registered.status == DeviceStatus::Disabled || is_shut_out {
         return Err(ConnectRefusal::Disabled);
     }
     Ok(Admitted {
         by,
         hub_made_at: hub.created_at,
-        generation_id: registered.generation_id,
+        generation_id: registered.generation_id.clone(),
         at: now,
         expires_at,
     })
@@ -185,13 +188,18 @@ impl Proof<'_> {
     fn by_authority(
         &self,
         registered: &Credential,
-        anchors: &[CertificateDer],
+        known: &Known,
         memo: &SignatureMemo,
     ) -> Result<AdmittedBy, RefusalReason> {
         let chain = self.chain(registered)?;
-        let by = judge_chain(chain, anchors, memo, self.now)?;
+        let (anchor, verified) = judge_chain(chain, &known.anchors, memo, self.now)?;
         check_identity_id(chain.leaf(), self.id)?;
-        Ok(by)
+        Ok(AdmittedBy::Authority {
+            subject_hash: verified.anchor().subject_hash(),
+            thumbprint: verified.anchor().sha256_thumbprint(),
+            leaf: chain.leaf().sha256_thumbprint(),
+            identifier: judge_identifier(chain.leaf(), anchor, known.registry.as_ref())?,
+        })
     }
 
     fn chain(&self, registered: &Credential) -> Result<&PresentedChain, RefusalReason> {
@@ -199,24 +207,29 @@ impl Proof<'_> {
     }
 }
 
-fn judge_chain(
+/// The anchor a chain leads to, the nearest one, and the proof that it does.
+fn judge_chain<'a>(
     chain: &PresentedChain,
-    anchors: &[CertificateDer],
+    anchors: &'a [Anchor],
     memo: &SignatureMemo,
     now: Timestamp,
-) -> Result<AdmittedBy, RefusalReason> {
+) -> Result<(&'a Anchor, VerifiedChain), RefusalReason> {
     // Registered certificates were parsed when they came in; one that is no longer readable
     // anchors nothing.
-    let anchors: Vec<_> = anchors
+    let parsed: Vec<_> = anchors
         .iter()
-        .filter_map(|anchor| Certificate::from_der(&anchor.0).ok())
+        .filter_map(|anchor| Certificate::from_der(&anchor.certificate.0).ok())
         .collect();
-    let verified = verify_chain(chain, &anchors, memo, now)?;
-    Ok(AdmittedBy::Authority {
-        subject_hash: verified.anchor().subject_hash(),
-        thumbprint: verified.anchor().sha256_thumbprint(),
-        leaf: chain.leaf().sha256_thumbprint(),
-    })
+    let verified = verify_chain(chain, &parsed, memo, now)?;
+    let is_it = |anchor: &&Anchor| anchor.certificate.0 == verified.anchor().der();
+    // The anchor is one of those given.
+    match anchors.iter().find(is_it) {
+        Some(anchor) => Ok((anchor, verified)),
+        None => Err(ChainError::UnknownIssuer {
+            certificate: chain.leaf().clone(),
+        }
+        .into()),
+    }
 }
 
 fn wrong_proof(registered: &Credential) -> RefusalReason {

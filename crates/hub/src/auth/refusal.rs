@@ -56,6 +56,24 @@ pub enum RefusalReason {
     /// The certificate does not lead to a verified CA certificate of the hub.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The CA is the Device Registry's, and no device there is this one.
+    #[error("the Device Registry has no such device")]
+    NotInRegistry,
+    /// Its certificates come from a policy, and this one does not say whose it is.
+    #[error("certificate carries no device identifier")]
+    NoIdentifier,
+    /// It is another device's, or of one of the same name that was deleted.
+    #[error("certificate carries the identifier of another device")]
+    OtherIdentifier,
+    /// The device was revoked since it was issued.
+    #[error("certificate carries an identifier that was revoked")]
+    RevokedIdentifier,
+    /// It leads to a CA certificate that no policy brought to the hub.
+    #[error("certificate of a managed device leads to a CA certificate that is not synchronized")]
+    NotSynchronized,
+    /// It stands on the CRL, and strict mode is on.
+    #[error("certificate stands on the CRL of its CA")]
+    OnCrl,
 }
 
 impl RefusalReason {
@@ -71,6 +89,12 @@ impl RefusalReason {
             Self::PolicyRight => "policyRight",
             Self::Leaf(error) => error.reason(),
             Self::Chain(error) => error.reason(),
+            Self::NotInRegistry => "notInRegistry",
+            Self::NoIdentifier => "noIdentifier",
+            Self::OtherIdentifier => "otherIdentifier",
+            Self::RevokedIdentifier => "revokedIdentifier",
+            Self::NotSynchronized => "notSynchronized",
+            Self::OnCrl => "onCrl",
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum CloseReason {
     Deleted,
     /// What the session was admitted by no longer stands.
     CredentialChanged,
+    /// The certificate it came with was revoked with its device.
+    Revoked,
     /// The session does not take what it is sent.
     TooSlow,
     /// The hub could not find out whether the session may go on.
@@ -49,6 +51,7 @@ impl CloseReason {
             Self::Disabled => "disabled",
             Self::Deleted => "deleted",
             Self::CredentialChanged => "credentialChanged",
+            Self::Revoked => "revoked",
             Self::TooSlow => "tooSlow",
             Self::Unavailable => "unavailable",
         }

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use provost_model::registry::DeviceIdentifier;
 use provost_model::{
-    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag, Timestamp,
+    AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag, SynchronizedCa,
+    Timestamp,
 };
-use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
-use provost_pki::{Certificate, PresentedChain};
+use provost_pki::issue::{
+    Issuance, KeyAlgorithm, KeyPair, Profile, Publication, SubjectName, issue, self_signed,
+};
+use provost_pki::{Certificate, IdentifierStyle, PresentedChain};
 use provost_store::{CertificateIndex, StoreError};
 
 use crate::house::{House, made};
@@ -27,6 +31,16 @@ impl Made {
 
     pub(crate) fn leaf(&self, name: &str, now: Timestamp) -> Made {
         make(name, &Profile::Client, now, Some(self))
+    }
+
+    /// The certificate of a device of the registry.
+    pub(crate) fn device(&self, name: &str, identifier: DeviceIdentifier, now: Timestamp) -> Made {
+        let profile = Profile::Device {
+            identifier,
+            style: IdentifierStyle::default(),
+            publication: Publication::default(),
+        };
+        make(name, &profile, now, Some(self))
     }
 
     pub(crate) fn presented(&self, others: &[&Made]) -> PresentedChain {
@@ -62,6 +76,15 @@ fn make(name: &str, profile: &Profile, now: Timestamp, issuer: Option<&Made>) ->
 
 impl House {
     pub(crate) async fn register_ca(&self, ca: &Made, is_verified: bool) {
+        self.register(ca, is_verified, None).await;
+    }
+
+    /// A CA that a policy brought.
+    pub(crate) async fn synchronize_ca(&self, ca: &Made, from: SynchronizedCa) {
+        self.register(ca, true, Some(from)).await;
+    }
+
+    async fn register(&self, ca: &Made, is_verified: bool, synchronized: Option<SynchronizedCa>) {
         let owner = AuthorityOwner::Hub(self.hub.name.clone());
         let index = CertificateIndex {
             subject_hash: ca.certificate.subject_hash(),
@@ -75,7 +98,7 @@ impl House {
             etag: Etag::from_text("e"),
             created_at: self.now(),
             updated_at: self.now(),
-            synchronized: None,
+            synchronized,
         };
         let written = self.store.write(move |tx| {
             tx.put_certificate_authority(&owner, &authority, &index)?;

@@ -50,7 +50,16 @@ impl House {
         Self::with_retention(Retention::default()).await
     }
 
+    /// In strict mode.
+    pub(crate) async fn strict() -> Self {
+        Self::with(Retention::default(), true).await
+    }
+
     pub(crate) async fn with_retention(retention: Retention) -> Self {
+        Self::with(retention, false).await
+    }
+
+    async fn with(retention: Retention, refuse_revoked_serials: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // 2026-01-01T00:00:00Z
         let clock = Arc::new(ManualClock(AtomicI64::new(1_767_225_600_000_000)));
@@ -73,6 +82,7 @@ impl House {
             retention,
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            refuse_revoked_serials,
             messages: QueueLimits::default(),
         });
         let house = Self {
@@ -102,6 +112,7 @@ impl House {
             retention: Retention::default(),
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
+            refuse_revoked_serials: false,
             messages: QueueLimits::default(),
         })
     }

@@ -13,6 +13,7 @@ mod connect_x509;
 mod house;
 #[cfg(test)]
 mod keeping;
+mod managed;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]

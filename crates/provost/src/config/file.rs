@@ -12,6 +12,7 @@ use super::hub::HubSection;
 use super::keys::KeysSection;
 use super::outbound::{RemoteHubsSection, WebhookSection};
 use super::rates::{RatesSection, RefusalsSection};
+use super::registry::RegistrySection;
 use super::{DpsOptions, MESSAGE_BYTES};
 
 /// The configuration file as written, TOML. Unknown keys are refused.
@@ -50,6 +51,8 @@ pub struct ConfigFile {
     pub dps: DpsSection,
     /// The private keys of CAs.
     pub keys: KeysSection,
+    /// The Device Registry.
+    pub registry: RegistrySection,
 }
 
 /// `[tls]`

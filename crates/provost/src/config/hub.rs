@@ -15,6 +15,8 @@ use super::messages::MessagesSection;
 pub struct HubSection {
     /// Partitions of the telemetry of a hub that has none yet.
     pub telemetry_partitions: Option<u16>,
+    /// A device certificate that stands on the CRL of its CA is refused, beside one whose identifier was revoked.
+    pub refuse_revoked_serials: bool,
     /// How jobs are run.
     pub jobs: JobsSection,
     /// Messages to devices.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use provost_hub::HubService;
 use provost_model::HostName;
 use provost_provisioning::ProvisioningService;
+use provost_registry::RegistryService;
 use provost_store::{AppendTx, ReadTx, Store, StoreAddress, StoreError};
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::ReloadingIdentity;
@@ -38,6 +39,7 @@ pub(super) struct Workers<'a> {
     pub(super) tls: &'a TlsMaterial,
     pub(super) hub: &'a HubService,
     pub(super) dps: &'a ProvisioningService,
+    pub(super) registry: &'a RegistryService,
     pub(super) store: &'a Store,
     pub(super) ambient: &'a Ambient,
 }
@@ -63,6 +65,7 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
         tls,
         hub,
         dps,
+        registry,
         store,
         ambient,
     } = *workers;
@@ -86,6 +89,7 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
         let hub = hub.clone();
         async move { hub.keep_messages().await }
     });
+    spawn(tasks, shutdown, registry.clone().maintain());
     spawn(tasks, shutdown, keep_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_changes(store.clone(), ambient.clone()));

@@ -1,28 +1,36 @@
-//! Plugs who issues certificates into provisioning.
+//! Plugs the Device Registry into provisioning as the one who issues certificates.
 
 use provost_model::Assignment;
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, PreparedCertificate};
 use provost_provisioning::{CertificateIssuer, PortFuture};
+use provost_registry::RegistryService;
 use provost_store::{StoreError, WriteTx};
 
-/// As long as the Device Registry is not served, every request is refused.
-pub(super) struct NotIssuing;
+/// Certificates of the policies of this program's namespaces.
+pub(super) struct RegistryIssuer {
+    registry: RegistryService,
+}
 
-impl CertificateIssuer for NotIssuing {
+impl RegistryIssuer {
+    pub(super) fn new(registry: RegistryService) -> Self {
+        Self { registry }
+    }
+}
+
+impl CertificateIssuer for RegistryIssuer {
     fn prepare<'a>(
         &'a self,
-        _request: &'a CertificateRequest,
+        request: &'a CertificateRequest,
     ) -> PortFuture<'a, Result<PreparedCertificate, CertificateRefusal>> {
-        let refusal = CertificateRefusal::NoPolicy("this server issues no certificates yet".to_owned());
-        Box::pin(std::future::ready(Err(refusal)))
+        Box::pin(self.registry.prepare_certificate(request))
     }
 
     fn complete(
         &self,
-        _tx: &WriteTx<'_>,
-        _prepared: &PreparedCertificate,
-        _at: &Assignment,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
     ) -> Result<Completion, StoreError> {
-        Ok(Completion::Moved)
+        self.registry.complete_certificate(tx, prepared, at)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
+use provost_registry::RegistryService;
 use provost_transport::device_api::{DeviceApi, DeviceApiParts, ServiceRate};
 use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
 use provost_transport::http::{self, HttpLimits};
@@ -34,7 +35,7 @@ pub(super) fn open(
     config: &Config,
     tls: &TlsMaterial,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
@@ -45,7 +46,7 @@ pub(super) fn open(
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
     let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, dps, ambient, &metrics, shutdown);
+    let (api, mqtt) = services(config, hub, (dps, registry), ambient, &metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
@@ -84,7 +85,7 @@ pub(super) fn open(
 fn services(
     config: &Config,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
@@ -106,6 +107,7 @@ fn services(
     let api = HttpApi::new(ApiParts {
         hub,
         dps,
+        registry,
         device_api,
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),

@@ -8,11 +8,12 @@ use anyhow::{Context, Result};
 use provost_hub::HubService;
 use provost_model::{GeoOrder, HubName};
 use provost_provisioning::{OutboundOptions, ProvisioningOptions, ProvisioningParts, ProvisioningService};
+use provost_registry::RegistryService;
 use provost_store::{ReadTx, Store};
 use tracing::warn;
 
 use super::Ambient;
-use super::certificate_issuer::NotIssuing;
+use super::certificate_issuer::RegistryIssuer;
 use super::hub_directory::BuiltInHubs;
 use crate::config::{Config, OutboundConfig};
 use crate::outbound::{RegistryClient, WebhookClient};
@@ -22,18 +23,19 @@ pub(super) fn service(
     config: &Config,
     store: &Store,
     hub: &HubService,
+    registry: &RegistryService,
     ambient: &Ambient,
 ) -> Result<ProvisioningService> {
     let outbound = &config.outbound;
-    let registry = RegistryClient::new(Arc::clone(&ambient.clock), outbound.hub_timeout)?;
+    let client = RegistryClient::new(Arc::clone(&ambient.clock), outbound.hub_timeout)?;
     let webhooks =
         WebhookClient::new(&outbound.webhook).context("the authorities of webhooks cannot be used")?;
     Ok(ProvisioningService::new(ProvisioningParts {
         store: store.clone(),
         hubs: Arc::new(BuiltInHubs::new(Arc::clone(&ambient.random), hub.clone())),
-        remote_hubs: Arc::new(registry),
+        remote_hubs: Arc::new(client),
         webhooks: Arc::new(webhooks),
-        certificates: Arc::new(NotIssuing),
+        certificates: Arc::new(RegistryIssuer::new(registry.clone())),
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: options(config),

@@ -1,3 +1,4 @@
+mod certificate;
 mod stay;
 
 use std::path::PathBuf;
@@ -5,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+pub(super) use self::certificate::CertificateArguments;
 pub(super) use self::stay::{Misbehaviour, StayArguments};
 
 /// `provost simulate`.
@@ -69,6 +71,8 @@ pub struct SimulateArguments {
     /// Delete registrations, hub devices and a group made here when done
     #[arg(long)]
     pub(super) cleanup: bool,
+    #[command(flatten)]
+    pub(super) certificates: CertificateArguments,
     #[command(flatten)]
     pub(super) staying: StayArguments,
     /// Name of the provisioning service [default: the first]

@@ -11,8 +11,8 @@ use super::authority_folder::{AuthorityFolder, CaFiles};
 use crate::cli::{Context, Failure, segment};
 use crate::client::{ApiClient, ClientError};
 
-/// Of the data plane (dps-service-api.md 0.2).
-const API_VERSION: &str = "2021-10-01";
+/// Of the data plane (dps-service-api.md 0.2); the first that knows credential policies.
+const API_VERSION: &str = "2025-07-01-preview";
 
 /// The enrollment group all devices use.
 pub(super) struct Enrollment {
@@ -50,20 +50,20 @@ impl Enrollment {
                 let folder = AuthorityFolder::open(folder, &SystemClock, random).map_err(unusable)?;
                 let files = folder.intermediate();
                 let intermediate = files.read().map_err(unusable)?.issuer_pem();
-                client
-                    .put(&path, &x509_group(&group_id, &intermediate), None)
-                    .await?;
+                let body = named(x509_group(&group_id, &intermediate), arguments);
+                client.put(&path, &body, None).await?;
                 Attestation::X509Files(files)
             }
             (Kind::X509, None) => {
                 let (authority, root) =
                     Authority::generate(&group_id, &SystemClock, random).map_err(unusable)?;
-                client.put(&path, &x509_group(&group_id, &root), None).await?;
+                let body = named(x509_group(&group_id, &root), arguments);
+                client.put(&path, &body, None).await?;
                 Attestation::X509(Arc::new(authority))
             }
             (Kind::Symmetric, _) => {
                 let body = json!({"enrollmentGroupId": group_id, "attestation": {"type": "symmetricKey"}});
-                client.put(&path, &body, None).await?;
+                client.put(&path, &named(body, arguments), None).await?;
                 Attestation::Symmetric(group_key(client, &path).await?)
             }
         };
@@ -131,6 +131,14 @@ fn x509_group(group_id: &str, certificate: &str) -> Value {
             "x509": { "signingCertificates": { "primary": { "certificate": certificate } } },
         },
     })
+}
+
+/// The group with its credential policy, when it has one.
+fn named(mut group: Value, arguments: &SimulateArguments) -> Value {
+    if let (Some(policy), Some(group)) = (&arguments.certificates.credential_policy, group.as_object_mut()) {
+        group.insert("credentialPolicyName".to_owned(), json!(policy));
+    }
+    group
 }
 
 async fn group_key(client: &mut ApiClient, path: &str) -> Result<SymmetricKey, Failure> {

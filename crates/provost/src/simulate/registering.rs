@@ -2,8 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use provost_device::certificate::SigningRequest;
 use provost_device::provisioning::{
-    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, register,
+    API_VERSION, CSR_API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, register,
 };
 use provost_model::ambient::SystemClock;
 
@@ -12,6 +13,7 @@ use super::attestation::{Attestation, Proof};
 use super::crowd::crowd;
 use super::enrollment::Enrollment;
 use super::network::Network;
+use super::operational::Operational;
 use super::reason;
 use super::statistics::Latencies;
 use crate::output::bar;
@@ -26,6 +28,29 @@ pub(super) struct Provisioned {
     pub(super) device_id: String,
     pub(super) hub: String,
     pub(super) proof: Proof,
+    /// The certificate it was issued, when it asked for one: what it shows to its hub.
+    pub(super) operational: Option<Operational>,
+}
+
+/// How devices register.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    poll_delay: PollDelay,
+    asks_for_certificate: bool,
+}
+
+impl Manner {
+    /// As the arguments say.
+    pub(super) fn of(arguments: &SimulateArguments) -> Self {
+        Self {
+            poll_delay: if arguments.no_pause {
+                PollDelay::Fixed(Duration::ZERO)
+            } else {
+                PollDelay::AsTold
+            },
+            asks_for_certificate: arguments.certificates.asks(),
+        }
+    }
 }
 
 /// What became of one device.
@@ -85,10 +110,10 @@ pub(super) async fn all(
     enrollment: &Enrollment,
 ) -> Registrations {
     let shared = Arc::new((network.clone(), enrollment.attestation.clone()));
-    let poll_delay = poll_delay(arguments);
+    let manner = Manner::of(arguments);
     let start = |number: u32| {
         let (shared, registration_id) = (Arc::clone(&shared), arguments.registration_id(number));
-        async move { one(&shared.0, &shared.1, &registration_id, poll_delay).await }
+        async move { one(&shared.0, &shared.1, &registration_id, manner).await }
     };
     let progress = bar(arguments.devices.into(), "registering");
     let began = Instant::now();
@@ -117,32 +142,23 @@ pub(super) async fn again(
     network: &Network,
     proof: Proof,
     registration_id: &str,
-    poll_delay: PollDelay,
+    manner: Manner,
 ) -> Result<Provisioned, String> {
-    let registered = with_proof(network, proof, registration_id, poll_delay).await?;
+    let registered = with_proof(network, proof, registration_id, manner).await?;
     Ok(registered.device)
-}
-
-/// How long devices wait before they poll.
-pub(super) fn poll_delay(arguments: &SimulateArguments) -> PollDelay {
-    if arguments.no_pause {
-        PollDelay::Fixed(Duration::ZERO)
-    } else {
-        PollDelay::AsTold
-    }
 }
 
 async fn one(
     network: &Network,
     attestation: &Attestation,
     registration_id: &str,
-    poll_delay: PollDelay,
+    manner: Manner,
 ) -> Result<Registered, String> {
     let proof = attestation
         .device(network, registration_id)
         .await
         .map_err(|error| error.to_string())?;
-    with_proof(network, proof, registration_id, poll_delay).await
+    with_proof(network, proof, registration_id, manner).await
 }
 
 /// Registers with what the device holds.
@@ -150,8 +166,12 @@ async fn with_proof(
     network: &Network,
     proof: Proof,
     registration_id: &str,
-    poll_delay: PollDelay,
+    manner: Manner,
 ) -> Result<Registered, String> {
+    let request = manner
+        .asks_for_certificate
+        .then(|| SigningRequest::new(registration_id));
+    let request = request.transpose().map_err(|error| error.to_string())?;
     let registration = Registration {
         target: &network.dps,
         tls: &proof.tls,
@@ -159,9 +179,14 @@ async fn with_proof(
         id_scope: &network.id_scope,
         registration_id,
         key: proof.key.as_ref(),
-        api_version: API_VERSION,
+        api_version: if request.is_some() {
+            CSR_API_VERSION
+        } else {
+            API_VERSION
+        },
         payload: None,
-        poll_delay,
+        csr: request.as_ref().map(SigningRequest::csr),
+        poll_delay: manner.poll_delay,
         patience: PATIENCE,
     };
     let began = Instant::now();
@@ -172,6 +197,9 @@ async fn with_proof(
     if let Some(reason) = reason::of_outcome(&outcome) {
         return Err(reason);
     }
+    let chain = outcome.issued_chain;
+    let operational = request.map(|request| Operational::issued(network, &request, chain));
+    let operational = operational.transpose().map_err(|error| error.to_string())?;
     let (Some(hub), Some(device_id)) = (outcome.assigned_hub, outcome.device_id) else {
         return Err("assigned without a hub".to_owned());
     };
@@ -181,6 +209,7 @@ async fn with_proof(
             device_id,
             hub,
             proof,
+            operational,
         },
         took,
         paused: outcome.paused + throttled,

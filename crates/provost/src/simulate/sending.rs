@@ -95,13 +95,17 @@ pub(super) async fn connect_all(
 }
 
 pub(super) async fn connect(network: &Network, device: &Provisioned) -> Result<HubSession, DeviceError> {
+    let (tls, key) = match &device.operational {
+        Some(operational) => (&operational.tls, None),
+        None => (&device.proof.tls, device.proof.key.as_ref()),
+    };
     let login = HubLogin {
         hub: &device.hub,
         device_id: &device.device_id,
-        key: device.proof.key.as_ref(),
+        key,
         keep_alive: KEEP_ALIVE,
     };
-    HubSession::connect(&network.hub(&device.hub), &device.proof.tls, &login, &SystemClock).await
+    HubSession::connect(&network.hub(&device.hub), tls, &login, &SystemClock).await
 }
 
 /// Lets every connected device send its messages and say goodbye.

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod life;
+mod renewing;
 mod schedule;
 mod tally;
 mod visit;
@@ -27,7 +28,7 @@ use self::tally::{Tally, read};
 use super::arguments::SimulateArguments;
 use super::enrollment::Enrollment;
 use super::network::Network;
-use super::registering::{Provisioned, poll_delay};
+use super::registering::{Manner, Provisioned};
 use crate::output::{say, spinner};
 
 /// How long devices may take at the end to send what is left.
@@ -50,6 +51,7 @@ pub(super) struct Stayed {
     pub(super) reconnects: u64,
     pub(super) reprovisioned: u64,
     pub(super) registered_again: u64,
+    pub(super) renewed: u64,
     pub(super) methods: u64,
     pub(super) desired_changes: u64,
     pub(super) cloud_to_device: u64,
@@ -74,7 +76,8 @@ pub(super) async fn stay(
         network: network.clone(),
         attestation: enrollment.attestation.clone(),
         reprovision_method: arguments.staying.reprovision_method.clone(),
-        poll_delay: poll_delay(arguments),
+        manner: Manner::of(arguments),
+        renew_at: arguments.certificates.renew_at,
         tally: Tally::default(),
         turns: Semaphore::new(usize::try_from(arguments.concurrency).unwrap_or(1)),
         stop: stopped,
@@ -124,6 +127,7 @@ fn life(arguments: &SimulateArguments, crew: &Arc<Crew>, device: Provisioned) ->
         misbehaviour,
         generation: 1,
         connects: 0,
+        renew_again_at: None,
     }
 }
 
@@ -204,6 +208,7 @@ fn sum(tally: &Tally, ended: &[Ended], count: usize, connected: u64, took: Durat
         reconnects: read(&tally.reconnects),
         reprovisioned: read(&tally.reprovisioned),
         registered_again: read(&tally.registered_again),
+        renewed: read(&tally.renewed),
         methods: read(&tally.methods),
         desired_changes: read(&tally.desired_changes),
         cloud_to_device: read(&tally.cloud_to_device),

@@ -79,6 +79,12 @@ impl ReadTx<'_> {
         self.query(&sql, params![ca.as_str()], |row| stored(row, None))
     }
 
+    /// Whether some part is due that nobody is at: asked before a lease, which is a write.
+    pub fn is_crl_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM crl WHERE due_at <= ?1 AND rests_until <= ?1 LIMIT 1";
+        Ok(self.find(sql, params![now.as_micros()], |_| Ok(()))?.is_some())
+    }
+
     /// What the next CRL of a part follows. Read the entries in the same snapshot.
     pub fn crl_work(&self, part: &CrlPart) -> Result<Option<CrlWork>, StoreError> {
         let sql = "SELECT number, this_update, changes FROM crl WHERE ca = ?1 AND shard = ?2";

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use provost_device::DeviceError;
 use provost_device::hub::HubSession;
-use provost_device::provisioning::PollDelay;
+use provost_model::Timestamp;
 use provost_model::ambient::SystemRandom;
 use provost_transport::mqtt::codec::ConnectReturnCode;
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +19,7 @@ use super::tally::{Tally, one_more};
 use crate::simulate::arguments::Misbehaviour;
 use crate::simulate::attestation::{Attestation, Proof};
 use crate::simulate::network::Network;
-use crate::simulate::registering::{Provisioned, again};
+use crate::simulate::registering::{Manner, Provisioned, again};
 use crate::simulate::{reason, sending};
 
 /// The longest pause before a device connects again; what the SDKs of Azure keep to.
@@ -36,7 +36,9 @@ pub(super) struct Crew {
     pub(super) network: Network,
     pub(super) attestation: Attestation,
     pub(super) reprovision_method: String,
-    pub(super) poll_delay: PollDelay,
+    pub(super) manner: Manner,
+    /// Hundredths of a certificate's lifetime after which it is renewed.
+    pub(super) renew_at: u32,
     pub(super) tally: Tally,
     /// So many register or connect at a time.
     pub(super) turns: Semaphore,
@@ -55,6 +57,8 @@ pub(super) struct Life {
     /// Credentials it has had.
     pub(super) generation: u32,
     pub(super) connects: u32,
+    /// Not before this instant it asks again for a certificate that was refused.
+    pub(super) renew_again_at: Option<Timestamp>,
 }
 
 /// How a device ended.
@@ -73,6 +77,8 @@ pub(super) enum Left {
     Stopped,
     /// It was told to register again.
     Asked,
+    /// It has another certificate and comes back with it.
+    Renewed,
     /// Its hub does not know it, or not this credential (iot-hub-device-api.md 4.2, code 5).
     Refused(DeviceError),
     /// The connection broke, or the hub is not able to serve now.
@@ -100,6 +106,7 @@ impl Life {
                 }
                 Left::Asked if self.misbehaviour == Some(Misbehaviour::OldCertificate) => {}
                 Left::Asked => Box::pin(self.reprovision()).await,
+                Left::Renewed => {}
                 Left::Refused(error) => {
                     self.interrupted("hub", &reason::of_device_error(&error));
                     self.wait(refused.next(&SystemRandom)).await;
@@ -179,7 +186,7 @@ impl Life {
         let registered = {
             let _turn = crew.turns.acquire().await;
             let id = &self.device.registration_id;
-            Box::pin(again(&crew.network, proof, id, crew.poll_delay)).await
+            Box::pin(again(&crew.network, proof, id, crew.manner)).await
         };
         match registered {
             Ok(device) => {

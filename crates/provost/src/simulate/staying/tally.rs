@@ -18,6 +18,8 @@ pub(super) struct Tally {
     pub(super) reprovisioned: AtomicU64,
     /// Registrations after a hub refused a device that ended well.
     pub(super) registered_again: AtomicU64,
+    /// Certificates renewed over the hub.
+    pub(super) renewed: AtomicU64,
     /// Method calls answered.
     pub(super) methods: AtomicU64,
     /// Changes of desired properties heard.

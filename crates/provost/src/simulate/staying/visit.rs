@@ -15,6 +15,7 @@ use super::life::{Left, Life};
 use super::schedule::Due;
 use super::tally::one_more;
 use crate::simulate::arguments::Misbehaviour;
+use crate::simulate::operational::Operational;
 use crate::simulate::sending::PROPERTIES;
 
 /// The longest wait for an event.
@@ -26,6 +27,7 @@ impl Life {
         session.subscribe().await?;
         let filter = format!("devices/{}/messages/devicebound/#", self.device.device_id);
         session.mqtt().subscribe(&[(&filter, QoS::AtLeastOnce)]).await?;
+        self.prepare_renewals(&mut session).await?;
         session.patch_reported(&self.reported()).await?;
         let crew = Arc::clone(&self.crew);
         let mut stop = crew.stop.clone();
@@ -38,7 +40,13 @@ impl Life {
                     return Ok(Left::Stopped);
                 }
             }
-            let wait = self.schedule.pause(Instant::now(), LONGEST_WAIT);
+            if !is_stopping && self.must_renew() && self.renew(&mut session).await? {
+                session.disconnect().await;
+                return Ok(Left::Renewed);
+            }
+            let wait = self
+                .schedule
+                .pause(Instant::now(), self.until_renewal(LONGEST_WAIT));
             let event = tokio::select! {
                 event = session.next_event(wait) => event?,
                 _ = stop.changed(), if !is_stopping => None,
@@ -61,7 +69,9 @@ impl Life {
 
     /// What queries can ask for.
     fn reported(&self) -> Value {
-        let certificate = self.device.proof.certificate.as_ref().map(|facts| {
+        let issued = self.device.operational.as_ref().map(Operational::facts);
+        let certificate = issued.as_ref().or(self.device.proof.certificate.as_ref());
+        let certificate = certificate.map(|facts| {
             json!({
                 "thumbprint": facts.thumbprint,
                 "validUntil": iso(facts.valid_until),

@@ -1,0 +1,28 @@
+//! Certificates issued and revoked.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Amounts, issuance, revoking};
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificates {
+    pub(crate) issuing: issuance::Issuing,
+    pub(crate) revoking: revoking::Revoking,
+    pub(crate) sessions: u32,
+    pub(crate) stored: u32,
+    pub(crate) revoked: u32,
+}
+
+/// Measures both.
+pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<Certificates> {
+    Ok(Certificates {
+        issuing: issuance::measure(amounts, work)?,
+        revoking: revoking::measure(amounts, binary, &work.join("revoking-data"))?,
+        sessions: amounts.sessions,
+        stored: amounts.certificates,
+        revoked: amounts.revoked,
+    })
+}

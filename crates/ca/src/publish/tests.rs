@@ -1,0 +1,346 @@
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+use provost_model::registry::{
+    Ca, CaRole, CaState, KeyRef, Revocation, RevocationReason, RevokedEntry, SerialNumber,
+};
+use provost_model::{CredentialPolicyName, NamespaceName};
+use provost_pki::Certificate;
+use provost_pki::crl::Crl;
+use provost_pki::issue::{self, KeyPair};
+use provost_store::{StoreAddress, StoreOptions, StoredCrl, WriteTx};
+
+use super::*;
+use crate::{RootOrder, sign_root};
+
+/// Keys in memory.
+#[derive(Default)]
+struct MemoryKeys(Mutex<HashMap<String, Arc<KeyPair>>>);
+
+impl MemoryKeys {
+    fn find(&self, key: &KeyRef) -> Result<Arc<KeyPair>, KeyProviderError> {
+        let found = self.0.lock().unwrap().get(&key.0).cloned();
+        found.ok_or_else(|| KeyProviderError::NotFound(key.0.clone()))
+    }
+}
+
+impl KeyProvider for MemoryKeys {
+    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        let pair = KeyPair::generate(issue::KeyAlgorithm::P384).unwrap();
+        let mut keys = self.0.lock().unwrap();
+        keys.insert(purpose.label.clone(), Arc::new(pair));
+        Ok(KeyRef(purpose.label.clone()))
+    }
+
+    fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
+        Ok((self.find(key)?.public_key_der().unwrap(), KeyAlgorithm::P384))
+    }
+
+    fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        Ok(self.find(key)?.sign(message).unwrap())
+    }
+
+    fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
+        self.0.lock().unwrap().remove(&key.0);
+        Ok(())
+    }
+
+    fn health(&self) -> Result<(), KeyProviderError> {
+        Ok(())
+    }
+}
+
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+const START: i64 = 1_780_000_000;
+const DAY: i64 = 86_400;
+
+struct House {
+    store: Store,
+    publisher: CrlPublisher,
+    clock: Arc<HandClock>,
+    keys: Arc<MemoryKeys>,
+    ca: Ca,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn new(shards: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(HandClock(AtomicI64::new(START)));
+        let options = StoreOptions {
+            address: StoreAddress::Sqlite(folder.path().join("provost.db")),
+            clock: clock.clone(),
+            queue: 100,
+        };
+        let store = Store::open(options).await.unwrap();
+        let keys = Arc::new(MemoryKeys::default());
+        let ca_keys = CaKeys::new(keys.clone());
+        let addresses = PublicAddresses::new(["http://ca.example".to_owned()], false);
+        let publisher = CrlPublisher::new(
+            store.clone(),
+            ca_keys.clone(),
+            clock.clone(),
+            addresses,
+            CrlSchedule::default(),
+        );
+        let ca = a_ca(&ca_keys, clock.now(), shards);
+        let insert = ca.clone();
+        let house = Self {
+            store,
+            publisher,
+            clock,
+            keys,
+            ca,
+            _folder: folder,
+        };
+        house
+            .write(move |tx| {
+                tx.insert_ca(&insert)?;
+                (0..shards).try_for_each(|shard| tx.mark_crl_dirty(&insert.id, shard))
+            })
+            .await;
+        house
+    }
+
+    async fn write(&self, write: impl FnOnce(&WriteTx<'_>) -> Result<(), StoreError> + Send + 'static) {
+        let done: Result<(), StoreError> = self
+            .store
+            .write(move |tx| {
+                write(&tx)?;
+                let event = AuditEvent::new(Actor::System, Action::Update, "ca", "", "test");
+                tx.record(&event, ())
+            })
+            .await;
+        done.unwrap();
+    }
+
+    fn part(&self, shard: u32) -> CrlPart {
+        CrlPart {
+            ca: self.ca.id.clone(),
+            shard,
+        }
+    }
+
+    async fn revoke(&self, first: u8, count: u32, not_after: i64) {
+        let part = self.part(0);
+        self.write(move |tx| {
+            for number in 0..count {
+                let serial = [&[first, 0xee][..], &number.to_be_bytes(), &[7; 10]].concat();
+                tx.insert_revoked(&part, &an_entry(&serial, not_after))?;
+            }
+            tx.mark_crl_dirty(&part.ca, 0)
+        })
+        .await;
+    }
+
+    async fn state(&self, state: CaState) {
+        let id = self.ca.id.clone();
+        self.write(move |tx| {
+            assert!(tx.set_ca_state(&id, state, tx.now())?);
+            Ok(())
+        })
+        .await;
+    }
+
+    fn later(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    async fn stored(&self, shard: u32) -> StoredCrl {
+        let part = self.part(shard);
+        self.store.read(move |tx| tx.crl(&part)).await.unwrap().unwrap()
+    }
+
+    /// The CRL that is out; its signature holds.
+    async fn out(&self, shard: u32) -> Crl {
+        let crl = Crl::from_der(&self.stored(shard).await.der.unwrap()).unwrap();
+        let certificate = self.ca.certificate.as_ref().unwrap();
+        crl.verify(&Certificate::from_der(&certificate.0).unwrap())
+            .unwrap();
+        crl
+    }
+}
+
+fn a_ca(keys: &CaKeys, now: Timestamp, shards: u32) -> Ca {
+    let id = CaId::parse(&"0c".repeat(16)).unwrap();
+    let signer = keys.make("rootca-test").unwrap();
+    let order = RootOrder {
+        common_name: format!("rootca-{id}"),
+        serial: SerialNumber::from_bytes(&[0x41; 16]).unwrap(),
+        not_before: now,
+        not_after: now.after(Duration::from_hours(24 * 3650)),
+    };
+    let signed = sign_root(&order, &signer).unwrap();
+    Ca {
+        id,
+        namespace: NamespaceName::parse("plant").unwrap(),
+        policy: Some(CredentialPolicyName::parse("default").unwrap()),
+        role: CaRole::Issuing,
+        parent: None,
+        state: CaState::Active,
+        key: signer.key().clone(),
+        subject: signed.subject,
+        signing_request: None,
+        certificate: Some(signed.certificate),
+        issuers: Vec::new(),
+        not_before: Some(signed.not_before),
+        not_after: Some(signed.not_after),
+        shards,
+        created_at: now,
+        changed_at: now,
+    }
+}
+
+fn an_entry(serial: &[u8], not_after: i64) -> RevokedEntry {
+    RevokedEntry {
+        serial: SerialNumber::from_bytes(serial).unwrap(),
+        revocation: Revocation {
+            at: Timestamp::from_unix_seconds(START),
+            reason: RevocationReason::KeyCompromise,
+        },
+        not_after: Timestamp::from_unix_seconds(not_after),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_ca_has_an_empty_crl_and_each_revocation_makes_another_with_a_greater_number() {
+    let house = House::new(1).await;
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 0);
+    let first = house.out(0).await;
+    assert!(first.is_empty());
+    let week = Duration::from_hours(24 * 7);
+    assert_eq!(first.next_update(), Some(first.this_update().after(week)));
+    // The clock stands still, or was put back: numbers grow all the same.
+    house.later(-3600);
+    house.revoke(0x11, 3, START + 90 * DAY).await;
+    house.later(3600 + 60);
+    house.publisher.publish_due().await.unwrap();
+    let second = house.out(0).await;
+    assert!(second.number() > first.number());
+    assert_eq!((second.len(), house.stored(0).await.untold), (3, 0));
+    let serial = an_entry(&[&[0x11, 0xee][..], &[0; 4], &[7; 10]].concat(), 0).serial;
+    assert_eq!(second.entry(&serial).unwrap().reason, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crl_is_made_anew_every_day_and_forgets_what_expired_one_crl_later() {
+    let house = House::new(1).await;
+    house.revoke(0x11, 1, START + DAY / 2).await;
+    house.revoke(0x12, 1, START + 90 * DAY).await;
+    house.publisher.publish_due().await.unwrap();
+    let mut lengths = vec![house.out(0).await.len()];
+    house.later(DAY - 1);
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 0);
+    for _ in 0..2 {
+        house.later(DAY);
+        assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
+        lengths.push(house.out(0).await.len());
+    }
+    assert_eq!(lengths, [2, 2, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_part_says_which_it_is() {
+    let house = House::new(4).await;
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 4);
+    for shard in 0..4 {
+        let crl = house.out(shard).await;
+        let address = format!("http://ca.example/crl/{}/{shard}.crl", house.ca.id);
+        assert_eq!(crl.part(), Some(address.as_str()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_ca_gets_a_last_crl_and_its_key_is_destroyed() {
+    let house = House::new(1).await;
+    house.publisher.publish_due().await.unwrap();
+    house.later(60);
+    house.state(CaState::Closed).await;
+    house.publisher.end_closed().await.unwrap();
+    let last = house.stored(0).await;
+    assert!(last.is_last);
+    assert!(house.keys.find(&house.ca.key).is_err());
+    let events = house
+        .store
+        .read(|tx| tx.audit_events_after(0, 100))
+        .await
+        .unwrap();
+    let destroyed = events.iter().filter(|event| event.kind == "caKey").count();
+    assert_eq!(destroyed, 1);
+    // Marked once more it stays what it is.
+    house.revoke(0x11, 1, START + 90 * DAY).await;
+    house.later(10 * DAY);
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 0);
+    house.publisher.end_closed().await.unwrap();
+    assert_eq!(house.stored(0).await.number, last.number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_ca_signs_nothing_more() {
+    let house = House::new(1).await;
+    house.publisher.publish_due().await.unwrap();
+    let before = house.stored(0).await;
+    house.later(60);
+    house.state(CaState::Revoked).await;
+    house.revoke(0x11, 1, START + 90 * DAY).await;
+    house.publisher.end_closed().await.unwrap();
+    let after = house.stored(0).await;
+    assert_eq!((after.number, after.is_last), (before.number, true));
+    assert_eq!(after.der, before.der);
+    house.publisher.end_closed().await.unwrap();
+    assert!(house.keys.find(&house.ca.key).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crl_that_cannot_be_signed_stays_out_and_is_tried_again() {
+    let house = House::new(1).await;
+    house.publisher.publish_due().await.unwrap();
+    let before = house.stored(0).await;
+    let key = house.keys.0.lock().unwrap().remove(&house.ca.key.0).unwrap();
+    house.later(60);
+    house.revoke(0x11, 1, START + 90 * DAY).await;
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
+    assert_eq!(house.stored(0).await.number, before.number);
+    house.keys.0.lock().unwrap().insert(house.ca.key.0.clone(), key);
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 0, "not at once");
+    house.later(60);
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
+    assert_eq!(house.out(0).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_verifies_a_crl_of_many_entries() {
+    let house = House::new(1).await;
+    house.revoke(0x11, 20_000, START + 90 * DAY).await;
+    let begun = Instant::now();
+    house.publisher.publish_due().await.unwrap();
+    println!("20,000 entries: {:?}", begun.elapsed());
+    let folder = tempfile::tempdir().unwrap();
+    let (crl, root) = (folder.path().join("crl.der"), folder.path().join("root.pem"));
+    std::fs::write(&crl, house.out(0).await.der()).unwrap();
+    let certificate = &house.ca.certificate.as_ref().unwrap().0;
+    std::fs::write(&root, Certificate::from_der(certificate).unwrap().to_pem()).unwrap();
+    let output = Command::new("openssl")
+        .args(["crl", "-inform", "DER", "-noout", "-text", "-in"])
+        .arg(&crl)
+        .arg("-CAfile")
+        .arg(&root)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("verify OK"), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.matches("Key Compromise").count(), 20_000);
+}
