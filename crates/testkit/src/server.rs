@@ -174,6 +174,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         telemetry: Retention::default(),
         telemetry_partitions: 4,
         refuse_revoked_serials: false,
+        measured_renewal_codes: false,
         jobs: JobOptions::default(),
         messages: QueueLimits::default(),
         dps: DpsOptions::default(),
