@@ -71,6 +71,8 @@ pub struct Config {
     pub telemetry_partitions: u16,
     /// Strict mode of the hubs: certificates on a CRL are refused by it too.
     pub refuse_revoked_serials: bool,
+    /// Renewal errors as the real service was seen to number them.
+    pub measured_renewal_codes: bool,
     /// How jobs of the hubs are run.
     pub jobs: JobOptions,
     /// The queues of cloud-to-device messages.
@@ -234,6 +236,7 @@ impl Config {
             telemetry: file.telemetry.retention(),
             telemetry_partitions: file.hub.telemetry_partitions()?,
             refuse_revoked_serials: file.hub.refuse_revoked_serials,
+            measured_renewal_codes: file.hub.measured_renewal_codes,
             jobs: file.hub.jobs.options()?,
             messages: file.hub.c2d.limits()?,
             geo: geo::geo_order(&file.dps.geo)?,

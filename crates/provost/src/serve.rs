@@ -36,6 +36,7 @@ use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use self::certificate_issuer::RegistryIssuer;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -86,6 +87,7 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
         refuse_revoked_serials: config.refuse_revoked_serials,
+        measured_renewal_codes: config.measured_renewal_codes,
         messages: config.messages,
     }
 }
@@ -107,6 +109,7 @@ impl Server {
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let registry = registry::service(&config, &store, &keys, &hub, &ambient);
+        hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
         let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
         registry
             .resume(is_alone)
@@ -120,7 +123,7 @@ impl Server {
             &config,
             &tls,
             hub.clone(),
-            dps.clone(),
+            (dps.clone(), registry.clone()),
             &ambient,
             &shutdown,
             &mut tasks,

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use provost_ca::Publications;
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
+use provost_registry::RegistryService;
 use provost_transport::device_api::{DeviceApi, DeviceApiParts, ServiceRate};
 use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
 use provost_transport::http::{self, HttpLimits};
@@ -36,7 +37,7 @@ pub(super) fn open(
     config: &Config,
     tls: &TlsMaterial,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
@@ -47,7 +48,7 @@ pub(super) fn open(
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
     let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, dps, ambient, &metrics, shutdown);
+    let (api, mqtt) = services(config, hub, (dps, registry), ambient, &metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
@@ -121,7 +122,7 @@ pub(super) fn open_plain(
 fn services(
     config: &Config,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
@@ -143,6 +144,7 @@ fn services(
     let api = HttpApi::new(ApiParts {
         hub,
         dps,
+        registry,
         device_api,
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
