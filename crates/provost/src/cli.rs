@@ -3,6 +3,7 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod cert;
 mod certificates;
 mod connection_string;
 mod dps;
@@ -102,6 +103,9 @@ enum Command {
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    /// Certificates, signing requests and revocation lists in files
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
@@ -163,6 +167,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
+        Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }
