@@ -2,6 +2,7 @@
 //! [`crate::audit`] go through.
 
 mod catalogue;
+mod device_registry;
 mod name;
 mod world;
 
@@ -48,6 +49,8 @@ pub(crate) struct Operation {
     pub(crate) status: u16,
     /// Action, kind and key of the audit event it leaves, if it leaves one.
     pub(crate) event: Option<(&'static str, &'static str, String)>,
+    /// It leaves the event twice: where it begins and where it has ended.
+    pub(crate) goes_on: bool,
 }
 
 impl Operation {
@@ -61,6 +64,7 @@ impl Operation {
             namespace: None,
             status: 200,
             event: None,
+            goes_on: false,
         }
     }
 
@@ -71,9 +75,23 @@ impl Operation {
         }
     }
 
+    fn goes_on(self) -> Self {
+        Self {
+            goes_on: true,
+            ..self
+        }
+    }
+
     fn needs(self, permissions: &[Permission]) -> Self {
         Self {
             needs: permissions.to_vec(),
+            ..self
+        }
+    }
+
+    fn of(self, namespace: &'static str) -> Self {
+        Self {
+            namespace: Some(namespace),
             ..self
         }
     }

@@ -5,6 +5,7 @@ use provost_model::AccessRight::{
 };
 use serde_json::{Value, json};
 
+use super::device_registry::device_registry;
 use super::{Door, Operation, World};
 
 /// Every operation, each after those it needs.
@@ -20,6 +21,7 @@ pub(crate) fn catalogue(world: &World) -> Vec<Operation> {
     all.extend(management(world));
     all.extend(own(world));
     all.extend(telemetry(world));
+    all.extend(device_registry(world));
     all
 }
 

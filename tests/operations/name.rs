@@ -1,15 +1,17 @@
 use provost_wire::Routed;
 use provost_wire::arm::ArmOperation;
+use provost_wire::arm::registry::RegistryAction;
 use provost_wire::dps::device::DeviceOperation;
 use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
+use provost_wire::own::registry::{NamespaceLinkAction, RegistryExtra};
 use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 113] = [
+pub(crate) const NAMES: [&str; 164] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -123,12 +125,63 @@ pub(crate) const NAMES: [&str; 113] = [
     "own delete records",
     "own blast radius",
     "own disenroll",
+    "arm list hubs",
+    "arm get hub",
+    "arm link instance",
+    "arm link hub",
+    "adr list namespaces",
+    "adr get namespace",
+    "adr put namespace",
+    "adr patch namespace",
+    "adr delete namespace",
+    "adr migrate namespace",
+    "adr list credentials",
+    "adr get credential",
+    "adr put credential",
+    "adr patch credential",
+    "adr delete credential",
+    "adr synchronize",
+    "adr list policies",
+    "adr get policy",
+    "adr put policy",
+    "adr patch policy",
+    "adr delete policy",
+    "adr revoke issuer",
+    "adr activate",
+    "adr list devices",
+    "adr get device",
+    "adr put device",
+    "adr patch device",
+    "adr delete device",
+    "adr revoke device",
+    "adr operation status",
+    "adr operation result",
+    "own adr list certificates",
+    "own adr get certificate",
+    "own adr revoke certificate",
+    "own adr list authorities",
+    "own adr get authority",
+    "own adr preview device",
+    "own adr revoke device",
+    "own adr preview devices",
+    "own adr revoke devices",
+    "own adr preview issuer",
+    "own adr revoke issuer",
+    "own adr delete policy",
+    "own adr list operations",
+    "own adr get operation",
+    "own get hub namespace",
+    "own put hub namespace",
+    "own delete hub namespace",
+    "own get dps namespace",
+    "own put dps namespace",
+    "own delete dps namespace",
 ];
 
 /// Which operation a request line asks for.
 pub(crate) fn name(method: &str, path: &str) -> &'static str {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    match parse_route(method, path, &format!("api-version=2021-10-01&{query}")) {
+    match parse_route(method, path, &format!("{query}&api-version=2021-10-01")) {
         Routed::To(Route::DpsService(route)) => dps(&route.operation),
         Routed::To(Route::DpsDevice(route)) => device(&route.operation),
         Routed::To(Route::Hub(route)) => hub(&route.operation),
@@ -222,11 +275,11 @@ fn arm(operation: &ArmOperation) -> &'static str {
     match operation {
         ArmOperation::ListInstances => "arm list instances",
         ArmOperation::GetInstance(_) => "arm get instance",
-        ArmOperation::ListHubs
-        | ArmOperation::GetHub(_)
-        | ArmOperation::LinkInstance(_)
-        | ArmOperation::LinkHub(_)
-        | ArmOperation::Registry(..) => "registry",
+        ArmOperation::ListHubs => "arm list hubs",
+        ArmOperation::GetHub(_) => "arm get hub",
+        ArmOperation::LinkInstance(_) => "arm link instance",
+        ArmOperation::LinkHub(_) => "arm link hub",
+        ArmOperation::Registry(_, action) => registry(action),
         ArmOperation::ListKeys(_) => "arm list keys",
         ArmOperation::ListKey(..) => "arm list key",
         ArmOperation::ListCertificates(_) => "arm list certificates",
@@ -245,9 +298,13 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::CreateAdminToken => "own create admin token",
         OwnOperation::ListAdminTokens => "own list admin tokens",
         OwnOperation::DeleteAdminToken(_) => "own delete admin token",
-        OwnOperation::HubNamespace(..) | OwnOperation::DpsNamespace(..) | OwnOperation::Registry(..) => {
-            "registry"
-        }
+        OwnOperation::HubNamespace(_, action) => link(*action),
+        OwnOperation::DpsNamespace(_, action) => match link(*action) {
+            "own get hub namespace" => "own get dps namespace",
+            "own put hub namespace" => "own put dps namespace",
+            _ => "own delete dps namespace",
+        },
+        OwnOperation::Registry(_, extra) => registry_extra(extra),
         OwnOperation::Explain => "own explain",
         OwnOperation::ListHubs => "own list hubs",
         OwnOperation::AddHub => "own add hub",
@@ -291,5 +348,64 @@ fn own(operation: &OwnOperation) -> &'static str {
         OwnOperation::DeleteRecords(_) => "own delete records",
         OwnOperation::BlastRadius(_) => "own blast radius",
         OwnOperation::Disenroll(_) => "own disenroll",
+    }
+}
+
+fn registry(action: &RegistryAction) -> &'static str {
+    match action {
+        RegistryAction::ListNamespaces(_) => "adr list namespaces",
+        RegistryAction::GetNamespace(_) => "adr get namespace",
+        RegistryAction::PutNamespace(_) => "adr put namespace",
+        RegistryAction::PatchNamespace(_) => "adr patch namespace",
+        RegistryAction::DeleteNamespace(_) => "adr delete namespace",
+        RegistryAction::MigrateNamespace(_) => "adr migrate namespace",
+        RegistryAction::ListCredentials(_) => "adr list credentials",
+        RegistryAction::GetCredential(_) => "adr get credential",
+        RegistryAction::PutCredential(_) => "adr put credential",
+        RegistryAction::PatchCredential(_) => "adr patch credential",
+        RegistryAction::DeleteCredential(_) => "adr delete credential",
+        RegistryAction::Synchronize(_) => "adr synchronize",
+        RegistryAction::ListPolicies(_) => "adr list policies",
+        RegistryAction::GetPolicy(..) => "adr get policy",
+        RegistryAction::PutPolicy(..) => "adr put policy",
+        RegistryAction::PatchPolicy(..) => "adr patch policy",
+        RegistryAction::DeletePolicy(..) => "adr delete policy",
+        RegistryAction::RevokeIssuer(..) => "adr revoke issuer",
+        RegistryAction::ActivateExternalRoot(..) => "adr activate",
+        RegistryAction::ListDevices(..) => "adr list devices",
+        RegistryAction::GetDevice(..) => "adr get device",
+        RegistryAction::PutDevice(..) => "adr put device",
+        RegistryAction::PatchDevice(..) => "adr patch device",
+        RegistryAction::DeleteDevice(..) => "adr delete device",
+        RegistryAction::RevokeDevice(..) => "adr revoke device",
+        RegistryAction::OperationStatus(_) => "adr operation status",
+        RegistryAction::OperationResult(_) => "adr operation result",
+    }
+}
+
+fn registry_extra(extra: &RegistryExtra) -> &'static str {
+    match extra {
+        RegistryExtra::ListCertificates(_) => "own adr list certificates",
+        RegistryExtra::GetCertificate(_) => "own adr get certificate",
+        RegistryExtra::RevokeCertificate(_) => "own adr revoke certificate",
+        RegistryExtra::ListAuthorities => "own adr list authorities",
+        RegistryExtra::GetAuthority(_) => "own adr get authority",
+        RegistryExtra::RevokeDevice(_, true) => "own adr preview device",
+        RegistryExtra::RevokeDevice(_, false) => "own adr revoke device",
+        RegistryExtra::RevokeDevices(true) => "own adr preview devices",
+        RegistryExtra::RevokeDevices(false) => "own adr revoke devices",
+        RegistryExtra::RevokeIssuer(_, true) => "own adr preview issuer",
+        RegistryExtra::RevokeIssuer(_, false) => "own adr revoke issuer",
+        RegistryExtra::DeletePolicy(..) => "own adr delete policy",
+        RegistryExtra::ListOperations => "own adr list operations",
+        RegistryExtra::GetOperation(_) => "own adr get operation",
+    }
+}
+
+fn link(action: NamespaceLinkAction) -> &'static str {
+    match action {
+        NamespaceLinkAction::Get => "own get hub namespace",
+        NamespaceLinkAction::Put => "own put hub namespace",
+        NamespaceLinkAction::Delete => "own delete hub namespace",
     }
 }

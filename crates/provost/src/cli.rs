@@ -3,6 +3,8 @@
 //! Nouns, verbs and flags follow `az iot dps` and `az iot hub` (dps-service-api.md 5.2,
 //! iot-hub-service-api.md 17), so that what people know works here.
 
+mod adr;
+mod ca;
 mod cert;
 mod certificates;
 mod connection_string;
@@ -12,6 +14,7 @@ mod failure;
 mod fleet;
 mod hub;
 mod input;
+mod namespace_link;
 mod policies;
 mod token;
 
@@ -94,12 +97,15 @@ enum Command {
     Serve(Box<ServeArguments>),
     /// Print a connection string for back ends and SDKs
     ConnectionString(connection_string::ConnectionStringArguments),
-    /// Make an admin token for the management API
+    /// Admin tokens for the management API: make, list, delete
     Token(token::TokenArguments),
     /// The provisioning service: enrollments, groups, CA certificates, registrations, linked hubs
     #[command(subcommand)]
     Dps(dps::DpsCommand),
     Explain(explain::ExplainArguments),
+    /// The Device Registry: namespaces, credentials, policies, devices, certificates
+    #[command(subcommand)]
+    Adr(adr::AdrCommand),
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
@@ -109,6 +115,9 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// CAs apart from a server: a root kept offline
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
     /// Provision and connect simulated devices over real TLS, and measure
     Simulate(Box<SimulateArguments>),
     /// The authority in a folder that signs simulated devices, to try a roll of its intermediate
@@ -164,8 +173,10 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Token(arguments) => arguments.run(context).await,
         Command::Dps(command) => Box::pin(command.run(context)).await,
         Command::Explain(arguments) => arguments.run(context).await,
+        Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),

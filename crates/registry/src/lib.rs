@@ -13,6 +13,7 @@
 //! [`AdminCaller`]: provost_access::AdminCaller
 
 mod activate;
+mod blast_radius;
 mod certificates;
 mod complete;
 mod credentials;
@@ -21,6 +22,7 @@ mod error;
 mod hub_trust;
 mod issuer;
 mod links;
+mod lookups;
 mod maintenance;
 mod namespaces;
 mod new_ca;
@@ -33,7 +35,9 @@ mod revoke_device;
 mod revoke_issuer;
 mod service;
 mod synchronize;
+mod touched;
 
+pub use blast_radius::BlastRadius;
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
 pub use devices::{DeviceInput, DevicePatch, DocumentChange};
@@ -42,5 +46,7 @@ pub use namespaces::NamespaceInput;
 pub use options::{ByorRevoke, RegistryOptions};
 pub use policies::{PolicyInput, PolicyView};
 pub use port::{LinkedHubs, PortFuture};
+pub use provost_store::IssuedAfter;
 pub use revoke_device::DeviceRevocation;
 pub use service::{Made, RegistryParts, RegistryService};
+pub use touched::{RevocationTarget, Touched};

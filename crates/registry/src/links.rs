@@ -51,6 +51,8 @@ impl RegistryService {
         link: &NamespaceLink,
         namespace: &NamespaceName,
     ) -> Result<(), RegistryError> {
+        // Who is in charge of one namespace alone must not draw hubs away from others.
+        caller.require(Permission::ServicesWrite, None)?;
         caller.require(Permission::NamespacesWrite, Some(namespace))?;
         let (link, namespace, caller) = (link.clone(), namespace.clone(), caller.clone());
         self.store()
@@ -70,6 +72,7 @@ impl RegistryService {
     /// # Errors
     /// [`RegistryError`].
     pub async fn unlink(&self, caller: &AdminCaller, link: &NamespaceLink) -> Result<(), RegistryError> {
+        caller.require(Permission::ServicesWrite, None)?;
         let (asked, link) = (link.clone(), link.clone());
         let linked = self.store().read(move |tx| tx.linked_namespace(&asked)).await;
         let linked: Option<NamespaceName> = linked.map_err(RegistryError::Store)?;

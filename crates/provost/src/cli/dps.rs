@@ -17,6 +17,8 @@ mod settings;
 
 use clap::{Args, Subcommand};
 
+use super::input::segment;
+use super::namespace_link::NamespaceLinkFlags;
 use super::{Context, Failure};
 use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
@@ -59,6 +61,10 @@ pub(super) enum DpsCommand {
     /// List the provisioning services of this server
     #[command(after_help = "Example:\n  provost dps list --output table")]
     List,
+    /// Link a provisioning service to a namespace of the Device Registry, or to none
+    #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
+        provost dps update --namespace plant")]
+    Update(UpdateArguments),
     /// Delete one; devices stay at their hubs
     #[command(after_help = "Example:\n  provost dps create --name plant-3\n  \
         provost dps delete --dps-name plant-3 --yes")]
@@ -69,6 +75,15 @@ pub(super) enum DpsCommand {
     /// Show the provisioning service: ID scope, hosts, linked hubs
     #[command(after_help = "Example:\n  provost dps show --output json")]
     Show(DpsName),
+}
+
+/// `provost dps update`.
+#[derive(Debug, Args)]
+pub(super) struct UpdateArguments {
+    #[command(flatten)]
+    dps: DpsName,
+    #[command(flatten)]
+    link: NamespaceLinkFlags,
 }
 
 /// Which provisioning service.
@@ -111,6 +126,11 @@ impl DpsCommand {
             Self::Quota(name) => quota::show(&name, context).await,
             Self::Create(arguments) => arguments.run(context).await,
             Self::List => instance::list(context).await,
+            Self::Update(arguments) => {
+                let name = arguments.dps.instance(context)?.name;
+                let owner = format!("/provost/dps/{}", segment(&name));
+                arguments.link.run(context, &owner).await
+            }
             Self::Delete(arguments) => arguments.run(context).await,
             Self::Policy(verb) => verb.run(context).await,
             Self::Show(name) => instance::show(&name, context).await,

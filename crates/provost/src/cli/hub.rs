@@ -20,6 +20,8 @@ mod twin;
 
 use clap::{Args, Subcommand};
 
+use super::input::segment;
+use super::namespace_link::NamespaceLinkFlags;
 use super::{Context, Failure};
 use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
@@ -41,6 +43,10 @@ pub(super) enum HubCommand {
     /// Show a hub: host, devices, connections, links
     #[command(after_help = "Example:\n  provost hub show --hub-name hub")]
     Show(HubName),
+    /// Link a hub to a namespace of the Device Registry, or to none
+    #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
+        provost hub update --hub-name hub --namespace plant")]
+    Update(UpdateArguments),
     /// Delete a hub with its links; its live sessions end
     #[command(
         after_help = "Example:\n  provost hub create --name hub-d\n  provost hub delete --hub-name hub-d --yes"
@@ -101,6 +107,15 @@ pub(super) enum HubCommand {
     Statistics(HubName),
 }
 
+/// `provost hub update`.
+#[derive(Debug, Args)]
+pub(super) struct UpdateArguments {
+    #[command(flatten)]
+    hub: HubName,
+    #[command(flatten)]
+    link: NamespaceLinkFlags,
+}
+
 /// Which hub.
 #[derive(Debug, Clone, Args)]
 pub(super) struct HubName {
@@ -147,7 +162,7 @@ pub(super) struct DeviceName {
 impl DeviceName {
     /// Where it is below a collection such as `devices` or `twins`.
     fn path(&self, collection: &str) -> String {
-        format!("/{collection}/{}", super::input::segment(&self.device_id))
+        format!("/{collection}/{}", segment(&self.device_id))
     }
 }
 
@@ -165,7 +180,7 @@ impl ModuleName {
     /// Where it is below a collection such as `devices` or `twins`.
     fn path(&self, collection: &str) -> String {
         let device = self.device.path(collection);
-        format!("{device}/modules/{}", super::input::segment(&self.module_id))
+        format!("{device}/modules/{}", segment(&self.module_id))
     }
 }
 
@@ -175,6 +190,11 @@ impl HubCommand {
             Self::List => instance::list(context).await,
             Self::Create(arguments) => arguments.run(context).await,
             Self::Show(hub) => instance::show(&hub, context).await,
+            Self::Update(arguments) => {
+                let name = arguments.hub.instance(context).await?.name;
+                let owner = format!("/provost/hubs/{}", segment(&name));
+                arguments.link.run(context, &owner).await
+            }
             Self::Delete(arguments) => arguments.run(context).await,
             Self::Certificate(verb) => verb.run(context).await,
             Self::Policy(verb) => verb.run(context).await,

@@ -52,6 +52,8 @@ impl Authorization {
 pub struct Answer {
     /// The body; null when there is none.
     pub body: Value,
+    /// The long-running operation the answer leaves behind, by its name (certificate-management.md 1.6).
+    pub operation: Option<String>,
     continuation: Option<String>,
 }
 
@@ -298,5 +300,18 @@ fn read(answer: &HttpAnswer) -> Result<Answer, ClientError> {
     } else {
         serde_json::from_slice(&answer.body).map_err(|_| ClientError::Unexpected("body is not JSON"))?
     };
-    Ok(Answer { body, continuation })
+    Ok(Answer {
+        body,
+        operation: operation(answer),
+        continuation,
+    })
+}
+
+/// The last segment of the address where an operation is looked after.
+fn operation(answer: &HttpAnswer) -> Option<String> {
+    let header = |name: &str| answer.headers.get(name)?.to_str().ok();
+    let address = header("azure-asyncoperation").or_else(|| header("location"))?;
+    let (path, _) = address.split_once('?').unwrap_or((address, ""));
+    let (_, name) = path.rsplit_once('/')?;
+    Some(name.to_owned()).filter(|name| !name.is_empty())
 }

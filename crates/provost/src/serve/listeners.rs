@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::Publications;
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
+use provost_registry::RegistryService;
 use provost_transport::device_api::{DeviceApi, DeviceApiParts, ServiceRate};
 use provost_transport::http::api::{ApiParts, HttpApi, RequestLimits};
 use provost_transport::http::{self, HttpLimits};
@@ -14,6 +16,7 @@ use provost_transport::listener::{Listener, ListenerLimits};
 use provost_transport::metrics::Metrics;
 use provost_transport::mqtt::session::{MqttServer, SessionLimits};
 use provost_transport::peer::Peer;
+use provost_transport::publication::PublicationApi;
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::{ALPN_HTTP_1_1, ReloadingIdentity, Secured, handshake, server_config};
 use rustls::ServerConfig;
@@ -34,7 +37,7 @@ pub(super) fn open(
     config: &Config,
     tls: &TlsMaterial,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
@@ -45,7 +48,7 @@ pub(super) fn open(
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
     let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, dps, ambient, &metrics, shutdown);
+    let (api, mqtt) = services(config, hub, (dps, registry), ambient, &metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
@@ -80,11 +83,46 @@ pub(super) fn open(
     Ok(addresses)
 }
 
+/// Opens the plain HTTP listener when there is to be one, and says where it is.
+pub(super) fn open_plain(
+    config: &Config,
+    publications: Publications,
+    ambient: &Ambient,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<SocketAddr>> {
+    let Some(port) = config.http_port else {
+        return Ok(None);
+    };
+    let listener = bind(config, port, "HTTP")?;
+    let address = listener.local_address();
+    let limits = HttpLimits {
+        head_timeout: config.limits.http_idle_timeout,
+        ..HttpLimits::default()
+    };
+    let api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
+    let ending = shutdown.clone();
+    let accepting = listener.run(shutdown.clone(), move |stream, address| {
+        let (api, shutdown) = (api.clone(), ending.clone());
+        let peer = Peer {
+            address,
+            certificates: Arc::new([]),
+        };
+        async move {
+            let answer = |request, _peer| api.answer(request);
+            // Nothing here is told over a WebSocket: one that is opened ends at once.
+            http::serve(stream, peer, limits, shutdown, answer, |_, _| async {}).await;
+        }
+    });
+    tasks.spawn(accepting);
+    Ok(Some(address))
+}
+
 /// What is served on them.
 fn services(
     config: &Config,
     hub: HubService,
-    dps: ProvisioningService,
+    (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
     metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
@@ -106,6 +144,7 @@ fn services(
     let api = HttpApi::new(ApiParts {
         hub,
         dps,
+        registry,
         device_api,
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),

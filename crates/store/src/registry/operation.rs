@@ -1,5 +1,5 @@
 use provost_model::registry::{OperationFailure, OperationState, RegistryOperation};
-use provost_model::{NamespaceName, Timestamp};
+use provost_model::{NamespaceName, PageSize, Timestamp};
 
 use crate::convert::Place;
 use crate::sql::{Row, params};
@@ -12,6 +12,19 @@ impl ReadTx<'_> {
     pub fn registry_operation(&self, id: &str) -> Result<Option<RegistryOperation>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM registry_operation WHERE id = ?1");
         self.find(&sql, params![id], operation)
+    }
+
+    /// The latest operations of a namespace, newest first.
+    pub fn registry_operations(
+        &self,
+        namespace: &NamespaceName,
+        page: PageSize,
+    ) -> Result<Vec<RegistryOperation>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM registry_operation WHERE namespace = ?1 ORDER BY started_at DESC, id LIMIT ?2"
+        );
+        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
+        self.query(&sql, params![namespace.key(), limit], operation)
     }
 
     /// Every operation that has not ended, oldest first.

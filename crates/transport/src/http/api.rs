@@ -30,6 +30,7 @@ use hyper::body::Incoming;
 use provost_hub::HubService;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
+use provost_registry::RegistryService;
 use provost_wire::Routed;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::service::is_hub_path;
@@ -69,6 +70,8 @@ pub struct ApiParts {
     pub hub: HubService,
     /// The provisioning services.
     pub dps: ProvisioningService,
+    /// The Device Registry.
+    pub registry: RegistryService,
     /// The device side of provisioning, shared with MQTT.
     pub device_api: DeviceApi,
     /// Where "now" comes from.
@@ -140,6 +143,9 @@ impl HttpApi {
             Routed::To(Route::HubDevice(route)) => hub_device::answer(parts, call, connection, route).await,
             Routed::To(Route::Arm(route)) => arm::answer(parts, call, route).await,
             Routed::To(Route::Own(operation)) => own::answer(&self.parts, call, operation).await,
+            Routed::Malformed(error) if is_management_path(&call.path) => arm::malformed(call, &error),
+            Routed::MethodNotAllowed if is_management_path(&call.path) => arm::no_method(),
+            Routed::NotFound if is_management_path(&call.path) => arm::nowhere(),
             Routed::Malformed(error) if is_hub_path(&call.path) => hub::malformed(parts, call, &error),
             Routed::Malformed(error) => {
                 parts.refuse(&call.tracking_id, error.code(), &error.public_message())
@@ -152,6 +158,12 @@ impl HttpApi {
             Routed::NotFound => parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"),
         }
     }
+}
+
+/// Whether an address is one of the management plane, whose errors have a shape of their own.
+fn is_management_path(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next();
+    first.is_some_and(|word| word.eq_ignore_ascii_case("subscriptions"))
 }
 
 /// Whether what is sent to an address may be anything. Elsewhere it is JSON.

@@ -20,7 +20,7 @@ pub use operation::{OperationAddress, operation_location, operation_result, oper
 pub use policy::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, pem, policy};
 pub use resource_id::{NamespaceId, PolicyId};
 pub use route::RegistryAction;
-pub use version::{RegistryVersion, SUPPORTED_VERSIONS};
+pub use version::{API_VERSION, RegistryVersion, SUPPORTED_VERSIONS};
 
 pub(super) use resource_id::{namespace_id, policy_id};
 pub(super) use route::parse as parse_action;

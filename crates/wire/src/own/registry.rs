@@ -9,7 +9,7 @@
 //! | `POST …/devices/{device}/revoke[?dryRun=true]` | what it touches: [`TouchView`] |
 //! | `POST …/devices/revoke[?dryRun=true]` | many devices: [`BulkRevokeInput`] |
 //! | `POST …/policies/{policy}/revokeIssuer?dryRun=true` | [`TouchView`] |
-//! | `DELETE …/policies/{policy}[?force=true]`, `DELETE …/credential[?force=true]` | 202, with what is orphaned |
+//! | `DELETE …/policies/{policy}[?force=true]` | 204 |
 //! | `GET …/operations[/{id}]` | long-running operations |
 
 mod input;
@@ -22,7 +22,7 @@ pub use query::CertificateQuery;
 pub use route::{NamespaceLinkAction, RegistryExtra};
 pub use view::{
     AuthorityView, BulkRevokeView, IssuedPageView, IssuedView, NamespaceLinkView, OperationView,
-    OrphanedView, RevokedDeviceView, TouchView,
+    RevokedDeviceView, TouchView,
 };
 
 pub(super) use route::{of_link, of_namespace};

@@ -1,14 +1,21 @@
 //! The management plane (dps-service-api.md 4), reached with an admin token.
 
-use provost_model::{AuthorityOwner, DpsName};
-use provost_provisioning::{AdminCaller, AuthorityUpload, ProvisioningError, ShownAuthority};
+mod links;
+pub(super) mod registry;
+
+use provost_hub::HubError;
+use provost_model::registry::NamespaceLink;
+use provost_model::{AuthorityOwner, DpsName, ErrorKind};
+use provost_provisioning::{AdminCaller, AuthorityUpload, Noun, ProvisioningError, ShownAuthority};
+use provost_registry::RegistryError;
 use provost_wire::arm::{
     ArmError, ArmOperation, ArmRoute, ArmScope, CertificateUpload, CertificateView, InstanceView,
     certificate, instance, key_entry, list, parse_verification,
 };
-use provost_wire::{BodyError, json};
+use provost_wire::{BodyError, RouteError, json};
 use serde_json::Value;
 
+use self::registry::RegistryFailure;
 use super::ApiParts;
 use super::call::Call;
 use super::reply::{Answer, log};
@@ -24,6 +31,11 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ArmRoute) -> An
             log(call, error.kind(), error.code(), &error);
             refuse(error.code(), word(&error), error.public_message())
         }
+        Err(Failure::Hub(error)) => {
+            log(call, error.kind(), error.code(), &error);
+            refuse(error.code(), "InvalidRequest", error.public_message())
+        }
+        Err(Failure::Registry(failure)) => failure.answer(call),
         Err(Failure::Body(error)) => refuse(error.code(), "InvalidRequestContent", error.to_string()),
     }
 }
@@ -31,6 +43,8 @@ pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ArmRoute) -> An
 enum Failure {
     Service(ProvisioningError),
     Body(BodyError),
+    Registry(RegistryFailure),
+    Hub(HubError),
 }
 
 impl From<ProvisioningError> for Failure {
@@ -39,10 +53,49 @@ impl From<ProvisioningError> for Failure {
     }
 }
 
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(error.into())
+    }
+}
+
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::HubNotFound => ProvisioningError::NotFound(Noun::Hub).into(),
+            HubError::Forbidden(forbidden) => ProvisioningError::Forbidden(forbidden).into(),
+            HubError::Store(error) => ProvisioningError::Store(error).into(),
+            other => Self::Hub(other),
+        }
+    }
+}
+
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
     }
+}
+
+/// An address with something wrong in it.
+pub(super) fn malformed(call: &Call, error: &RouteError) -> Answer {
+    log(call, ErrorKind::Invalid, error.code(), error);
+    let word = match error {
+        RouteError::ApiVersion { .. } => "MissingApiVersionParameter",
+        RouteError::UnsupportedVersion { .. } => "InvalidApiVersionParameter",
+        RouteError::Id(_) => "InvalidResourceName",
+        RouteError::Encoding | RouteError::Parameter(_) => "InvalidRequest",
+    };
+    refuse(400_000, word, error.public_message())
+}
+
+pub(super) fn no_method() -> Answer {
+    let message = "this address does not take that method";
+    refuse(405_000, "MethodNotAllowed", message.to_owned())
+}
+
+pub(super) fn nowhere() -> Answer {
+    let message = "there is nothing at this address";
+    refuse(404_000, "ResourceNotFound", message.to_owned())
 }
 
 fn refuse(code: u32, word: &'static str, message: String) -> Answer {
@@ -73,6 +126,7 @@ async fn perform(parts: &ApiParts, call: &Call, route: ArmRoute) -> Result<Answe
         call,
         admin: &admin,
         scope: &route.scope,
+        api_version: route.api_version.as_str(),
     };
     operate(&request, route.operation).await
 }
@@ -82,15 +136,11 @@ async fn operate(request: &Request<'_>, operation: ArmOperation) -> Result<Answe
     match operation {
         ArmOperation::ListInstances => request.instances().await,
         ArmOperation::GetInstance(name) => Ok(value(&request.instance(name).await?)),
-        ArmOperation::ListHubs
-        | ArmOperation::GetHub(_)
-        | ArmOperation::LinkInstance(_)
-        | ArmOperation::LinkHub(_)
-        | ArmOperation::Registry(..) => Ok(refuse(
-            404_000,
-            "ResourceNotFound",
-            "there is nothing at this address".to_owned(),
-        )),
+        ArmOperation::ListHubs => request.hubs().await,
+        ArmOperation::GetHub(name) => request.hub(&name).await,
+        ArmOperation::LinkInstance(name) => request.link_instance(name).await,
+        ArmOperation::LinkHub(name) => request.link_hub(&name).await,
+        ArmOperation::Registry(version, action) => Ok(request.registry(version, action).await),
         ArmOperation::ListKeys(owner) => {
             let policies = dps.reveal_policies(admin, owner, None).await?;
             Ok(value(&list(policies.iter().map(key_entry).collect())))
@@ -130,6 +180,7 @@ struct Request<'a> {
     call: &'a Call,
     admin: &'a AdminCaller,
     scope: &'a ArmScope,
+    api_version: &'a str,
 }
 
 impl Request<'_> {
@@ -143,14 +194,15 @@ impl Request<'_> {
 
     async fn instance(&self, dps: DpsName) -> Result<Value, Failure> {
         let record = self.parts.dps.instance(self.admin, dps.clone()).await?;
-        let hubs = self.parts.dps.linked_hubs(self.admin, dps).await?;
+        let hubs = self.parts.dps.linked_hubs(self.admin, dps.clone()).await?;
+        let namespace = self.namespace_of(&NamespaceLink::Dps(dps)).await?;
         Ok(instance(&InstanceView {
             scope: self.scope,
             instance: &record,
             device_host: record.host.as_str(),
             location: LOCATION,
             hubs: &hubs,
-            namespace: None,
+            namespace: namespace.as_ref(),
         }))
     }
 

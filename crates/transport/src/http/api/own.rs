@@ -5,6 +5,7 @@ mod follow;
 mod hubs;
 mod instances;
 mod messages;
+mod registry;
 mod shutting_out;
 mod telemetry;
 mod tokens;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use provost_access::Permission;
 use provost_hub::HubError;
+use provost_model::registry::NamespaceLink;
 use provost_provisioning::{AdminCaller, ProvisioningError};
 use provost_wire::own::{ExplainInput, Health, OwnOperation};
 use provost_wire::{BodyError, RouteError, json};
@@ -81,9 +83,13 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
         OwnOperation::CreateAdminToken => tokens::create(parts, call).await,
         OwnOperation::ListAdminTokens => tokens::list(parts, call).await,
         OwnOperation::DeleteAdminToken(name) => tokens::delete(parts, call, name).await,
-        OwnOperation::HubNamespace(..) | OwnOperation::DpsNamespace(..) | OwnOperation::Registry(..) => {
-            Ok(parts.refuse(&call.tracking_id, 404_000, "there is nothing at this address"))
+        OwnOperation::HubNamespace(hub, action) => {
+            registry::link(parts, call, NamespaceLink::Hub(hub), action).await
         }
+        OwnOperation::DpsNamespace(dps, action) => {
+            registry::link(parts, call, NamespaceLink::Dps(dps), action).await
+        }
+        OwnOperation::Registry(namespace, extra) => registry::answer(parts, call, &namespace, extra).await,
         OwnOperation::Explain => explain(parts, call).await,
         OwnOperation::ListHubs => hubs::list(parts, call).await,
         OwnOperation::AddHub => hubs::add(parts, call).await,

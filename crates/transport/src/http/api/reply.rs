@@ -202,7 +202,7 @@ pub(super) enum HubShape {
     Nested,
 }
 
-fn with_retry_after(answer: Answer, kind: ErrorKind) -> Answer {
+pub(super) fn with_retry_after(answer: Answer, kind: ErrorKind) -> Answer {
     match kind {
         ErrorKind::Throttled { retry_after } => answer.with_header("retry-after", retry_after.to_string()),
         ErrorKind::Unavailable => answer.with_header("retry-after", "5"),

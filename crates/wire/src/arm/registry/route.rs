@@ -7,8 +7,8 @@ use crate::percent;
 /// An operation of the Device Registry (certificate-management.md 1.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryAction {
-    /// All namespaces.
-    ListNamespaces,
+    /// A page of namespaces; where it begins is from a `nextLink`.
+    ListNamespaces(Option<String>),
     /// One namespace.
     GetNamespace(NamespaceName),
     /// Make or replace a namespace.
@@ -77,7 +77,7 @@ pub(in crate::arm) fn parse(
 ) -> Routed<RegistryAction> {
     use RegistryAction as Action;
     match path {
-        [word] if is(word, "namespaces") => only(method, "GET", || Ok(Action::ListNamespaces)),
+        [word] if is(word, "namespaces") => only(method, "GET", || Ok(Action::ListNamespaces(place(query)?))),
         [word, namespace, rest @ ..] if is(word, "namespaces") && is_in_group => {
             match id(namespace, NamespaceName::parse) {
                 Ok(namespace) => in_namespace(method, namespace, rest, query),
@@ -95,6 +95,14 @@ pub(in crate::arm) fn parse(
             })
         }
         _ => Routed::NotFound,
+    }
+}
+
+/// Where a page begins, as its `nextLink` says.
+fn place(query: Query<'_>) -> Result<Option<String>, RouteError> {
+    match query.get("$skipToken").filter(|text| !text.is_empty()) {
+        Some(text) if text.len() > MAX_SKIP_TOKEN => Err(RouteError::Parameter("$skipToken")),
+        place => Ok(place),
     }
 }
 
@@ -125,11 +133,7 @@ fn in_namespace(
             in_credential(method, namespace, rest)
         }
         [word] if is(word, "devices") => only(method, "GET", || {
-            let place = query.get("$skipToken").filter(|text| !text.is_empty());
-            match place {
-                Some(text) if text.len() > MAX_SKIP_TOKEN => Err(RouteError::Parameter("$skipToken")),
-                place => Ok(Action::ListDevices(namespace, place)),
-            }
+            Ok(Action::ListDevices(namespace, place(query)?))
         }),
         [word, device, rest @ ..] if is(word, "devices") => device_action(method, namespace, device, rest),
         _ => Routed::NotFound,

@@ -3,6 +3,9 @@ use crate::address::{ApiVersion, Query, RouteError};
 /// Every api-version that is served, as a refusal lists them.
 pub const SUPPORTED_VERSIONS: &str = "2025-08-01-preview, 2025-11-01-preview, 2026-03-01-preview";
 
+/// The newest of them: what our own addresses speak where they point there.
+pub const API_VERSION: &str = "2026-03-01-preview";
+
 /// Which generation of the contract a client speaks (certificate-management.md 1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RegistryVersion {

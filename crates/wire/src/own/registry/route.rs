@@ -26,8 +26,6 @@ pub enum RegistryExtra {
     RevokeIssuer(CredentialPolicyName, bool),
     /// Delete a policy; with true whatever hangs on it.
     DeletePolicy(CredentialPolicyName, bool),
-    /// Delete the credential; with true whatever hangs on it.
-    DeleteCredential(bool),
     /// The latest operations.
     ListOperations,
     /// One operation.
@@ -93,9 +91,6 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
             let policy = id(policy, CredentialPolicyName::parse)?;
             Ok(Extra::DeletePolicy(policy, flag(query, "force")?))
         }),
-        [word] if is(word, "credential") => {
-            only("DELETE", &|| Ok(Extra::DeleteCredential(flag(query, "force")?)))
-        }
         [word] if is(word, "operations") => only("GET", &|| Ok(Extra::ListOperations)),
         [word, operation] if is(word, "operations") => only("GET", &|| {
             let text = percent::decode(operation).ok_or(RouteError::Encoding)?;
@@ -174,11 +169,6 @@ mod tests {
                 "DELETE",
                 &format!("/policies/line-7{query}"),
                 Extra::DeletePolicy(policy(), is_set),
-            );
-            assert_routes(
-                "DELETE",
-                &format!("/credential{query}"),
-                Extra::DeleteCredential(is_set),
             );
         }
         assert_routes("GET", "/operations", Extra::ListOperations);

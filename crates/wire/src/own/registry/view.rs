@@ -177,18 +177,6 @@ pub struct BulkRevokeView {
     pub revocation_results: Vec<RevokedDeviceView>,
 }
 
-/// What a forced deletion left without a CA.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrphanedView {
-    /// Policies that went with it.
-    pub policies: Vec<String>,
-    /// Devices whose certificates go on until they expire.
-    pub devices: u64,
-    /// Those certificates.
-    pub certificates: u64,
-}
-
 /// A long-running operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -27,7 +27,7 @@ fn plant() -> NamespaceName {
 
 #[test]
 fn namespaces_and_credential() {
-    assert_routes("/namespaces", vec![("GET", Action::ListNamespaces)]);
+    assert_routes("/namespaces", vec![("GET", Action::ListNamespaces(None))]);
     assert_routes(
         "/namespaces/plant",
         vec![

@@ -1,0 +1,37 @@
+//! The link between a hub or a provisioning service and a namespace (certificate-management.md 1.7, 1.8).
+
+use clap::Args;
+use provost_wire::arm::registry::NamespaceId;
+use serde_json::json;
+
+use super::{Context, Failure, OWN_API_VERSION};
+
+/// Which namespace, or none.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct NamespaceLinkFlags {
+    /// Link it to this namespace: its name or its resource ID
+    #[arg(long, visible_aliases = ["ns", "ns-resource-id"], value_name = "NAME")]
+    namespace: Option<String>,
+    /// Link it to none
+    #[arg(long)]
+    no_namespace: bool,
+}
+
+impl NamespaceLinkFlags {
+    /// Changes the link of `owner`, which is `/provost/hubs/…` or `/provost/dps/…`, and prints it.
+    pub(super) async fn run(self, context: &Context, owner: &str) -> Result<(), Failure> {
+        let mut client = context.locator.management(OWN_API_VERSION)?;
+        let path = format!("{owner}/namespace");
+        match self.namespace {
+            Some(text) => {
+                let NamespaceId(name) = NamespaceId::parse(&text)
+                    .map_err(|error| Failure::usage(format!("--namespace: {error}")))?;
+                let body = json!({ "namespace": name.as_str() });
+                client.put(&path, &body, None).await?;
+            }
+            None => client.delete(&path, None).await?,
+        }
+        Ok(context.output.document(&client.get(&path).await?)?)
+    }
+}

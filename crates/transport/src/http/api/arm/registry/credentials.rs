@@ -1,0 +1,54 @@
+use provost_model::NamespaceName;
+use provost_registry::{CredentialInput as Input, RegistryError};
+use provost_wire::arm::registry::{CredentialInput, CredentialPatch, credential};
+
+use super::{Answered, RegistryRequest, made, shown};
+use crate::http::api::reply::Answer;
+
+impl RegistryRequest<'_> {
+    /// One at most: a namespace without a credential has an empty list.
+    pub(super) async fn credentials(&self, namespace: &NamespaceName) -> Answered {
+        let items = match self.registry().credential(self.admin, namespace).await {
+            Ok(view) => vec![credential(self.scope, &view.credential)],
+            Err(RegistryError::NotFound {
+                noun: "credential", ..
+            }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(self.page(items, None))
+    }
+
+    pub(super) async fn credential(&self, namespace: &NamespaceName) -> Answered {
+        let view = self.registry().credential(self.admin, namespace).await?;
+        Ok(shown(&credential(self.scope, &view.credential)))
+    }
+
+    pub(super) async fn put_credential(&self, namespace: &NamespaceName) -> Answered {
+        let CredentialInput { location, tags } = CredentialInput::parse(&self.call.body)?;
+        let input = Input { location, tags };
+        let put = self
+            .registry()
+            .put_credential(self.admin, namespace, input)
+            .await?;
+        Ok(made(&credential(self.scope, &put.value.credential), put.is_new))
+    }
+
+    pub(super) async fn patch_credential(&self, namespace: &NamespaceName) -> Answered {
+        let CredentialPatch { tags } = CredentialPatch::parse(&self.call.body)?;
+        let changed = self
+            .registry()
+            .change_credential(self.admin, namespace, None, tags)
+            .await?;
+        Ok(shown(&credential(self.scope, &changed.credential)))
+    }
+
+    pub(super) async fn delete_credential(&self, namespace: &NamespaceName) -> Answered {
+        self.registry().delete_credential(self.admin, namespace).await?;
+        Ok(Answer::no_content())
+    }
+
+    pub(super) async fn synchronize(&self, namespace: &NamespaceName) -> Answered {
+        let operation = self.registry().synchronize(self.admin, namespace).await?;
+        Ok(self.accepted(&operation))
+    }
+}
