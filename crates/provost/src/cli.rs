@@ -5,6 +5,7 @@
 
 mod adr;
 mod ca;
+mod cert;
 mod certificates;
 mod connection_string;
 mod dps;
@@ -108,6 +109,9 @@ enum Command {
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    /// Certificates, signing requests and revocation lists in files
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
@@ -174,6 +178,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Fleet(command) => Box::pin(command.run(context)).await,
         Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
+        Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }
