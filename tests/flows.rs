@@ -1,6 +1,6 @@
 //! The acceptance rules, one file per family, each test named after its rule.
 //!
-//! R-: certificate-management.md 5. D-: iot-hub-device-api.md 18. S-: iot-hub-service-api.md 19.
+//! A-, R-: certificate-management.md 4 and 5. D-: iot-hub-device-api.md 18. S-: iot-hub-service-api.md 19.
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
 mod blocking_and_the_hub;
@@ -20,6 +20,7 @@ mod hammering;
 mod hub_authorities;
 mod individual_enrollments;
 mod instances;
+mod issued;
 mod issuers;
 mod jobs;
 mod kept_sessions;

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use provost_model::{
     Assignment, Clock, DeviceId, HostName, Hub, HubName, IdentityId, MAX_PARTITIONS, QueueLimits, Random,
@@ -8,12 +8,12 @@ use provost_model::{
 use provost_pki::SignatureMemo;
 use provost_store::Store;
 
-use crate::HubError;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
 use crate::jobs::{JobOptions, JobSignals};
 use crate::session::{Link, SessionTable};
 use crate::telemetry::Intakes;
+use crate::{CertificateIssuer, HubError};
 
 /// What a hub service works with.
 pub struct HubOptions {
@@ -34,6 +34,9 @@ pub struct HubOptions {
     /// Strict mode: a certificate that stands on the CRL of its CA is refused too. Off, the
     /// identifier in it decides alone.
     pub refuse_revoked_serials: bool,
+    /// Renewal errors bear the numbers the real service was seen to send (409004, 400037) instead of those of
+    /// the SDKs' tables (409005, 400040).
+    pub measured_renewal_codes: bool,
 }
 
 /// Every hub of the program. Cheap to clone.
@@ -51,12 +54,13 @@ struct Inner {
     signatures: SignatureMemo,
     jobs: JobSignals,
     fleet: JobSignals,
+    issuer: OnceLock<Arc<dyn CertificateIssuer>>,
 }
 
 impl HubService {
     /// A service over a store. Starts nothing: [`Self::follow_changes`], [`Self::keep_activity`],
-    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`], [`Self::forget_jobs`]
-    /// and [`Self::run_reprovisions`] are for the program to spawn.
+    /// [`Self::keep_messages`], [`Self::trim_telemetry`], [`Self::run_jobs`], [`Self::forget_jobs`],
+    /// [`Self::keep_renewals`] and [`Self::run_reprovisions`] are for the program to spawn.
     pub fn new(options: HubOptions) -> Self {
         let inner = Inner {
             options,
@@ -67,6 +71,7 @@ impl HubService {
             signatures: SignatureMemo::new(SignatureMemo::DEFAULT_CAPACITY),
             jobs: JobSignals::default(),
             fleet: JobSignals::default(),
+            issuer: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -163,6 +168,14 @@ impl HubService {
 
     pub(crate) fn refuses_revoked_serials(&self) -> bool {
         self.inner.options.refuse_revoked_serials
+    }
+
+    pub(crate) fn measured_renewal_codes(&self) -> bool {
+        self.inner.options.measured_renewal_codes
+    }
+
+    pub(crate) fn issuer(&self) -> &OnceLock<Arc<dyn CertificateIssuer>> {
+        &self.inner.issuer
     }
 
     pub(crate) fn fleet_signals(&self) -> &JobSignals {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, Publications};
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
@@ -35,6 +36,7 @@ use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use self::certificate_issuer::RegistryIssuer;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -62,6 +64,7 @@ pub struct Server {
     connection: ConnectionFile,
     https: SocketAddr,
     mqtt: SocketAddr,
+    http: Option<SocketAddr>,
     store: Store,
     hub: HubService,
     dps: ProvisioningService,
@@ -84,6 +87,7 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
         telemetry_partitions: config.telemetry_partitions,
         jobs: config.jobs.clone(),
         refuse_revoked_serials: config.refuse_revoked_serials,
+        measured_renewal_codes: config.measured_renewal_codes,
         messages: config.messages,
     }
 }
@@ -105,6 +109,7 @@ impl Server {
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let registry = registry::service(&config, &store, &keys, &hub, &ambient);
+        hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
         let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
         registry
             .resume(is_alone)
@@ -123,6 +128,8 @@ impl Server {
             &shutdown,
             &mut tasks,
         )?;
+        let publications = Publications::new(store.clone());
+        let http = listeners::open_plain(&config, publications, &ambient, &shutdown, &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -133,6 +140,14 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
+        let publisher = CrlPublisher::new(
+            store.clone(),
+            CaKeys::new(Arc::clone(&keys)),
+            Arc::clone(&ambient.clock),
+            config.registry.publication.clone(),
+            CrlSchedule::default(),
+        );
+        background::spawn(&mut tasks, &shutdown, publisher.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
@@ -150,6 +165,7 @@ impl Server {
             dps,
             registry,
             keys,
+            http,
             trigger,
             tasks,
         })
@@ -163,6 +179,11 @@ impl Server {
     /// Where MQTT is accepted.
     pub fn mqtt_address(&self) -> SocketAddr {
         self.mqtt
+    }
+
+    /// Where CRLs and CA certificates are served, when they are.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// How to reach the server and as whom.

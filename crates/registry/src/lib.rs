@@ -13,6 +13,7 @@
 //! [`AdminCaller`]: provost_access::AdminCaller
 
 mod activate;
+mod blast_radius;
 mod certificates;
 mod complete;
 mod credentials;
@@ -36,6 +37,7 @@ mod service;
 mod synchronize;
 mod touched;
 
+pub use blast_radius::BlastRadius;
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
 pub use devices::{DeviceInput, DevicePatch, DocumentChange};

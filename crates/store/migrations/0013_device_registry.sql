@@ -176,15 +176,15 @@ ALTER TABLE registration ADD COLUMN issued BIGINT;
 -- The signing request a run came with, as it was sent.
 ALTER TABLE pending_registration ADD COLUMN csr {text};
 
--- The renewal a device asked its hub for: one for each device. `state` is 'pending', 'issued', 'failed'; the
--- answer is kept until it expires, for the device may be away.
+-- The renewal a device asked its hub for: one for each device. `state` is 'pending', 'issued' or 'failed'; the
+-- outcome is kept until it expires, for the device may be away. It counts while the device's identifier is this one.
 CREATE TABLE certificate_renewal (
     hub {text} NOT NULL,
     device_id {text} NOT NULL,
     request_id {text} NOT NULL,
     correlation_id {text} NOT NULL,
     csr {text} NOT NULL,
-    csr_sha256 {blob} NOT NULL,
+    identifier {blob} NOT NULL,
     state {text} NOT NULL,
     issued BIGINT,
     error {text},

@@ -6,7 +6,8 @@ use provost_device::DeviceError;
 use provost_device::http::{HttpClient, Method};
 use provost_device::hub::{HubLogin, HubSession};
 use provost_device::provisioning::{
-    API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, Transport, register,
+    API_VERSION, CSR_API_VERSION, PollDelay, RegisterError, Registration, RegistrationOutcome, Transport,
+    register,
 };
 use provost_device::tls::ClientIdentity;
 use provost_model::SymmetricKey;
@@ -146,6 +147,28 @@ impl Device {
         api_version: &str,
         payload: Option<Value>,
     ) -> Result<RegistrationOutcome, RegisterError> {
+        self.register_asking(endpoints, via, (api_version, payload), None)
+            .await
+    }
+
+    /// Registers and asks for a certificate by this signing request, in base64.
+    pub async fn register_with_csr(
+        &self,
+        endpoints: &Endpoints,
+        via: Via,
+        csr: &str,
+    ) -> Result<RegistrationOutcome, RegisterError> {
+        self.register_asking(endpoints, via, (CSR_API_VERSION, None), Some(csr))
+            .await
+    }
+
+    async fn register_asking(
+        &self,
+        endpoints: &Endpoints,
+        via: Via,
+        (api_version, payload): (&str, Option<Value>),
+        csr: Option<&str>,
+    ) -> Result<RegistrationOutcome, RegisterError> {
         let host = &endpoints.dps().host;
         let target = match via {
             Via::Mqtt => endpoints.mqtt(host),
@@ -165,7 +188,7 @@ impl Device {
             key: self.key.as_ref(),
             api_version,
             payload,
-            csr: None,
+            csr,
             poll_delay: PollDelay::Fixed(Duration::from_millis(5)),
             patience: Duration::from_secs(30),
         };

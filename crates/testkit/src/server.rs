@@ -7,7 +7,9 @@ use provost::config::{
     Config, DpsOptions, JobOptions, KeysConfig, Limits, LogConfig, OutboundConfig, TlsFiles,
 };
 use provost::serve::{Ambient, Server};
+use provost_access::AdminCaller;
 use provost_model::{Clock, GeoOrder, HostName, QueueLimits, Retention};
+use provost_registry::RegistryService;
 use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
@@ -109,6 +111,18 @@ impl TestServer {
         }
     }
 
+    /// The Device Registry, asked without a socket.
+    pub fn registry(&self) -> &RegistryService {
+        self.server.as_ref().expect("it runs").registry()
+    }
+
+    /// The operator, as services know him.
+    pub async fn admin_caller(&self) -> AdminCaller {
+        let token = self.admin();
+        let proof = provost_access::authenticate(self.stored.store(), Some(&token));
+        proof.await.expect("the operator's token")
+    }
+
     /// What the server has stored.
     pub fn stored(&self) -> &Stored {
         &self.stored
@@ -144,6 +158,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         https_port: 0,
         mqtt_port: 0,
+        http_port: None,
         tls_files: None,
         ready_file: None,
         registry: provost_registry::RegistryOptions::default(),
@@ -160,6 +175,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         telemetry: Retention::default(),
         telemetry_partitions: 4,
         refuse_revoked_serials: false,
+        measured_renewal_codes: false,
         jobs: JobOptions::default(),
         messages: QueueLimits::default(),
         dps: DpsOptions::default(),

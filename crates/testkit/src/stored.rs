@@ -20,6 +20,11 @@ impl Stored {
         Self { store, dps, hub }
     }
 
+    /// The store itself.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The registration record of a device.
     pub async fn registration(&self, id: &str) -> Option<RegistrationRecord> {
         let (dps, id) = (

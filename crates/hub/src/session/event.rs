@@ -11,6 +11,8 @@ pub enum SessionEvent {
     Method(Box<IncomingMethod>),
     /// Messages may wait for the device: take them.
     Messages,
+    /// The outcome of a renewal may wait for the device: take it.
+    Renewal,
 }
 
 /// A method on its way to a device (iot-hub-device-api.md 7.4).

@@ -49,6 +49,8 @@ struct State {
     waiting: VecDeque<SessionEvent>,
     /// Messages may wait for the device, and it was not told yet.
     has_messages: bool,
+    /// So may the outcome of a renewal.
+    has_renewal: bool,
     /// When a message comes back that another delivery holds. Boxed: it is hardly ever there.
     next_return: Option<Box<Instant>>,
     methods: Vec<(u32, oneshot::Sender<RawAnswer>)>,
@@ -131,6 +133,7 @@ impl Link {
         self.lock().subscriptions = subscriptions;
         // Something may have waited since before.
         self.messages_may_wait();
+        self.renewal_may_wait();
     }
 
     /// What a subscription was granted; `None` when there is none, or the session is over.
@@ -164,6 +167,9 @@ impl Link {
                 if std::mem::take(&mut state.has_messages) {
                     return SessionEvent::Messages;
                 }
+                if std::mem::take(&mut state.has_renewal) {
+                    return SessionEvent::Renewal;
+                }
                 state.next_return.as_deref().copied()
             };
             match next_return {
@@ -185,6 +191,16 @@ impl Link {
         let mut state = self.lock();
         if state.closed.is_none() && state.subscriptions.get(Feature::CloudToDevice).is_some() {
             state.has_messages = true;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the device, when it listens, that the outcome of a renewal may wait for it.
+    pub(crate) fn renewal_may_wait(&self) {
+        let mut state = self.lock();
+        if state.closed.is_none() && state.subscriptions.get(Feature::CredentialResponses).is_some() {
+            state.has_renewal = true;
             drop(state);
             self.wake.notify_one();
         }

@@ -12,7 +12,7 @@ pub enum Feature {
     Methods,
     /// Cloud-to-device messages.
     CloudToDevice,
-    /// Answers to requests for certificates; granted and silent: they are not served yet.
+    /// Answers to requests for certificates.
     CredentialResponses,
     /// Inputs of a module; granted and silent: nothing is routed between modules here.
     ModuleInputs,

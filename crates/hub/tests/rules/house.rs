@@ -83,6 +83,7 @@ impl House {
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
             refuse_revoked_serials,
+            measured_renewal_codes: false,
             messages: QueueLimits::default(),
         });
         let house = Self {
@@ -113,6 +114,7 @@ impl House {
             telemetry_partitions: 4,
             jobs: JobOptions::default(),
             refuse_revoked_serials: false,
+            measured_renewal_codes: false,
             messages: QueueLimits::default(),
         })
     }

@@ -17,6 +17,8 @@ pub struct HubSection {
     pub telemetry_partitions: Option<u16>,
     /// A device certificate that stands on the CRL of its CA is refused, beside one whose identifier was revoked.
     pub refuse_revoked_serials: bool,
+    /// Renewal errors as the real service was seen to number them.
+    pub measured_renewal_codes: bool,
     /// How jobs are run.
     pub jobs: JobsSection,
     /// Messages to devices.

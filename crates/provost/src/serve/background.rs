@@ -89,6 +89,7 @@ pub(super) fn start(workers: &Workers<'_>, shutdown: &Shutdown, tasks: &mut Join
         let hub = hub.clone();
         async move { hub.keep_messages().await }
     });
+    spawn(tasks, shutdown, hub.clone().keep_renewals());
     spawn(tasks, shutdown, registry.clone().maintain());
     spawn(tasks, shutdown, keep_refusals(dps.clone()));
     spawn(tasks, shutdown, forget_refusals(dps.clone()));
@@ -134,7 +135,11 @@ pub(super) async fn start_leased(
     Ok(())
 }
 
-fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Plugs the Device Registry into provisioning as the one who issues certificates.
+//! Plugs the Device Registry into provisioning and hubs as the one who issues certificates.
 
 use provost_model::Assignment;
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, PreparedCertificate};
@@ -22,6 +22,24 @@ impl CertificateIssuer for RegistryIssuer {
         &'a self,
         request: &'a CertificateRequest,
     ) -> PortFuture<'a, Result<PreparedCertificate, CertificateRefusal>> {
+        Box::pin(self.registry.prepare_certificate(request))
+    }
+
+    fn complete(
+        &self,
+        tx: &WriteTx<'_>,
+        prepared: &PreparedCertificate,
+        at: &Assignment,
+    ) -> Result<Completion, StoreError> {
+        self.registry.complete_certificate(tx, prepared, at)
+    }
+}
+
+impl provost_hub::CertificateIssuer for RegistryIssuer {
+    fn prepare<'a>(
+        &'a self,
+        request: &'a CertificateRequest,
+    ) -> provost_hub::IssuerFuture<'a, Result<PreparedCertificate, CertificateRefusal>> {
         Box::pin(self.registry.prepare_certificate(request))
     }
 

@@ -2,6 +2,7 @@
 //! headers and bodies of HTTPS (iot-hub-device-api.md 2, 5 to 7, 9 and 10).
 
 mod bag;
+mod credentials;
 mod devicebound;
 mod event;
 pub(crate) mod route;
@@ -14,6 +15,10 @@ mod username;
 use provost_model::IdentityId;
 
 pub use bag::{BagError, MAX_PROPERTIES, PropertyBag, format_bag, parse_bag};
+pub use credentials::{
+    CREDENTIALS_FILTER, RenewalBodyError, RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body,
+    credentials_topic, failed_body, issued_body, parse_credentials_topic, renewal_topic,
+};
 pub use devicebound::{MAX_TOPIC, devicebound_headers, devicebound_topic, devicebound_topic_length};
 pub use event::{EVENT_BATCH, event_properties, parse_events};
 pub use route::{DeviceOperation, HubDeviceRoute, parse_route};

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::Parts;
 use super::acknowledging::Acknowledgements;
 use super::devicebound::Devicebound;
-use super::hub_publish::on_publish;
+use super::hub_publish::{deliver_renewal, on_publish};
 use super::hub_subscribe::{on_subscribe, on_unsubscribe};
 use super::idle::Patience;
 use super::reply::connack_code;
@@ -112,6 +112,9 @@ pub(super) async fn run<S>(
                 SessionEvent::Messages => {
                     Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
                 }
+                SessionEvent::Renewal => {
+                    Box::pin(deliver_renewal(&session, connection.outbox())).await
+                }
                 event => {
                     told = version_of(&event);
                     say(connection.outbox(), event)
@@ -180,7 +183,9 @@ where
 fn version_of(event: &SessionEvent) -> Option<i64> {
     match event {
         SessionEvent::Desired(notification) => Some(notification.version),
-        SessionEvent::Close(_) | SessionEvent::Method(_) | SessionEvent::Messages => None,
+        SessionEvent::Close(_) | SessionEvent::Method(_) | SessionEvent::Messages | SessionEvent::Renewal => {
+            None
+        }
     }
 }
 
@@ -204,7 +209,7 @@ fn say(outbox: &mut Outbox, event: SessionEvent) -> Result<(), End> {
     let (topic, payload) = match event {
         SessionEvent::Close(reason) => return Err(End::Closed(reason.as_str())),
         // Delivered where they are taken.
-        SessionEvent::Messages => return Ok(()),
+        SessionEvent::Messages | SessionEvent::Renewal => return Ok(()),
         SessionEvent::Desired(notification) => {
             (desired_topic(notification.version), desired_patch(&notification))
         }

@@ -1,10 +1,11 @@
 //! What a device publishes to its hub.
 
-use provost_hub::{DeviceSession, Feature, HubError};
+use provost_hub::{DeviceSession, Feature, HubError, RenewalReply};
 use provost_model::ModuleId;
 use provost_wire::ErrorBody;
 use provost_wire::hub::device::{
-    DeviceTopic, parse_bag, parse_reported, parse_topic, twin_document, twin_response_topic,
+    DeviceTopic, credentials_topic, parse_bag, parse_reported, parse_topic, twin_document,
+    twin_response_topic,
 };
 
 use super::Parts;
@@ -45,6 +46,16 @@ pub(super) async fn on_publish(
             acknowledge(acknowledgements, message, outbox);
             Ok(())
         }
+        DeviceTopic::IssueCertificate { rid } if session.id().is_device() => {
+            let answer = match rid {
+                Some(rid) => session.renew(rid, message.payload).await?,
+                // Without an id there is nothing to answer to (certificate-management.md 3.3).
+                None => None,
+            };
+            acknowledge(acknowledgements, message, outbox);
+            answer_renewal(answer, outbox)
+        }
+        DeviceTopic::IssueCertificate { .. } => Err(End::Violation("modules are issued no certificates")),
         DeviceTopic::Telemetry { .. } => Err(End::Violation("the topic belongs to another device or module")),
         DeviceTopic::Unknown => Err(End::Violation("the topic is not one of the hub's")),
     }
@@ -79,6 +90,23 @@ async fn on_telemetry(
     let ticket = session.accept_telemetry(&bag, message.payload).await?;
     acknowledgements.wait_for(ticket, message.delivery.packet_id(), bytes);
     Ok(())
+}
+
+/// The outcome of a renewal that waits for the device.
+pub(super) async fn deliver_renewal(session: &DeviceSession, outbox: &mut Outbox) -> Result<(), End> {
+    let outcome = session.take_renewal().await?;
+    answer_renewal(outcome, outbox)
+}
+
+fn answer_renewal(answer: Option<RenewalReply>, outbox: &mut Outbox) -> Result<(), End> {
+    match answer {
+        Some(answer) => publish(
+            outbox,
+            &credentials_topic(answer.status, &answer.rid),
+            &answer.body,
+        ),
+        None => Ok(()),
+    }
 }
 
 type TwinAnswer = (u16, Option<i64>, Vec<u8>);

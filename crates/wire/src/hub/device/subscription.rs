@@ -32,7 +32,7 @@ pub enum Subscription {
     },
 }
 
-const FIXED: [(&str, Subscription); 4] = [
+const FIXED: [(&str, Subscription); 6] = [
     ("$iothub/twin/res/#", Subscription::TwinResponses),
     (
         "$iothub/twin/PATCH/properties/desired/#",
@@ -40,6 +40,9 @@ const FIXED: [(&str, Subscription); 4] = [
     ),
     ("$iothub/methods/POST/#", Subscription::Methods),
     ("$iothub/credentials/res/#", Subscription::CredentialResponses),
+    // As Azure's documentation writes it once (certificate-management.md 3.3).
+    ("$iothub/credential/#", Subscription::CredentialResponses),
+    ("$iothub/credential/res/#", Subscription::CredentialResponses),
 ];
 
 /// Reads a topic filter; `None` for any other, on which the connection is closed.

@@ -37,6 +37,11 @@ pub enum DeviceTopic<'a> {
         /// The request's.
         rid: &'a str,
     },
+    /// `$iothub/credentials/POST/issueCertificate/?$rid=…`.
+    IssueCertificate {
+        /// To echo; without one there is no answer (certificate-management.md 3.3).
+        rid: Option<&'a str>,
+    },
     /// Anything else: the connection is closed (iot-hub-device-api.md 4.3).
     Unknown,
 }
@@ -46,6 +51,7 @@ pub fn parse_topic(topic: &str) -> DeviceTopic<'_> {
     telemetry(topic)
         .or_else(|| twin(topic))
         .or_else(|| method(topic))
+        .or_else(|| credentials(topic))
         .unwrap_or(DeviceTopic::Unknown)
 }
 
@@ -89,6 +95,15 @@ fn method(topic: &str) -> Option<DeviceTopic<'_>> {
         status: status.parse().ok()?,
         rid: rid(query)?,
     })
+}
+
+fn credentials(topic: &str) -> Option<DeviceTopic<'_>> {
+    let query = topic.strip_prefix("$iothub/credentials/POST/issueCertificate")?;
+    let query = query.strip_prefix('/').unwrap_or(query);
+    if !query.is_empty() && !query.starts_with('?') {
+        return None;
+    }
+    Some(DeviceTopic::IssueCertificate { rid: rid(query) })
 }
 
 pub(super) fn rid(query: &str) -> Option<&str> {

@@ -1,0 +1,185 @@
+//! Bringing a request to its outcome.
+
+use std::time::Duration;
+
+use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, RequestedBy};
+use provost_model::{Action, Actor, Assignment, AuditEvent, IdentityId, RegistryDeviceName};
+use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, StoreError};
+use tracing::{info, warn};
+
+use super::failure::of_refusal;
+use crate::service::HubService;
+
+/// How often requests nobody works on are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// From this age on nobody works on a request any more: whoever took it in would have ended it.
+const ABANDONED: Duration = Duration::from_secs(30);
+/// Requests taken up in one look.
+const CHUNK: usize = 200;
+/// How often what moved meanwhile is prepared anew.
+const MAX_ATTEMPTS: usize = 4;
+
+/// How a try ended.
+enum Tried {
+    /// It has its outcome, or is no longer wanted.
+    Ended,
+    /// What it rests on changed.
+    Moved,
+    /// For now nothing can be issued.
+    Later,
+}
+
+impl HubService {
+    /// Ends requests that a server before this one, or another one that is gone, took in, and forgets those
+    /// whose time is over; for ever. Spawned by the program.
+    pub async fn keep_renewals(self) {
+        let mut age = Duration::ZERO;
+        loop {
+            if let Err(error) = self.tidy_renewals(age).await {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot go on with renewals"
+                );
+            }
+            age = ABANDONED;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Forgets what is over, and works on what has been pending for longer than this.
+    pub(crate) async fn tidy_renewals(&self, age: Duration) -> Result<(), StoreError> {
+        let now = self.now();
+        self.store().append(move |tx| tx.forget_renewals(now)).await?;
+        let before = now.before(age);
+        let abandoned = self
+            .store()
+            .read(move |tx: &ReadTx<'_>| tx.pending_renewals(before, CHUNK))
+            .await?;
+        for renewal in abandoned {
+            self.clone().finish_renewal(renewal).await;
+        }
+        Ok(())
+    }
+
+    /// Works on a request until it has an outcome or has to wait, and tells the device.
+    pub(super) async fn finish_renewal(self, renewal: CertificateRenewal) {
+        for _ in 0..MAX_ATTEMPTS {
+            match self.try_renewal(&renewal).await {
+                Ok(Tried::Moved) => {}
+                Ok(Tried::Ended) => {
+                    let id = IdentityId::from(renewal.device_id.clone());
+                    if let Some(link) = self.sessions().live(&renewal.hub, &id) {
+                        link.renewal_may_wait();
+                    }
+                    return;
+                }
+                // Taken up again by the next look.
+                Ok(Tried::Later) => return,
+                Err(error) => {
+                    let device = &renewal.device_id;
+                    let error = &error as &dyn std::error::Error;
+                    warn!(%device, error, "cannot renew a certificate now");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn try_renewal(&self, renewal: &CertificateRenewal) -> Result<Tried, StoreError> {
+        let (hub, device_id) = (renewal.hub.clone(), renewal.device_id.clone());
+        let read = move |tx: &ReadTx<'_>| tx.registry_identity(&hub, &device_id);
+        let registry = self.store().read(read).await?;
+        let Some(name) = wanted(registry.as_ref(), renewal) else {
+            // Revoked or deleted meanwhile: nothing of it counts.
+            let renewal = renewal.clone();
+            let forget = self
+                .store()
+                .append(move |tx| tx.forget_certificate_renewal(&renewal));
+            forget.await?;
+            return Ok(Tried::Ended);
+        };
+        let Some(issuer) = self.issuer().get() else {
+            return Ok(Tried::Later);
+        };
+        let request = CertificateRequest {
+            device: name,
+            device_id: renewal.device_id.clone(),
+            by: RequestedBy::Renewal {
+                hub: renewal.hub.clone(),
+            },
+            csr: renewal.csr.clone(),
+        };
+        match issuer.prepare(&request).await {
+            Ok(prepared) => self.hand_out(renewal, prepared).await,
+            Err(refusal) => self.refuse(renewal, &refusal).await,
+        }
+    }
+
+    async fn hand_out(
+        &self,
+        renewal: &CertificateRenewal,
+        prepared: provost_model::registry::PreparedCertificate,
+    ) -> Result<Tried, StoreError> {
+        let (service, renewal) = (self.clone(), renewal.clone());
+        let write = move |tx: provost_store::WriteTx<'_>| {
+            let registry = tx.registry_identity(&renewal.hub, &renewal.device_id)?;
+            let is_wanted = wanted(registry.as_ref(), &renewal).is_some();
+            if !is_wanted || !tx.end_certificate_renewal(&renewal, prepared.number)? {
+                return Ok(tx.unchanged(if is_wanted { Tried::Ended } else { Tried::Moved }));
+            }
+            let at = Assignment {
+                hub: renewal.hub.clone(),
+                device_id: renewal.device_id.clone(),
+            };
+            let Some(issuer) = service.issuer().get() else {
+                return Ok(tx.unchanged(Tried::Later));
+            };
+            match issuer.complete(&tx, &prepared, &at)? {
+                Completion::Issued => {}
+                // Prepared anew: a refusal is told then.
+                Completion::Moved | Completion::Refused(_) => return Ok(tx.unchanged(Tried::Moved)),
+            }
+            let event = AuditEvent::new(
+                Actor::Device(renewal.device_id.clone()),
+                Action::Create,
+                "certificate",
+                renewal.hub.as_str(),
+                renewal.device_id.as_str(),
+            );
+            tx.record(&event.with_detail("renewed"), Tried::Ended)
+        };
+        self.store().write(write).await
+    }
+
+    async fn refuse(
+        &self,
+        renewal: &CertificateRenewal,
+        refusal: &CertificateRefusal,
+    ) -> Result<Tried, StoreError> {
+        let Some(error) = of_refusal(refusal, self.measured_renewal_codes()) else {
+            return Ok(Tried::Later);
+        };
+        info!(
+            hub = %renewal.hub,
+            device = %renewal.device_id,
+            reason = refusal.reason(),
+            refusal = refusal as &dyn std::error::Error,
+            "no certificate is issued"
+        );
+        self.fail(renewal, error).await
+    }
+
+    async fn fail(&self, renewal: &CertificateRenewal, error: RenewalError) -> Result<Tried, StoreError> {
+        let renewal = renewal.clone();
+        let write = self
+            .store()
+            .append(move |tx| tx.fail_certificate_renewal(&renewal, &error));
+        write.await.map(|_| Tried::Ended)
+    }
+}
+
+/// The device's name in the registry, while it is the one that asked.
+fn wanted(registry: Option<&RegistryIdentity>, renewal: &CertificateRenewal) -> Option<RegistryDeviceName> {
+    let registry = registry.filter(|device| device.identifier == renewal.identifier)?;
+    Some(registry.name.clone())
+}

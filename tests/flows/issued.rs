@@ -1,0 +1,10 @@
+//! Certificates that are issued and revoked: the rules A- (certificate-management.md 4), each test under
+//! its number, with devices over the network and the Device Registry asked as management asks it.
+
+mod device_revocation;
+mod external_root;
+mod identifiers;
+mod issuance;
+mod plant;
+mod policy_deletion;
+mod policy_revocation;

@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use provost_model::DeviceStatus;
+use provost_registry::DevicePatch;
+
+use super::plant::{Plant, named, namespace, policy};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// every leaf, not only the latest; all of them stand on the CRL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_007_every_leaf_ever_issued_is_refused_after_one_revocation() {
+    let plant = Plant::open().await;
+    let leaves = [
+        plant.certify("press").await,
+        plant.certify("press").await,
+        plant.certify("press").await,
+    ];
+    for leaf in &leaves {
+        assert!(plant.connects(leaf).await);
+    }
+    plant.revoke("press", false).await;
+    for leaf in &leaves {
+        assert!(!plant.connects(leaf).await);
+    }
+    assert_eq!(plant.revoked("press").await, 3);
+}
+
+/// the identifier changes, and what was issued before never matches again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_014_leaves_from_before_never_come_back_also_after_a_second_revocation() {
+    let plant = Plant::open().await;
+    let first = plant.certify("press").await;
+    let before = plant.device("press").await.identifier;
+    plant.revoke("press", false).await;
+    let after = plant.device("press").await.identifier;
+    assert_eq!(before.device, after.device);
+    assert_ne!(before.generation, after.generation);
+    let second = plant.certify("press").await;
+    assert!(plant.connects(&second).await);
+    assert!(!plant.connects(&first).await);
+    plant.revoke("press", false).await;
+    let third = plant.certify("press").await;
+    assert!(plant.connects(&third).await);
+    for leaf in [&first, &second] {
+        assert!(!plant.connects(leaf).await);
+    }
+}
+
+/// the live session ends, the device stays enabled and returns through provisioning alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_017_a_revoked_device_is_thrown_out_and_returns_by_registering() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    let mut session = plant.connect(&certified).await;
+    plant.revoke("press", false).await;
+    assert!(session.closed(SOON).await);
+    assert!(!plant.connects(&certified).await);
+    assert!(plant.device("press").await.enabled);
+    let renewed = plant.certify("press").await;
+    assert!(plant.connects(&renewed).await);
+}
+
+/// revoked and disabled, it comes in by nothing and is issued nothing until it is enabled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_018_a_revoked_and_disabled_device_waits_until_it_is_enabled() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    let mut session = plant.connect(&certified).await;
+    plant.revoke("press", true).await;
+    assert!(session.closed(SOON).await);
+    assert!(!plant.device("press").await.enabled);
+    let hub_device = plant.server.stored().identity("press").await.unwrap();
+    assert_eq!(hub_device.status, DeviceStatus::Disabled);
+    assert!(!plant.connects(&certified).await);
+    assert!(plant.is_refused_a_certificate("press").await);
+    enable(&plant, true).await;
+    assert!(!plant.connects(&certified).await);
+    let renewed = plant.certify("press").await;
+    assert!(plant.connects(&renewed).await);
+}
+
+/// disabling revokes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_020_a_disabled_device_returns_with_the_same_leaf_when_it_is_enabled() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    let mut session = plant.connect(&certified).await;
+    enable(&plant, false).await;
+    assert!(session.closed(SOON).await);
+    assert!(!plant.connects(&certified).await);
+    assert_eq!(plant.revoked("press").await, 0);
+    enable(&plant, true).await;
+    assert!(plant.connects(&certified).await);
+}
+
+/// the next device and the policy notice nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_021_revoking_one_device_leaves_the_others_and_the_policy_alone() {
+    let plant = Plant::open().await;
+    let revoked = plant.certify("press").await;
+    let other = plant.certify("drill").await;
+    let mut session = plant.connect(&other).await;
+    let before = plant.policy().await;
+    plant.revoke("press", false).await;
+    assert!(!plant.connects(&revoked).await);
+    assert!(!session.closed(Duration::from_millis(200)).await);
+    assert!(plant.connects(&other).await);
+    assert_eq!(plant.revoked("drill").await, 0);
+    assert_eq!(plant.policy().await, before);
+    // The policy goes on issuing, and the hub accepts it without another synchronization.
+    assert!(plant.connects(&plant.certify("press").await).await);
+}
+
+/// A-053 for devices: who, what and how many, in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_053_a_revocation_is_written_down_with_its_counts() {
+    let plant = Plant::open().await;
+    plant.certify("press").await;
+    plant.certify("press").await;
+    plant.revoke("press", true).await;
+    let events = plant.server.stored().audit_events().await;
+    let event = events.iter().rfind(|event| event.action == "revoke").unwrap();
+    assert_eq!(
+        (event.kind.as_str(), event.key.as_str()),
+        ("registryDevice", "press")
+    );
+    assert!(event.detail.starts_with("2 certificates"), "{}", event.detail);
+    assert!(event.detail.contains("disabled"), "{}", event.detail);
+}
+
+/// The preview says who comes back by himself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_blast_radius_counts_connected_and_stranded_devices() {
+    let plant = Plant::open().await;
+    let press = plant.certify("press").await;
+    plant.certify("drill").await;
+    let _session = plant.connect(&press).await;
+    let registry = plant.registry();
+    let radius = registry
+        .preview_issuer_revocation(&plant.caller, &namespace(), &policy())
+        .await
+        .unwrap();
+    assert_eq!((radius.devices, radius.certificates), (2, 2));
+    assert_eq!((radius.connected, radius.renewable, radius.stranded), (1, 2, 0));
+    let names = vec![named("press"), named("nobody")];
+    let radius = registry
+        .preview_device_revocation(&plant.caller, &namespace(), names, true)
+        .await
+        .unwrap();
+    assert_eq!((radius.devices, radius.certificates), (1, 1));
+    assert_eq!((radius.connected, radius.renewable, radius.stranded), (1, 0, 1));
+    // Nothing was done.
+    assert!(plant.connects(&press).await);
+}
+
+async fn enable(plant: &Plant, enabled: bool) {
+    let patch = DevicePatch {
+        enabled: Some(enabled),
+        ..DevicePatch::default()
+    };
+    let device = plant
+        .registry()
+        .patch_device(&plant.caller, &namespace(), &named("press"), patch)
+        .await;
+    assert_eq!(device.unwrap().enabled, enabled);
+}

@@ -1,0 +1,208 @@
+use std::path::Path;
+use std::process::Command;
+
+use provost_model::registry::ByorStatus;
+use provost_pki::pem;
+use provost_registry::{ByorRevoke, RegistryError};
+use tempfile::TempDir;
+
+use super::plant::{Plant, namespace, policy};
+
+/// The customer's CA, kept with openssl.
+struct Customer {
+    folder: TempDir,
+}
+
+impl Customer {
+    fn new() -> Self {
+        let customer = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        customer.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout root.key -out root.pem -days 3650 \
+             -sha384 -subj /CN=customer-root -addext basicConstraints=critical,CA:TRUE,pathlen:1 \
+             -addext keyUsage=critical,keyCertSign,cRLSign",
+        );
+        customer
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let done = Command::new("openssl")
+            .args(arguments.split_whitespace())
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Signs a request; answers the chain in PEM, root last.
+    fn sign(&self, request: &[u8], days: u32) -> String {
+        std::fs::write(self.path().join("ica.csr"), pem("CERTIFICATE REQUEST", request)).unwrap();
+        self.openssl(&format!(
+            "x509 -req -in ica.csr -CA root.pem -CAkey root.key -CAcreateserial -days {days} -sha384 \
+             -copy_extensions copy -out ica.pem"
+        ));
+        let read = |name| std::fs::read_to_string(self.path().join(name)).unwrap();
+        format!("{}{}", read("ica.pem"), read("root.pem"))
+    }
+}
+
+async fn request(plant: &Plant) -> Vec<u8> {
+    let pending = plant.policy().await.pending;
+    pending
+        .and_then(|ca| ca.signing_request)
+        .expect("a signing request")
+}
+
+async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
+    let done = plant
+        .registry()
+        .activate(&plant.caller, &namespace(), &policy(), chain)
+        .await;
+    done.map(|_| ())
+}
+
+async fn status(plant: &Plant) -> Option<ByorStatus> {
+    plant.policy().await.policy.byor_status()
+}
+
+/// The life of a policy under a customer's root (certificate-management.md 3.8), with A-035: three steps,
+/// and hubs trust after the third.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_035_a_customers_root_takes_signing_activating_and_synchronizing() {
+    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+    assert_eq!(status(&plant).await, Some(ByorStatus::PendingActivation));
+    assert!(plant.is_refused_a_certificate("press").await);
+    let chain = customer.sign(&request(&plant).await, 800);
+    activate(&plant, &chain).await.unwrap();
+    assert_eq!(status(&plant).await, Some(ByorStatus::Active));
+    assert!(plant.policy().await.issuing_thumbprint().is_some());
+    let certified = plant.certify("press").await;
+    assert_eq!(certified.chain.len(), 3);
+    assert!(!plant.connects(&certified).await);
+    plant.synchronize().await;
+    assert!(plant.connects(&certified).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_breaks_a_rule_changes_nothing() {
+    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+    let request = request(&plant).await;
+    let short = customer.sign(&request, 100);
+    for (chain, rule) in [("", "unreadable"), (short.as_str(), "tooShort")] {
+        let refused = activate(&plant, chain).await.unwrap_err();
+        assert_eq!(refused.code(), "CertificateChainInvalid");
+        assert!(refused.public_message().contains(rule), "{refused}");
+        assert_eq!(status(&plant).await, Some(ByorStatus::PendingActivation));
+    }
+}
+
+/// A-034: by default an external issuer is not revoked here, and nothing changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_034_revoking_an_external_issuer_is_refused() {
+    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+    activate(&plant, &customer.sign(&request(&plant).await, 800))
+        .await
+        .unwrap();
+    plant.synchronize().await;
+    let certified = plant.certify("press").await;
+    let before = plant.policy().await;
+    let refused = plant
+        .registry()
+        .revoke_issuer(&plant.caller, &namespace(), &policy())
+        .await;
+    assert_eq!(refused.unwrap_err().code(), "ExternalIssuerNotRevocable");
+    assert_eq!(plant.policy().await, before);
+    assert!(plant.connects(&certified).await);
+}
+
+/// A-033, A-036: with the switch it is rotated: off the hubs, another request, the customer's CRL his own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_036_with_the_switch_an_external_issuer_is_rotated() {
+    let rotate = |config: &mut provost::config::Config| config.registry.byor_revoke = ByorRevoke::Rotate;
+    let (plant, customer) = (Plant::open_external(rotate).await, Customer::new());
+    let first = request(&plant).await;
+    activate(&plant, &customer.sign(&first, 800)).await.unwrap();
+    plant.synchronize().await;
+    let certified = plant.certify("press").await;
+    let before = plant.policy().await.issuing_thumbprint();
+    plant
+        .registry()
+        .revoke_issuer(&plant.caller, &namespace(), &policy())
+        .await
+        .unwrap();
+    assert_eq!(status(&plant).await, Some(ByorStatus::PendingActivation));
+    assert!(plant.synchronized().await.is_empty());
+    assert!(!plant.connects(&certified).await);
+    let second = request(&plant).await;
+    assert_ne!(first, second);
+    let events = plant.server.stored().audit_events().await;
+    let event = events.iter().rfind(|event| event.action == "revoke").unwrap();
+    assert!(
+        event.detail.contains("its owner's to publish"),
+        "{}",
+        event.detail
+    );
+    activate(&plant, &customer.sign(&second, 800)).await.unwrap();
+    plant.synchronize().await;
+    assert_ne!(plant.policy().await.issuing_thumbprint(), before);
+    assert!(plant.connects(&plant.certify("press").await).await);
+}
+
+/// A-042, A-043: not while certificates stand, unless it is forced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_042_an_external_policy_goes_after_its_certificates() {
+    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+    activate(&plant, &customer.sign(&request(&plant).await, 800))
+        .await
+        .unwrap();
+    plant.certify("press").await;
+    plant.certify("drill").await;
+    let delete = async |force| {
+        plant
+            .registry()
+            .delete_policy(&plant.caller, &namespace(), &policy(), force)
+            .await
+    };
+    let refused = delete(false).await.unwrap_err();
+    assert_eq!(refused.code(), "CertificatesNotRevoked");
+    assert!(
+        refused.public_message().starts_with("2 certificates"),
+        "{refused}"
+    );
+    plant.revoke("press", false).await;
+    assert!(
+        delete(false)
+            .await
+            .unwrap_err()
+            .public_message()
+            .starts_with("1 certificates")
+    );
+    plant.revoke("drill", false).await;
+    delete(false).await.unwrap();
+}
+
+/// A-043: the way out for who cannot revoke first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_043_a_forced_deletion_leaves_the_certificates_and_says_how_many() {
+    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+    activate(&plant, &customer.sign(&request(&plant).await, 800))
+        .await
+        .unwrap();
+    plant.certify("press").await;
+    plant
+        .registry()
+        .delete_policy(&plant.caller, &namespace(), &policy(), true)
+        .await
+        .unwrap();
+    let events = plant.server.stored().audit_events().await;
+    let event = events
+        .iter()
+        .rfind(|event| event.kind == "credentialPolicy")
+        .unwrap();
+    assert!(event.detail.contains("1 certificates stand"), "{}", event.detail);
+}
