@@ -140,6 +140,13 @@ impl ReadTx<'_> {
         Ok(self.find(sql, params, |row| row.int(0))?.is_some())
     }
 
+    /// Leaves of a CA that are issued or about to be, revoked or not, and have not expired.
+    pub fn unexpired_leaves(&self, ca: &CaId, now: Timestamp) -> Result<i64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM issued_certificate WHERE ca = ?1 AND state <> 'orphaned' \
+                   AND not_after > ?2";
+        self.count(sql, params![ca.as_str(), now.as_micros()])
+    }
+
     /// Leaves of a policy's CA that are issued, not revoked and not expired.
     pub fn standing_leaves(&self, ca: &CaId, now: Timestamp) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM issued_certificate WHERE ca = ?1 AND state = 'issued' \
