@@ -4,6 +4,8 @@
 //! iot-hub-service-api.md 17), so that what people know works here.
 
 mod adr;
+mod ca;
+mod cert;
 mod certificates;
 mod connection_string;
 mod dps;
@@ -107,9 +109,15 @@ enum Command {
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    /// Certificates, signing requests and revocation lists in files
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// CAs apart from a server: a root kept offline
+    #[command(subcommand)]
+    Ca(ca::CaCommand),
     /// Provision and connect simulated devices over real TLS, and measure
     Simulate(Box<SimulateArguments>),
     /// The authority in a folder that signs simulated devices, to try a roll of its intermediate
@@ -168,7 +176,9 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
+        Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }

@@ -94,6 +94,11 @@ pub struct KeysEnvironment {
 }
 
 impl KeysEnvironment {
+    /// The passphrase alone.
+    pub(crate) fn into_passphrase(self) -> Option<Secret<String>> {
+        self.passphrase
+    }
+
     /// Reads it.
     pub fn read() -> Result<Self> {
         Ok(Self {
