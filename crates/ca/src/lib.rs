@@ -9,6 +9,7 @@ mod authority;
 mod error;
 mod keys;
 mod leaf;
+mod publications;
 mod publish;
 mod serial;
 
@@ -17,5 +18,7 @@ pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_external_ca, 
 pub use error::CaError;
 pub use keys::{CaKeys, CaSigner};
 pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};
+pub use provost_store::{CrlPart, StoreError};
+pub use publications::{Publications, PublishedCrl};
 pub use publish::{CrlPublisher, CrlSchedule, PublishError};
 pub use serial::{new_serial, shard_of};

@@ -6,6 +6,7 @@
 mod adr;
 mod backup;
 mod ca;
+mod cert;
 mod certificates;
 mod connection_string;
 mod dps;
@@ -110,6 +111,9 @@ enum Command {
     /// The hub: devices, twins, methods, telemetry
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    /// Certificates, signing requests and revocation lists in files
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
@@ -184,6 +188,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Keys(command) => command.run(context),
         Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
+        Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }

@@ -53,6 +53,8 @@ pub struct Config {
     pub https_port: u16,
     /// Port of MQTT over TLS; 0 picks a free one.
     pub mqtt_port: u16,
+    /// Port of plain HTTP for CRLs and CA certificates; 0 picks a free one, without it there is none.
+    pub http_port: Option<u16>,
     /// An operator's own certificate chain and key instead of one made here.
     pub tls_files: Option<TlsFiles>,
     /// Written once every listener accepts.
@@ -187,10 +189,11 @@ impl Config {
         } else {
             arguments.alias
         };
+        let http_port = arguments.http_port.or(file.http_port);
         let defaults = Limits::default();
         let limits = file.limits;
         Ok(Self {
-            registry: file.registry.options()?,
+            registry: registry_options(file.registry, &host, http_port)?,
             keys: file
                 .keys
                 .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
@@ -210,6 +213,7 @@ impl Config {
             host,
             https_port: arguments.https_port.or(file.https_port).unwrap_or(8443),
             mqtt_port: arguments.mqtt_port.or(file.mqtt_port).unwrap_or(8883),
+            http_port,
             tls_files: tls_files(
                 arguments.tls_cert.or(file.tls.certificate),
                 arguments.tls_key.or(file.tls.key),
@@ -240,6 +244,21 @@ impl Config {
             dps: file.dps.options(),
         })
     }
+}
+
+/// Without addresses of their own, CRLs and CA certificates are told to be where this server serves them.
+fn registry_options(
+    mut section: registry::RegistrySection,
+    host: &HostName,
+    http_port: Option<u16>,
+) -> Result<RegistryOptions> {
+    if let (true, Some(port @ 1..)) = (section.publication.is_empty(), http_port) {
+        section.publication = vec![match port {
+            80 => format!("http://{host}"),
+            port => format!("http://{host}:{port}"),
+        }];
+    }
+    section.options()
 }
 
 fn log_config(filter: Option<String>, json: bool, file: file::LogSection) -> LogConfig {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, Publications};
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
@@ -63,6 +64,7 @@ pub struct Server {
     connection: ConnectionFile,
     https: SocketAddr,
     mqtt: SocketAddr,
+    http: Option<SocketAddr>,
     store: Store,
     hub: HubService,
     dps: ProvisioningService,
@@ -126,6 +128,8 @@ impl Server {
             &shutdown,
             &mut tasks,
         )?;
+        let publications = Publications::new(store.clone());
+        let http = listeners::open_plain(&config, publications, &ambient, &shutdown, &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -136,6 +140,14 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
+        let publisher = CrlPublisher::new(
+            store.clone(),
+            CaKeys::new(Arc::clone(&keys)),
+            Arc::clone(&ambient.clock),
+            config.registry.publication.clone(),
+            CrlSchedule::default(),
+        );
+        background::spawn(&mut tasks, &shutdown, publisher.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
@@ -153,6 +165,7 @@ impl Server {
             dps,
             registry,
             keys,
+            http,
             trigger,
             tasks,
         })
@@ -166,6 +179,11 @@ impl Server {
     /// Where MQTT is accepted.
     pub fn mqtt_address(&self) -> SocketAddr {
         self.mqtt
+    }
+
+    /// Where CRLs and CA certificates are served, when they are.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// How to reach the server and as whom.

@@ -158,6 +158,7 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
         https_port: 0,
         mqtt_port: 0,
+        http_port: None,
         tls_files: None,
         ready_file: None,
         registry: provost_registry::RegistryOptions::default(),

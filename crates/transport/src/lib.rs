@@ -19,6 +19,7 @@ pub mod listener;
 pub mod metrics;
 pub mod mqtt;
 pub mod peer;
+pub mod publication;
 pub mod shutdown;
 pub mod throttle;
 pub mod tls;

@@ -27,6 +27,9 @@ pub struct ServeArguments {
     /// Port of MQTT over TLS, 0 for a free one [default: 8883]
     #[arg(long, env = "PROVOST_MQTT_PORT", value_name = "PORT")]
     pub mqtt_port: Option<u16>,
+    /// Port of plain HTTP for CRLs and CA certificates, 0 for a free one [default: none]
+    #[arg(long, env = "PROVOST_HTTP_PORT", value_name = "PORT")]
+    pub http_port: Option<u16>,
     /// Configuration file
     #[arg(long, env = "PROVOST_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

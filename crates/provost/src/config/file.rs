@@ -35,6 +35,8 @@ pub struct ConfigFile {
     pub https_port: Option<u16>,
     /// As `--mqtt-port`.
     pub mqtt_port: Option<u16>,
+    /// As `--http-port`.
+    pub http_port: Option<u16>,
     /// The server's own certificate.
     pub tls: TlsSection,
     /// The log.

@@ -135,7 +135,11 @@ pub(super) async fn start_leased(
     Ok(())
 }
 
-fn spawn(tasks: &mut JoinSet<()>, shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(
+    tasks: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
     let mut shutdown = shutdown.clone();
     tasks.spawn(async move {
         tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::Publications;
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
@@ -15,6 +16,7 @@ use provost_transport::listener::{Listener, ListenerLimits};
 use provost_transport::metrics::Metrics;
 use provost_transport::mqtt::session::{MqttServer, SessionLimits};
 use provost_transport::peer::Peer;
+use provost_transport::publication::PublicationApi;
 use provost_transport::shutdown::Shutdown;
 use provost_transport::tls::{ALPN_HTTP_1_1, ReloadingIdentity, Secured, handshake, server_config};
 use rustls::ServerConfig;
@@ -79,6 +81,41 @@ pub(super) fn open(
     });
     tasks.spawn(accepting);
     Ok(addresses)
+}
+
+/// Opens the plain HTTP listener when there is to be one, and says where it is.
+pub(super) fn open_plain(
+    config: &Config,
+    publications: Publications,
+    ambient: &Ambient,
+    shutdown: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<SocketAddr>> {
+    let Some(port) = config.http_port else {
+        return Ok(None);
+    };
+    let listener = bind(config, port, "HTTP")?;
+    let address = listener.local_address();
+    let limits = HttpLimits {
+        head_timeout: config.limits.http_idle_timeout,
+        ..HttpLimits::default()
+    };
+    let api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
+    let ending = shutdown.clone();
+    let accepting = listener.run(shutdown.clone(), move |stream, address| {
+        let (api, shutdown) = (api.clone(), ending.clone());
+        let peer = Peer {
+            address,
+            certificates: Arc::new([]),
+        };
+        async move {
+            let answer = |request, _peer| api.answer(request);
+            // Nothing here is told over a WebSocket: one that is opened ends at once.
+            http::serve(stream, peer, limits, shutdown, answer, |_, _| async {}).await;
+        }
+    });
+    tasks.spawn(accepting);
+    Ok(Some(address))
 }
 
 /// What is served on them.

@@ -1,0 +1,224 @@
+//! The plain HTTP listener: CRLs and CA certificates for whoever checks a certificate of ours. It needs no
+//! TLS, because what it serves is signed, and asks nobody who he is.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET`, `HEAD /crl/{ca}/{part}.crl` | the CRL, `application/pkix-crl` |
+//! | `GET`, `HEAD /ca/{ca}.cer` | the CA's certificate, `application/pkix-cert` |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use provost_ca::{CrlPart, Publications};
+use provost_model::registry::CaId;
+use provost_model::{Clock, Timestamp};
+use tracing::error;
+
+use crate::http::{ResponseBody, empty_body, full_body};
+
+/// How long a CA's certificate may be kept without asking again: it never changes.
+const CERTIFICATE_AGE: Duration = Duration::from_hours(24);
+/// The longest time a CRL may be kept without asking again: a revocation is to be seen soon, and asking
+/// again costs nothing while nothing changed.
+const LONGEST_AGE: Duration = Duration::from_hours(1);
+
+/// Answers requests of the plain HTTP listener. Cheap to clone.
+#[derive(Clone)]
+pub struct PublicationApi {
+    publications: Publications,
+    clock: Arc<dyn Clock>,
+}
+
+/// What an address leads to.
+enum Wanted {
+    Crl(CrlPart),
+    Certificate(CaId),
+}
+
+/// Something that is published.
+struct Published {
+    media_type: &'static str,
+    bytes: Vec<u8>,
+    etag: String,
+    max_age: Duration,
+}
+
+impl PublicationApi {
+    /// What is published, and the clock its age is told by.
+    pub fn new(publications: Publications, clock: Arc<dyn Clock>) -> Self {
+        Self { publications, clock }
+    }
+
+    /// Answers a request; its body is not read.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<ResponseBody> {
+        let method = request.method().clone();
+        let Some(wanted) = route(request.uri().path()) else {
+            return plain(StatusCode::NOT_FOUND);
+        };
+        if method != Method::GET && method != Method::HEAD {
+            let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED);
+            refused
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match self.find(wanted).await {
+            Ok(Some(published)) => published.answer(&method, request.headers()),
+            Ok(None) => plain(StatusCode::NOT_FOUND),
+            Err(failed) => {
+                error!(
+                    error = &failed as &dyn std::error::Error,
+                    "what is published cannot be read"
+                );
+                plain(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    async fn find(&self, wanted: Wanted) -> Result<Option<Published>, provost_ca::StoreError> {
+        Ok(match wanted {
+            Wanted::Crl(part) => self.publications.crl(part).await?.map(|crl| Published {
+                media_type: "application/pkix-crl",
+                etag: format!("\"{}\"", crl.number),
+                max_age: max_age(crl.next_update, self.clock.now()),
+                bytes: crl.der,
+            }),
+            Wanted::Certificate(ca) => {
+                let etag = format!("\"{ca}\"");
+                let found = self.publications.certificate(ca).await?;
+                found.map(|bytes| Published {
+                    media_type: "application/pkix-cert",
+                    bytes,
+                    etag,
+                    max_age: CERTIFICATE_AGE,
+                })
+            }
+        })
+    }
+}
+
+/// Half of what is left until the next CRL at most, and nothing when that is late.
+fn max_age(next_update: Timestamp, now: Timestamp) -> Duration {
+    (next_update.since(now) / 2).min(LONGEST_AGE)
+}
+
+fn route(path: &str) -> Option<Wanted> {
+    let mut segments = path.strip_prefix('/')?.split('/');
+    let wanted = match (segments.next()?, segments.next()?, segments.next()) {
+        ("crl", ca, Some(part)) => {
+            let digits = part.strip_suffix(".crl")?;
+            // One spelling for each part: no sign, no zeros before it.
+            let shard: u32 = digits
+                .parse()
+                .ok()
+                .filter(|shard: &u32| shard.to_string() == digits)?;
+            Wanted::Crl(CrlPart {
+                ca: CaId::parse(ca)?,
+                shard,
+            })
+        }
+        ("ca", file, None) => Wanted::Certificate(CaId::parse(file.strip_suffix(".cer")?)?),
+        _ => return None,
+    };
+    segments.next().is_none().then_some(wanted)
+}
+
+impl Published {
+    fn answer(self, method: &Method, asked: &HeaderMap) -> Response<ResponseBody> {
+        let is_known = asked
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .any(|value| names(value, &self.etag));
+        let length = self.bytes.len();
+        let (status, body) = if is_known {
+            (StatusCode::NOT_MODIFIED, empty_body())
+        } else if method == Method::HEAD {
+            (StatusCode::OK, empty_body())
+        } else {
+            (StatusCode::OK, full_body(self.bytes))
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let age = format!("public, max-age={}", self.max_age.as_secs());
+        for (name, value) in [(ETAG, self.etag), (CACHE_CONTROL, age)] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        if status == StatusCode::OK {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response
+    }
+}
+
+/// Whether an `If-None-Match` names the tag (RFC 9110 13.1.2: compared weakly).
+fn names(value: &HeaderValue, etag: &str) -> bool {
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let mut tags = text.split(',').map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+fn plain(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = Response::new(empty_body());
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_that_are_published_lead_somewhere() {
+        let ca = "0a".repeat(16);
+        assert!(matches!(
+            route(&format!("/ca/{ca}.cer")),
+            Some(Wanted::Certificate(_))
+        ));
+        assert!(matches!(route(&format!("/crl/{ca}/63.crl")), Some(Wanted::Crl(part)) if part.shard == 63));
+        for path in [
+            "/",
+            "",
+            "/crl",
+            "/ca/",
+            "/ca/0a.cer",
+            &format!("/ca/{ca}"),
+            &format!("/ca/{ca}.cer/"),
+            &format!("/crl/{ca}.crl"),
+            &format!("/crl/{ca}/-1.crl"),
+            &format!("/crl/{ca}/+1.crl"),
+            &format!("/crl/{ca}/01.crl"),
+            &format!("/crl/{ca}/4294967296.crl"),
+            &format!("/crl/{ca}/0.crl/x"),
+            &format!("/provost/crl/{ca}/0.crl"),
+        ] {
+            assert!(route(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_crl_is_kept_for_half_of_what_is_left_and_an_hour_at_most() {
+        let at = Timestamp::from_unix_seconds;
+        assert_eq!(max_age(at(1000), at(400)), Duration::from_secs(300));
+        assert_eq!(max_age(at(1_000_000), at(0)), LONGEST_AGE);
+        assert_eq!(max_age(at(400), at(1000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        let value = HeaderValue::from_static;
+        for text in ["\"7\"", "W/\"7\"", "\"1\", \"7\"", "*"] {
+            assert!(names(&value(text), "\"7\""), "{text}");
+        }
+        for text in ["7", "\"70\"", "", "\"1\""] {
+            assert!(!names(&value(text), "\"7\""), "{text}");
+        }
+    }
+}
