@@ -9,3 +9,4 @@ mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod renewal;
+mod renewal_of_issuers;
