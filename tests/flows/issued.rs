@@ -8,3 +8,5 @@ mod issuance;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;
+mod renewal;
+mod renewal_of_issuers;
