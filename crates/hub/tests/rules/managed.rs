@@ -70,10 +70,10 @@ impl Plant {
             ..DeviceInput::default()
         };
         self.house.put(id, by_authority, IfMatch::Absent).await;
-        self.into_registry(id, true).await
+        self.enter_registry(id, true).await
     }
 
-    async fn into_registry(&self, id: &str, has_policy: bool) -> DeviceIdentifier {
+    async fn enter_registry(&self, id: &str, has_policy: bool) -> DeviceIdentifier {
         let identifier = DeviceIdentifier::generate(&SystemRandom);
         let now = self.house.now();
         let registered = RegistryDevice {
@@ -229,7 +229,7 @@ async fn a_device_made_anew_by_the_same_name_is_another_one() {
         tx.record(&made("registryDevice"), ())
     });
     deleted.await.unwrap();
-    plant.into_registry("press-1", true).await;
+    plant.enter_registry("press-1", true).await;
     let chain = plant.leaf("press-1", before);
     assert_eq!(reason(plant.connect("press-1", &chain).await), "otherIdentifier");
 }
@@ -248,7 +248,7 @@ async fn under_a_synchronized_ca_everybody_is_managed() {
     let chain = plant.leaf("stray", DeviceIdentifier::generate(&SystemRandom));
     assert_eq!(reason(plant.connect("stray", &chain).await), "notInRegistry");
     // Also one the registry has without a policy.
-    let identifier = plant.into_registry("stray", false).await;
+    let identifier = plant.enter_registry("stray", false).await;
     assert_eq!(reason(plant.connect("stray", &chain).await), "otherIdentifier");
     let own = plant.leaf("stray", identifier);
     assert!(plant.connect("stray", &own).await.is_ok());
@@ -307,7 +307,7 @@ async fn a_020_disabled_in_the_registry_is_disabled_and_comes_back_with_the_same
 async fn a_018_disabled_in_the_registry_no_credential_connects() {
     let plant = Plant::new().await;
     let key = keys(&plant.house.create("press-1").await).primary;
-    plant.into_registry("press-1", true).await;
+    plant.enter_registry("press-1", true).await;
     let session = plant.house.connect_with_key("press-1", &key).await.unwrap();
     plant.change("press-1", |device| device.enabled = false).await;
     assert_eq!(plant.close_reason(&session).await, Some(CloseReason::Disabled));

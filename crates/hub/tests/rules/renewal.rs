@@ -84,8 +84,8 @@ async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
     (plant, issuer, session)
 }
 
-async fn ask(session: &DeviceSession, rid: &str, csr: &str, replace: Value) -> (u16, Value) {
-    let body = json!({ "id": "press-1", "csr": csr, "replace": replace }).to_string();
+async fn ask(session: &DeviceSession, rid: &str, csr: &str, replace: impl Into<Value>) -> (u16, Value) {
+    let body = json!({ "id": "press-1", "csr": csr, "replace": replace.into() }).to_string();
     let reply = session.renew(rid, body.as_bytes()).await.unwrap().unwrap();
     assert_eq!(reply.rid, rid);
     read(reply)
