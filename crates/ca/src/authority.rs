@@ -5,6 +5,7 @@ use provost_pki::issue::{
     Issuance, Profile, Publication, Signer, SubjectName, certification_request, issue, self_signed,
 };
 
+use crate::error::linted;
 use crate::{CaError, CaSigner};
 
 /// What a root is to say.
@@ -73,7 +74,8 @@ pub fn sign_root(order: &RootOrder, signer: &CaSigner) -> Result<SignedCa, CaErr
         not_after: order.not_after,
         serial: order.serial.as_bytes(),
     };
-    Ok(SignedCa::of(&self_signed(&issuance, signer)?))
+    let root = self_signed(&issuance, signer)?;
+    Ok(SignedCa::of(&linted(root.clone(), &root)?))
 }
 
 /// Signs a policy's issuing CA with the root of its namespace. It never outlives the root.
@@ -97,7 +99,8 @@ pub fn sign_issuing_ca(
         not_after: order.not_after.min(issuer.not_after()),
         serial: order.serial.as_bytes(),
     };
-    Ok(SignedCa::of(&issue(&issuance, &issuer, root_signer)?))
+    let made = linted(issue(&issuance, &issuer, root_signer)?, &issuer)?;
+    Ok(SignedCa::of(&made))
 }
 
 /// The signing request of an issuing CA under a customer's root, in DER: named curve, and the extensions

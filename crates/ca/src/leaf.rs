@@ -3,6 +3,7 @@ use provost_model::{CertificateDer, Timestamp};
 use provost_pki::issue::{Issuance, Profile, Publication, SubjectName, issue};
 use provost_pki::{Certificate, IdentifierStyle, VerifiedCsr};
 
+use crate::error::linted;
 use crate::{CaError, CaSigner};
 
 /// What a leaf is to say: all of it decided, so that it can be written down before it is signed.
@@ -56,7 +57,7 @@ pub fn sign_leaf(
         not_after: order.not_after,
         serial: order.serial.as_bytes(),
     };
-    let certificate = issue(&issuance, issuer, signer)?;
+    let certificate = linted(issue(&issuance, issuer, signer)?, issuer)?;
     Ok(SignedLeaf {
         not_after: certificate.not_after(),
         certificate: CertificateDer(certificate.der().to_vec()),
