@@ -4,6 +4,7 @@
 //! iot-hub-service-api.md 17), so that what people know works here.
 
 mod adr;
+mod backup;
 mod ca;
 mod cert;
 mod certificates;
@@ -14,6 +15,7 @@ mod failure;
 mod fleet;
 mod hub;
 mod input;
+mod keys;
 mod namespace_link;
 mod policies;
 mod token;
@@ -115,6 +117,12 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// Copies of a data folder: database, sealed keys, TLS root
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// The sealed keys of CAs, without a server
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// CAs apart from a server: a root kept offline
     #[command(subcommand)]
     Ca(ca::CaCommand),
@@ -176,6 +184,8 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Backup(command) => command.run(context),
+        Command::Keys(command) => command.run(context),
         Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::Cert(command) => command.run(context),

@@ -26,6 +26,7 @@ mod provisioning;
 mod query;
 #[cfg(test)]
 mod registry;
+mod renewal;
 #[cfg(test)]
 mod service_auth;
 #[cfg(test)]

@@ -19,8 +19,8 @@ use provost_wire::hub::service::{AuthInput, DeviceInput};
 use crate::certificates::{Made, root};
 use crate::house::{HOST, House, device, event, identity, keys, made, reason};
 
-struct Plant {
-    house: House,
+pub(crate) struct Plant {
+    pub(crate) house: House,
     root: Made,
     issuing: Made,
     ca: CaId,
@@ -56,12 +56,12 @@ impl Plant {
         }
     }
 
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::over(House::new().await).await
     }
 
     /// A device of hub and registry, whose certificates come from the policy.
-    async fn onboard(&self, id: &str) -> DeviceIdentifier {
+    pub(crate) async fn onboard(&self, id: &str) -> DeviceIdentifier {
         let by_authority = DeviceInput {
             authentication: Some(AuthInput {
                 kind: Some(DeviceAuthKind::CertificateAuthority),
@@ -100,7 +100,7 @@ impl Plant {
     }
 
     /// Changes the device in the registry, as a revocation does.
-    async fn change(&self, id: &str, change: impl Fn(&mut RegistryDevice) + Send + 'static) {
+    pub(crate) async fn change(&self, id: &str, change: impl Fn(&mut RegistryDevice) + Send + 'static) {
         let (name, hub, id) = (
             RegistryDeviceName::parse(id).unwrap(),
             self.house.hub.name.clone(),
@@ -120,20 +120,24 @@ impl Plant {
         written.unwrap();
     }
 
-    async fn revoke(&self, id: &str) {
+    pub(crate) async fn revoke(&self, id: &str) {
         self.change(id, |device| {
             device.identifier = device.identifier.rotated(&SystemRandom)
         })
         .await;
     }
 
-    fn leaf(&self, id: &str, identifier: DeviceIdentifier) -> PresentedChain {
+    pub(crate) fn leaf(&self, id: &str, identifier: DeviceIdentifier) -> PresentedChain {
         self.issuing
             .device(id, identifier, self.house.now())
             .presented(&[&self.issuing, &self.root])
     }
 
-    async fn connect(&self, id: &str, chain: &PresentedChain) -> Result<DeviceSession, ConnectRefusal> {
+    pub(crate) async fn connect(
+        &self,
+        id: &str,
+        chain: &PresentedChain,
+    ) -> Result<DeviceSession, ConnectRefusal> {
         let request = ConnectRequest {
             host: HOST,
             id: &identity(id),
@@ -144,7 +148,7 @@ impl Plant {
         self.house.service.connect(request).await
     }
 
-    async fn registered(&self, id: &str) -> DeviceIdentifier {
+    pub(crate) async fn registered(&self, id: &str) -> DeviceIdentifier {
         let name = RegistryDeviceName::parse(id).unwrap();
         let read = self
             .house
