@@ -88,10 +88,23 @@ async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
     let asked = renewal("first", 1);
     put(store, &asked).await;
     let before = |seconds| Timestamp::from_unix_seconds(seconds);
-    let none = store.read(move |tx| tx.pending_renewals(before(1), 10)).await;
+    let none = store.read(move |tx| tx.pending_renewals(before(0), 10)).await;
     assert_eq!(none.unwrap(), []);
-    let one = store.read(move |tx| tx.pending_renewals(before(2), 10)).await;
-    assert_eq!(one.unwrap(), [asked]);
+    let one = store.read(move |tx| tx.pending_renewals(before(1), 10)).await;
+    assert_eq!(one.unwrap(), [asked.clone()]);
+    // One that is put off leaves its place to others.
+    let mut other = renewal("other", 2);
+    other.device_id = DeviceId::parse("Press-2").unwrap();
+    put(store, &other).await;
+    let late = asked.clone();
+    let put_off = store.append(move |tx| tx.put_off_renewal(&late, before(50)));
+    put_off.await.unwrap();
+    let first = store.read(move |tx| tx.pending_renewals(before(49), 1)).await;
+    assert_eq!(first.unwrap(), [other.clone()]);
+    let both = store.read(move |tx| tx.pending_renewals(before(50), 10)).await;
+    assert_eq!(both.unwrap(), [other.clone(), asked]);
+    let forget = store.append(move |tx| tx.forget_certificate_renewal(&other));
+    forget.await.unwrap();
     let kept = store.append(move |tx| tx.forget_renewals(before(100))).await;
     assert_eq!(kept.unwrap(), 0);
     let gone = store.append(move |tx| tx.forget_renewals(before(101))).await;

@@ -8,7 +8,7 @@
 mod accept;
 mod deliver;
 mod failure;
-mod finish;
+pub(crate) mod finish;
 mod port;
 
 use std::sync::Arc;

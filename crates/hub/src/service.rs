@@ -7,6 +7,7 @@ use provost_model::{
 };
 use provost_pki::SignatureMemo;
 use provost_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
@@ -55,6 +56,7 @@ struct Inner {
     jobs: JobSignals,
     fleet: JobSignals,
     issuer: OnceLock<Arc<dyn CertificateIssuer>>,
+    renewal_turns: Semaphore,
 }
 
 impl HubService {
@@ -72,6 +74,7 @@ impl HubService {
             jobs: JobSignals::default(),
             fleet: JobSignals::default(),
             issuer: OnceLock::new(),
+            renewal_turns: Semaphore::new(crate::renewal::finish::AT_A_TIME),
         };
         Self {
             inner: Arc::new(inner),
@@ -128,6 +131,11 @@ impl HubService {
 
     pub(crate) fn random(&self) -> &Arc<dyn Random> {
         &self.inner.options.random
+    }
+
+    /// Who has one works on a renewal.
+    pub(crate) fn renewal_turns(&self) -> &Semaphore {
+        &self.inner.renewal_turns
     }
 
     pub(crate) fn retention(&self) -> Retention {

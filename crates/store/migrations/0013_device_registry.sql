@@ -178,6 +178,7 @@ ALTER TABLE pending_registration ADD COLUMN csr {text};
 
 -- The renewal a device asked its hub for: one for each device. `state` is 'pending', 'issued' or 'failed'; the
 -- outcome is kept until it expires, for the device may be away. It counts while the device's identifier is this one.
+-- From `due_at` on somebody works on it, or ought to.
 CREATE TABLE certificate_renewal (
     hub {text} NOT NULL,
     device_id {text} NOT NULL,
@@ -191,10 +192,11 @@ CREATE TABLE certificate_renewal (
     is_delivered BIGINT NOT NULL,
     asked_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
     PRIMARY KEY (hub, device_id)
 );
 CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
-CREATE INDEX certificate_renewal_state ON certificate_renewal (state, asked_at);
+CREATE INDEX certificate_renewal_state ON certificate_renewal (state, due_at);
 
 -- From where, what before and after (JSON), how it ended; and the hash of the event and everything before it.
 -- counter.head is the hash of the last event.

@@ -70,18 +70,19 @@ impl ReadTx<'_> {
         self.find(&sql, params![hub.key(), device_id.as_str()], renewal)
     }
 
-    /// Renewals that are worked on and were asked for before an instant, the oldest first.
+    /// Renewals without an outcome that were due by an instant, those first that wait longest. One is due
+    /// when it is asked for, and later when it is put off.
     pub fn pending_renewals(
         &self,
-        before: Timestamp,
+        by: Timestamp,
         limit: usize,
     ) -> Result<Vec<CertificateRenewal>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM certificate_renewal WHERE state = 'pending' AND asked_at < ?1 \
-             ORDER BY asked_at LIMIT ?2"
+            "SELECT {COLUMNS} FROM certificate_renewal WHERE state = 'pending' AND due_at <= ?1 \
+             ORDER BY due_at LIMIT ?2"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.query(&sql, params![before.as_micros(), limit], renewal)
+        self.query(&sql, params![by.as_micros(), limit], renewal)
     }
 }
 
@@ -89,11 +90,11 @@ impl AppendTx<'_> {
     /// Writes a renewal down in the place of the device's one before.
     pub fn put_certificate_renewal(&self, renewal: &CertificateRenewal) -> Result<(), StoreError> {
         let sql = format!(
-            "INSERT INTO certificate_renewal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', NULL, NULL, 0, \
-             ?7, ?8) ON CONFLICT (hub, device_id) DO UPDATE SET request_id = excluded.request_id, \
+            "INSERT INTO certificate_renewal ({COLUMNS}, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', NULL, \
+             NULL, 0, ?7, ?8, ?7) ON CONFLICT (hub, device_id) DO UPDATE SET request_id = excluded.request_id, \
              correlation_id = excluded.correlation_id, csr = excluded.csr, identifier = excluded.identifier, \
              state = 'pending', issued = NULL, error = NULL, is_delivered = 0, asked_at = excluded.asked_at, \
-             expires_at = excluded.expires_at"
+             expires_at = excluded.expires_at, due_at = excluded.due_at"
         );
         let identifier = renewal.identifier.to_bytes();
         let params = params![
@@ -130,6 +131,19 @@ impl AppendTx<'_> {
             &error,
         ];
         Ok(self.execute(sql, params)? > 0)
+    }
+
+    /// Puts a renewal without an outcome off: it is due at this instant.
+    pub fn put_off_renewal(&self, renewal: &CertificateRenewal, due_at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE certificate_renewal SET due_at = ?4 WHERE hub = ?1 AND device_id = ?2 \
+                   AND correlation_id = ?3 AND state = 'pending'";
+        let params = params![
+            renewal.hub.key(),
+            renewal.device_id.as_str(),
+            &renewal.correlation_id,
+            due_at.as_micros(),
+        ];
+        self.execute(sql, params).map(|_| ())
     }
 
     /// Notes whether the outcome was sent.

@@ -56,7 +56,7 @@ fn body(id: &str, request: &SigningRequest) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_certificate_is_admitted_and_the_one_before_too() {
-    let plant = Plant::open().await;
+    let (plant, clock) = Plant::open_with_clock().await;
     let first = plant.certify("press").await;
     let mut session = plant.connect(&first).await;
     session.subscribe_credentials().await.unwrap();
@@ -69,6 +69,7 @@ async fn a_renewed_certificate_is_admitted_and_the_one_before_too() {
     assert_eq!((status, rid.as_str()), (200, "renew-1"));
     assert_eq!(issued["correlationId"], accepted["correlationId"]);
     assert_eq!(issued["certificates"].as_array().unwrap().len(), 3);
+    clock.advance(Duration::from_secs(2));
     // The session goes on, and so does the key pair of the next connection.
     let second = session
         .renew_certificate("renew-2", SigningRequest::new("press").unwrap().csr(), SOON)
@@ -120,7 +121,7 @@ async fn what_is_wrong_with_the_body_is_told_by_number_and_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_none_or_for_another_name_is_accepted_and_then_refused() {
-    let plant = Plant::open().await;
+    let (plant, clock) = Plant::open_with_clock().await;
     let mut session = listening(&plant, "press").await;
     for (rid, csr, word) in [
         ("renew-1", "AAAA".to_owned(), "FailedToDecodeCsr"),
@@ -138,6 +139,7 @@ async fn a_request_that_is_none_or_for_another_name_is_accepted_and_then_refused
         assert_eq!(body["errorCode"], 400_040);
         assert_eq!(body["info"]["correlationId"], accepted["correlationId"]);
         assert_eq!(body["info"]["credentialError"], word);
+        clock.advance(Duration::from_secs(2));
     }
 }
 

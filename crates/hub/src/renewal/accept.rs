@@ -1,5 +1,8 @@
 //! A device asks: what is answered at once.
 
+use std::time::Duration;
+
+use provost_model::Timestamp;
 use provost_store::{AppendTx, CertificateRenewal, RenewalState};
 use provost_wire::hub::device::{RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body};
 
@@ -8,6 +11,9 @@ use super::{KEPT, failure};
 use crate::HubError;
 use crate::auth::Right;
 use crate::session::{DeviceSession, Feature};
+
+/// Seconds between two requests of a device that are worked on.
+const SHORTEST_PAUSE: u32 = 2;
 
 /// What a request comes to.
 enum Verdict {
@@ -71,7 +77,7 @@ impl DeviceSession {
             let before = tx.read().certificate_renewal(&hub, &device_id)?;
             let before =
                 before.filter(|before| before.expires_at > now && before.identifier == registry.identifier);
-            let verdict = judge(before.as_ref(), &id, &request, is_measured);
+            let verdict = judge(before.as_ref(), &id, &request, is_measured, now);
             let renewal = match verdict {
                 Some(Verdict::Again(renewal)) => {
                     tx.note_renewal_delivered(&renewal, false)?;
@@ -106,29 +112,46 @@ impl DeviceSession {
 /// | pending | again | new when it replaces, else 409 | new when it replaces, else 409 |
 /// | done | again | new when it replaces, else 409 | new |
 ///
-/// Replacing one by its id that is not pending is 412.
+/// Replacing one by its id that is not pending is 412. One that failed with a precondition is in nobody's way,
+/// and is new when it is asked for again. What would be new within [`SHORTEST_PAUSE`] of the one before is 429,
+/// or again when it is the same.
 fn judge(
     before: Option<&CertificateRenewal>,
     id: &RequestId,
     request: &RenewalRequest,
     is_measured: bool,
+    now: Timestamp,
 ) -> Option<Verdict> {
+    let pause = Duration::from_secs(u64::from(SHORTEST_PAUSE));
+    let is_soon = before.is_some_and(|before| now.since(before.asked_at) < pause);
     let is_same_id = before.is_some_and(|before| before.request_id == id.as_str());
-    if let Some(before) = before.filter(|before| is_same_id && before.csr == request.csr) {
+    let is_free = before.is_some_and(lacked_precondition);
+    if let Some(before) = before.filter(|before| is_same_id && before.csr == request.csr)
+        && (is_soon || !is_free)
+    {
         return Some(Verdict::Again(before.clone()));
     }
     let pending = before.filter(|before| before.state == RenewalState::Pending);
     if let Some(Replace::Request(wanted)) = &request.replace {
         return match pending {
-            Some(pending) if pending.request_id == wanted.as_str() => None,
+            Some(pending) if pending.request_id == wanted.as_str() => too_soon(is_soon),
             _ => Some(Verdict::Refused(failure::not_pending(wanted.as_str()))),
         };
     }
-    let stands_in_the_way = pending.or(before.filter(|_| is_same_id));
+    let stands_in_the_way = pending.or(before.filter(|_| is_same_id && !is_free));
     match (stands_in_the_way, &request.replace) {
         (Some(other), None) => Some(Verdict::Refused(failure::active(other, is_measured))),
-        (None, _) | (Some(_), Some(_)) => None,
+        (None, _) | (Some(_), Some(_)) => too_soon(is_soon),
     }
+}
+
+fn too_soon(is_soon: bool) -> Option<Verdict> {
+    is_soon.then(|| Verdict::Refused(failure::too_soon(SHORTEST_PAUSE)))
+}
+
+/// It failed for what may be mended meanwhile.
+fn lacked_precondition(renewal: &CertificateRenewal) -> bool {
+    matches!(&renewal.state, RenewalState::Failed(error) if error.code == failure::PRECONDITION)
 }
 
 fn accepted(rid: &str, renewal: &CertificateRenewal) -> RenewalReply {
@@ -143,7 +166,8 @@ fn accepted(rid: &str, renewal: &CertificateRenewal) -> RenewalReply {
 mod tests {
     use provost_model::ambient::SystemRandom;
     use provost_model::registry::DeviceIdentifier;
-    use provost_model::{DeviceId, HubName, Timestamp};
+    use provost_model::{DeviceId, HubName};
+    use provost_store::RenewalError;
 
     use super::*;
 
@@ -164,6 +188,17 @@ mod tests {
 
     /// `new`, `again`, or the number.
     fn verdict(before: Option<&CertificateRenewal>, id: &str, csr: &str, replace: Option<&str>) -> String {
+        verdict_at(60, before, id, csr, replace)
+    }
+
+    fn verdict_at(
+        seconds: i64,
+        before: Option<&CertificateRenewal>,
+        id: &str,
+        csr: &str,
+        replace: Option<&str>,
+    ) -> String {
+        let now = Timestamp::from_unix_seconds(seconds);
         let request = RenewalRequest {
             csr: csr.to_owned(),
             replace: replace.map(|text| match RequestId::parse(text) {
@@ -171,7 +206,7 @@ mod tests {
                 None => Replace::Any,
             }),
         };
-        match judge(before, &RequestId::parse(id).unwrap(), &request, false) {
+        match judge(before, &RequestId::parse(id).unwrap(), &request, false, now) {
             None => "new".to_owned(),
             Some(Verdict::Again(_)) => "again".to_owned(),
             Some(Verdict::Refused(failure)) => failure.code.to_string(),
@@ -206,5 +241,44 @@ mod tests {
             let words = format!("{state:?} {id} {csr} {replace:?}");
             assert_eq!(verdict(state.as_ref(), id, csr, replace), expected, "{words}");
         }
+    }
+
+    fn failed(code: u32) -> CertificateRenewal {
+        before(RenewalState::Failed(RenewalError {
+            code,
+            message: String::new(),
+            credential_error: None,
+        }))
+    }
+
+    #[test]
+    fn what_failed_with_a_precondition_is_new_when_it_is_asked_for_again() {
+        let lacked = failed(412_005);
+        for (id, csr) in [("first", "AAAA"), ("first", "BBBB"), ("other", "AAAA")] {
+            assert_eq!(verdict(Some(&lacked), id, csr, None), "new", "{id} {csr}");
+        }
+        let wrong = failed(400_040);
+        assert_eq!(verdict(Some(&wrong), "first", "AAAA", None), "again");
+        assert_eq!(verdict(Some(&wrong), "first", "BBBB", None), "409005");
+    }
+
+    #[test]
+    fn a_device_that_asks_in_a_loop_waits_two_seconds() {
+        let done = before(RenewalState::Issued(1));
+        let pending = before(RenewalState::Pending);
+        for (before, id, replace, soon) in [
+            (&done, "other", None, "429002"),
+            (&done, "first", Some("*"), "429002"),
+            (&pending, "other", Some("*"), "429002"),
+            (&pending, "other", Some("first"), "429002"),
+            (&pending, "other", None, "409005"),
+        ] {
+            let at = |seconds| verdict_at(seconds, Some(before), id, "BBBB", replace);
+            assert_eq!(at(1), soon, "{id} {replace:?}");
+            assert_eq!(at(2) == "new", soon == "429002", "{id} {replace:?}");
+        }
+        let lacked = failed(412_005);
+        assert_eq!(verdict_at(1, Some(&lacked), "first", "AAAA", None), "again");
+        assert_eq!(verdict_at(2, Some(&lacked), "first", "AAAA", None), "new");
     }
 }

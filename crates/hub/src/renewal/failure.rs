@@ -9,6 +9,8 @@ use serde_json::json;
 
 /// Seconds a device is asked to wait when the server is busy.
 const RETRY_AFTER: u32 = 30;
+/// The device may not be issued any now; that may change.
+pub(super) const PRECONDITION: u32 = 412_005;
 
 pub(super) fn of_body(error: &RenewalBodyError) -> RenewalFailure {
     plain(error.code(), error.to_string())
@@ -29,6 +31,14 @@ pub(super) fn active(other: &CertificateRenewal, is_measured: bool) -> RenewalFa
     }
 }
 
+/// The device asked for another one a moment ago.
+pub(super) fn too_soon(seconds: u32) -> RenewalFailure {
+    RenewalFailure {
+        retry_after: Some(seconds),
+        ..plain(429_002, "Too many requests. Try again later.".to_owned())
+    }
+}
+
 /// The request to be replaced is not the pending one.
 pub(super) fn not_pending(request_id: &str) -> RenewalFailure {
     RenewalFailure {
@@ -41,7 +51,7 @@ pub(super) fn not_pending(request_id: &str) -> RenewalFailure {
 
 /// The device's certificates come from no policy, or it may not be issued any.
 pub(super) fn not_ready(message: &str) -> RenewalFailure {
-    plain(412_005, message.to_owned())
+    plain(PRECONDITION, message.to_owned())
 }
 
 pub(super) fn of_store(error: &StoreError) -> RenewalFailure {
@@ -65,7 +75,7 @@ pub(super) fn of_refusal(refusal: &CertificateRefusal, is_measured: bool) -> Opt
         }
         CertificateRefusal::NoPolicy(_)
         | CertificateRefusal::PolicyNotReady(_)
-        | CertificateRefusal::DeviceDisabled => (412_005, None),
+        | CertificateRefusal::DeviceDisabled => (PRECONDITION, None),
         CertificateRefusal::Busy | CertificateRefusal::Unavailable => return None,
     };
     let word = word.map(|word| if is_measured { "400000" } else { word });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, RequestedBy};
 use provost_model::{Action, Actor, Assignment, AuditEvent, IdentityId, RegistryDeviceName};
-use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, StoreError};
+use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError};
 use tracing::{info, warn};
 
 use super::failure::of_refusal;
@@ -16,6 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const ABANDONED: Duration = Duration::from_secs(30);
 /// Requests taken up in one look.
 const CHUNK: usize = 200;
+/// Renewals worked on at a time; the others wait.
+pub(crate) const AT_A_TIME: usize = 32;
+/// The longest pause before another try, when nothing can be issued.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// How often what moved meanwhile is prepared anew.
 const MAX_ATTEMPTS: usize = 4;
 
@@ -63,6 +67,9 @@ impl HubService {
 
     /// Works on a request until it has an outcome or has to wait, and tells the device.
     pub(super) async fn finish_renewal(self, renewal: CertificateRenewal) {
+        let Ok(_turn) = self.renewal_turns().acquire().await else {
+            return;
+        };
         for _ in 0..MAX_ATTEMPTS {
             match self.try_renewal(&renewal).await {
                 Ok(Tried::Moved) => {}
@@ -73,8 +80,7 @@ impl HubService {
                     }
                     return;
                 }
-                // Taken up again by the next look.
-                Ok(Tried::Later) => return,
+                Ok(Tried::Later) => break,
                 Err(error) => {
                     let device = &renewal.device_id;
                     let error = &error as &dyn std::error::Error;
@@ -83,12 +89,38 @@ impl HubService {
                 }
             }
         }
+        if let Err(error) = self.put_off(&renewal).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(device = %renewal.device_id, error, "cannot put a renewal off");
+        }
+    }
+
+    /// Taken up again after a pause as long as it has been waiting: the pauses double.
+    async fn put_off(&self, renewal: &CertificateRenewal) -> Result<(), StoreError> {
+        let (renewal, now) = (renewal.clone(), self.now());
+        let pause = now.since(renewal.asked_at).clamp(ABANDONED, LONGEST_PAUSE);
+        // What is due is left for a while to whoever took it in.
+        let due_at = now.after(pause.saturating_sub(ABANDONED));
+        let put_off = self
+            .store()
+            .append(move |tx| tx.put_off_renewal(&renewal, due_at));
+        put_off.await
     }
 
     async fn try_renewal(&self, renewal: &CertificateRenewal) -> Result<Tried, StoreError> {
         let (hub, device_id) = (renewal.hub.clone(), renewal.device_id.clone());
-        let read = move |tx: &ReadTx<'_>| tx.registry_identity(&hub, &device_id);
-        let registry = self.store().read(read).await?;
+        let read = move |tx: &ReadTx<'_>| {
+            let registry = tx.registry_identity(&hub, &device_id)?;
+            Ok::<_, StoreError>((registry, tx.certificate_renewal(&hub, &device_id)?))
+        };
+        let (registry, kept) = self.store().read(read).await?;
+        let is_pending = kept.is_some_and(|kept| {
+            kept.correlation_id == renewal.correlation_id && kept.state == RenewalState::Pending
+        });
+        if !is_pending {
+            // Another one worked on it, or took its place, while it waited for its turn.
+            return Ok(Tried::Ended);
+        }
         let Some(name) = wanted(registry.as_ref(), renewal) else {
             // Revoked or deleted meanwhile: nothing of it counts.
             let renewal = renewal.clone();

@@ -129,7 +129,13 @@ async fn while_one_is_pending_another_waits_or_replaces_it() {
     // The same again goes on.
     let (status, again) = ask(&session, "first", "AAAA", Value::Null).await;
     assert_eq!((status, again), (202, first));
+    // Not in a loop.
+    let (status, told) = ask(&session, "other", "BBBB", json!("first")).await;
+    assert_eq!((status, &told["errorCode"]), (429, &json!(429_002)));
+    assert_eq!(told["retryAfter"], 2);
+    plant.house.clock.advance(Duration::from_secs(2));
     assert_eq!(ask(&session, "other", "BBBB", json!("first")).await.0, 202);
+    plant.house.clock.advance(Duration::from_secs(2));
     assert_eq!(ask(&session, "third", "CCCC", json!("*")).await.0, 202);
     issuer.is_closed.store(false, Ordering::SeqCst);
     plant.house.clock.advance(Duration::from_secs(1));
