@@ -8,3 +8,4 @@ mod issuance;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;
+mod publication;

@@ -4,6 +4,7 @@
 //! iot-hub-service-api.md 17), so that what people know works here.
 
 mod adr;
+mod audit;
 mod ca;
 mod certificates;
 mod connection_string;
@@ -111,6 +112,9 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// The audit log: who did what; shown, exported, verified
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// CAs apart from a server: a root kept offline
     #[command(subcommand)]
     Ca(ca::CaCommand),
@@ -172,6 +176,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Audit(command) => Box::pin(command.run(context)).await,
         Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::SimulateAuthority(verb) => verb.run(context.output),
