@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{certificate,http_route,json_body,mqtt_packet,mqtt_text,sas,telemetry_segment}
+mkdir -p "$seeds"/{certificate,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,sas,telemetry_segment}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -15,6 +15,29 @@ for name in root intermediate seed-0001; do
 done
 openssl req -x509 -newkey rsa:2048 -nodes -subj "/C=DE/O=Seed/CN=rsa" -addext "subjectAltName=DNS:seed.test" \
     -keyout "$seeds/pki/rsa.key" -outform der -out "$seeds/certificate/rsa.der" 2>/dev/null
+
+# Requests of each kind of key, a list with and without entries, a question with and without a nonce.
+for key in "EC -pkeyopt ec_paramgen_curve:P-256" "EC -pkeyopt ec_paramgen_curve:P-384" "RSA -pkeyopt rsa_keygen_bits:2048"; do
+    name=$(tr -dc 'A-Z0-9' <<<"$key")
+    # shellcheck disable=SC2086 # several words on purpose
+    openssl genpkey -algorithm $key -out "$seeds/pki/request.key" 2>/dev/null
+    openssl req -new -key "$seeds/pki/request.key" -subj "/CN=seed-0001" -addext "keyUsage=digitalSignature" \
+        -outform der -out "$seeds/csr/$name.der"
+done
+(
+    cd "$seeds/pki"
+    : >index.txt
+    echo 01 >number
+    printf '[ca]\ndefault_ca=a\n[a]\ndatabase=index.txt\ncrlnumber=number\ndefault_md=sha256\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n' >ca.cnf
+    for entries in none one; do
+        openssl ca -config ca.cnf -gencrl -cert intermediate.pem -keyfile intermediate.key -crldays 7 -out crl.pem 2>/dev/null
+        openssl crl -in crl.pem -outform der -out "../crl/$entries.der"
+        openssl ca -config ca.cnf -revoke seed-0001.pem -cert intermediate.pem -keyfile intermediate.key \
+            -crl_reason keyCompromise 2>/dev/null || true
+    done
+    openssl ocsp -issuer intermediate.pem -cert seed-0001.pem -reqout ../ocsp_request/nonce.der
+    openssl ocsp -sha256 -no_nonce -issuer intermediate.pem -cert seed-0001.pem -reqout ../ocsp_request/plain.der
+)
 
 cd "$seeds/mqtt_packet"
 printf '\x10\x18\x00\x04MQTT\x04\xc0\x00\x3c\x00\x02d1\x00\x02u1\x00\x02p1\x00\x00' >connect

@@ -9,3 +9,5 @@ mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod publication;
+mod renewal;
+mod renewal_of_issuers;

@@ -165,7 +165,7 @@ impl House {
         Ok(house)
     }
 
-    /// Namespace, credential, policy, and a provisioning service linked to it.
+    /// Namespace, credential, policy, and who is linked to it.
     async fn furnish(&self) -> Result<()> {
         let admin = self.owner().await?;
         let (namespace, policy) = (
@@ -190,11 +190,16 @@ impl House {
         self.registry
             .put_policy(&admin, &namespace, &policy, input)
             .await?;
-        let link = NamespaceLink::Dps(DpsName::parse("dps")?);
+        let links = [
+            NamespaceLink::Dps(DpsName::parse("dps")?),
+            NamespaceLink::Hub(HubName::parse("hub")?),
+        ];
         let linked = namespace.clone();
         self.store
             .write(move |tx| {
-                tx.put_namespace_link(&link, &linked)?;
+                for link in &links {
+                    tx.put_namespace_link(link, &linked)?;
+                }
                 tx.record(&event("link"), ())
             })
             .await?;

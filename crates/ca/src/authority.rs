@@ -1,10 +1,11 @@
 use provost_model::registry::{Ca, SerialNumber};
 use provost_model::{CertificateDer, Timestamp};
-use provost_pki::Certificate;
 use provost_pki::issue::{
     Issuance, Profile, Publication, Signer, SubjectName, certification_request, issue, self_signed,
 };
+use provost_pki::{Certificate, lint};
 
+use crate::error::refuse_errors;
 use crate::{CaError, CaSigner};
 
 /// What a root is to say.
@@ -73,7 +74,9 @@ pub fn sign_root(order: &RootOrder, signer: &CaSigner) -> Result<SignedCa, CaErr
         not_after: order.not_after,
         serial: order.serial.as_bytes(),
     };
-    Ok(SignedCa::of(&self_signed(&issuance, signer)?))
+    let root = self_signed(&issuance, signer)?;
+    refuse_errors(&lint::certificate(&root))?;
+    Ok(SignedCa::of(&root))
 }
 
 /// Signs a policy's issuing CA with the root of its namespace. It never outlives the root.
@@ -97,7 +100,9 @@ pub fn sign_issuing_ca(
         not_after: order.not_after.min(issuer.not_after()),
         serial: order.serial.as_bytes(),
     };
-    Ok(SignedCa::of(&issue(&issuance, &issuer, root_signer)?))
+    let made = issue(&issuance, &issuer, root_signer)?;
+    refuse_errors(&lint::issued(&made, &issuer))?;
+    Ok(SignedCa::of(&made))
 }
 
 /// The signing request of an issuing CA under a customer's root, in DER: named curve, and the extensions

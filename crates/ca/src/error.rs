@@ -2,6 +2,7 @@ use provost_keys::KeyProviderError;
 use provost_model::ErrorKind;
 use provost_pki::CertificateError;
 use provost_pki::issue::IssueError;
+use provost_pki::lint::{Finding, Severity};
 
 /// Why something was not signed. No text holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum CaError {
     /// What was to be signed could not be written, or the signature could not be made.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// What was signed breaks a rule, and is not handed out.
+    #[error("what was signed breaks a rule: {0}")]
+    Lint(Finding),
     /// A certificate of a CA, as it is stored, cannot be read.
     #[error("a stored certificate of a CA cannot be read")]
     Stored(#[from] CertificateError),
@@ -22,7 +26,15 @@ impl CaError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Keys(error) => error.kind(),
-            Self::Issue(_) | Self::Stored(_) => ErrorKind::Internal,
+            Self::Issue(_) | Self::Lint(_) | Self::Stored(_) => ErrorKind::Internal,
         }
     }
+}
+
+/// Lets nothing through that breaks a rule; what is only unusual passes.
+pub(crate) fn refuse_errors(findings: &[Finding]) -> Result<(), CaError> {
+    let broken = findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Error);
+    broken.map_or(Ok(()), |finding| Err(CaError::Lint(*finding)))
 }

@@ -1,8 +1,9 @@
 use provost_model::registry::{DeviceIdentifier, SerialNumber};
 use provost_model::{CertificateDer, Timestamp};
 use provost_pki::issue::{Issuance, Profile, Publication, SubjectName, issue};
-use provost_pki::{Certificate, IdentifierStyle, VerifiedCsr};
+use provost_pki::{Certificate, IdentifierStyle, VerifiedCsr, lint};
 
+use crate::error::refuse_errors;
 use crate::{CaError, CaSigner};
 
 /// What a leaf is to say: all of it decided, so that it can be written down before it is signed.
@@ -57,6 +58,8 @@ pub fn sign_leaf(
         serial: order.serial.as_bytes(),
     };
     let certificate = issue(&issuance, issuer, signer)?;
+    // Its bytes alone: verifying a signature just made costs as much as making it.
+    refuse_errors(&lint::certificate(&certificate))?;
     Ok(SignedLeaf {
         not_after: certificate.not_after(),
         certificate: CertificateDer(certificate.der().to_vec()),

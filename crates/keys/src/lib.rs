@@ -14,6 +14,8 @@ mod token;
 pub use error::KeyProviderError;
 pub use provider::{KeyAlgorithm, KeyProvider, KeyPurpose};
 pub use ring::{KeyHome, KeyRing};
-pub use sealed::{KekSource, Rewrapped, SealedKeyInfo, SealedKeys, make_key_file, rewrap};
+pub use sealed::{
+    FolderLock, KekSource, Rewrapped, SealedKeyInfo, SealedKeys, lock_folder, make_key_file, rewrap,
+};
 pub use secret_file::{SecretFileGuard, read_secret};
 pub use token::{TokenKeys, TokenOptions, TokenUri};

@@ -223,8 +223,15 @@ fn read_envelope(folder: &Path, id: &str) -> Result<Envelope, KeyProviderError> 
     }
 }
 
+/// Holds a folder of keys alone, so that nobody opens it, or fails when somebody has it open. It is made
+/// when it is not there.
+pub fn lock_folder(folder: &Path) -> Result<FolderLock, KeyProviderError> {
+    secret_file::private_folder(folder)?;
+    FolderLock::alone(folder)
+}
+
 /// Who has the folder open: programs that use the keys together, or one alone that changes their KEK.
-struct FolderLock(#[expect(dead_code, reason = "the lock is let go with the file")] File);
+pub struct FolderLock(#[expect(dead_code, reason = "the lock is let go with the file")] File);
 
 impl FolderLock {
     fn shared(folder: &Path) -> Result<Self, KeyProviderError> {

@@ -229,6 +229,12 @@ impl Certificate {
             .map(|raw| raw.value)
     }
 
+    /// The object identifiers of its extensions in their order, dotted; critical ones end with `!`.
+    pub fn extension_names(&self) -> Vec<String> {
+        let name = |raw: &RawExtension<'_>| format!("{}{}", raw.oid, if raw.critical { "!" } else { "" });
+        self.raw_extensions().iter().map(name).collect()
+    }
+
     /// Every extension as it stands.
     pub(crate) fn raw_extensions(&self) -> Vec<RawExtension<'_>> {
         let der = self.0.parts.extensions.as_ref().map(|range| self.part(range));

@@ -276,7 +276,7 @@ fn host_name(text: &str) -> Result<HostName> {
     Ok(host)
 }
 
-fn store_address(text: Option<String>, data: &std::path::Path) -> StoreAddress {
+pub(crate) fn store_address(text: Option<String>, data: &std::path::Path) -> StoreAddress {
     match text {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
             StoreAddress::Postgres(url)

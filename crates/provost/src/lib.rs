@@ -7,6 +7,7 @@
 //! No rule lives here: what a device may do is decided in the services, what a request means in
 //! `provost-wire`.
 
+mod backup;
 mod ceremony;
 pub mod cli;
 pub mod client;

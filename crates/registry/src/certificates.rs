@@ -97,7 +97,8 @@ impl RegistryService {
                 known(&tx, &namespace)?;
                 let leaf = tx.issued_by_serial(&ca, &serial)?;
                 let leaf = leaf.filter(|leaf| leaf.namespace == namespace);
-                let mut leaf = leaf.ok_or_else(|| RegistryError::not_found("certificate", &serial))?;
+                let mut leaf =
+                    leaf.ok_or_else(|| RegistryError::not_found("certificate", serial.to_string()))?;
                 let revocation = Revocation { at: tx.now(), reason };
                 let Some(part) = tx.revoke_leaf(leaf.number, revocation)? else {
                     let message = format!("the certificate {serial} was revoked already, or never issued");

@@ -21,7 +21,7 @@ impl RegistryService {
         prepared: &PreparedCertificate,
         at: &Assignment,
     ) -> Result<Completion, StoreError> {
-        let completion = self.judge(tx, prepared, at)?;
+        let completion = judge(tx, prepared, at)?;
         let completion = match completion {
             Completion::Issued if !complete_row(tx, prepared)? => Completion::Moved,
             other => other,
@@ -32,34 +32,6 @@ impl RegistryService {
             tx.give_up_intended(prepared.number)?;
         }
         Ok(completion)
-    }
-
-    fn judge(
-        &self,
-        tx: &WriteTx<'_>,
-        prepared: &PreparedCertificate,
-        at: &Assignment,
-    ) -> Result<Completion, StoreError> {
-        let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
-        if linked.as_ref() != Some(&prepared.namespace) {
-            let reason = format!("the hub {} is not linked to the namespace", at.hub);
-            return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
-        }
-        let ca = tx.ca(&prepared.ca)?;
-        let signs = ca.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
-        if !signs {
-            return Ok(Completion::Moved);
-        }
-        let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
-        Ok(match device {
-            None if prepared.is_new_device => Completion::Issued,
-            Some(device) if prepared.is_new_device || device.identifier != prepared.identifier => {
-                Completion::Moved
-            }
-            None => Completion::Moved,
-            Some(device) if !device.enabled => Completion::Refused(CertificateRefusal::DeviceDisabled),
-            Some(_) => Completion::Issued,
-        })
     }
 
     fn place_device(
@@ -99,6 +71,33 @@ impl RegistryService {
         device.updated_at = now;
         tx.update_registry_device(&device).map(|_| ())
     }
+}
+
+fn judge(
+    tx: &WriteTx<'_>,
+    prepared: &PreparedCertificate,
+    at: &Assignment,
+) -> Result<Completion, StoreError> {
+    let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
+    if linked.as_ref() != Some(&prepared.namespace) {
+        let reason = format!("the hub {} is not linked to the namespace", at.hub);
+        return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
+    }
+    let ca = tx.ca(&prepared.ca)?;
+    let signs = ca.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
+    if !signs {
+        return Ok(Completion::Moved);
+    }
+    let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
+    Ok(match device {
+        None if prepared.is_new_device => Completion::Issued,
+        Some(device) if prepared.is_new_device || device.identifier != prepared.identifier => {
+            Completion::Moved
+        }
+        None => Completion::Moved,
+        Some(device) if !device.enabled => Completion::Refused(CertificateRefusal::DeviceDisabled),
+        Some(_) => Completion::Issued,
+    })
 }
 
 fn complete_row(tx: &WriteTx<'_>, prepared: &PreparedCertificate) -> Result<bool, StoreError> {

@@ -215,6 +215,6 @@ pub(crate) fn view(tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Credent
 
 fn root_of(tx: &ReadTx<'_>, credential: Credential) -> Result<CredentialView, RegistryError> {
     let root = tx.ca(&credential.root)?;
-    let root = root.ok_or_else(|| RegistryError::not_found("CA", &credential.root))?;
+    let root = root.ok_or_else(|| RegistryError::not_found("CA", credential.root.to_string()))?;
     Ok(CredentialView { credential, root })
 }

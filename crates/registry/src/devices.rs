@@ -347,5 +347,5 @@ pub(crate) fn found(
 ) -> Result<RegistryDevice, RegistryError> {
     known(tx, namespace)?;
     let found = tx.registry_device(namespace, name)?;
-    found.ok_or_else(|| RegistryError::not_found("device", name))
+    found.ok_or_else(|| RegistryError::not_found("device", name.to_string()))
 }

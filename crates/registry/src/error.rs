@@ -78,10 +78,10 @@ impl RegistryError {
         }
     }
 
-    pub(crate) fn not_found(noun: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn not_found(noun: &'static str, name: impl Into<String>) -> Self {
         Self::NotFound {
             noun,
-            name: name.to_string(),
+            name: name.into(),
         }
     }
 

@@ -105,7 +105,7 @@ fn exists(tx: &ReadTx<'_>, link: &NamespaceLink) -> Result<(), RegistryError> {
     match link {
         NamespaceLink::Dps(dps) => match tx.dps(dps)? {
             Some(_) => Ok(()),
-            None => Err(RegistryError::not_found("provisioning service", dps)),
+            None => Err(RegistryError::not_found("provisioning service", dps.to_string())),
         },
         NamespaceLink::Hub(hub) => match tx.hub(hub)? {
             Some(found) if !found.is_remote => Ok(()),
@@ -113,7 +113,7 @@ fn exists(tx: &ReadTx<'_>, link: &NamespaceLink) -> Result<(), RegistryError> {
                 "HubElsewhere",
                 format!("the hub {hub} is not one of this program and cannot be linked to a namespace"),
             )),
-            None => Err(RegistryError::not_found("hub", hub)),
+            None => Err(RegistryError::not_found("hub", hub.to_string())),
         },
     }
 }

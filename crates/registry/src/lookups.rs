@@ -21,7 +21,7 @@ impl RegistryService {
         let asked = id.to_owned();
         let found = self.store().read(move |tx| tx.registry_operation(&asked)).await?;
         let found = found.filter(|operation| may_see(caller, &operation.namespace).is_ok());
-        found.ok_or_else(|| RegistryError::not_found("operation", id))
+        found.ok_or_else(|| RegistryError::not_found("operation", id.to_string()))
     }
 
     /// The latest operations of a namespace, newest first.
@@ -62,7 +62,7 @@ impl RegistryService {
                 let found = tx.issued_certificate(number)?;
                 found
                     .filter(|certificate| certificate.namespace == namespace)
-                    .ok_or_else(|| RegistryError::not_found("certificate", number))
+                    .ok_or_else(|| RegistryError::not_found("certificate", number.to_string()))
             })
             .await
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use provost_model::registry::{Ca, CaState, CredentialPolicy, KeyRef};
 use provost_model::{Action, Actor, AuditEvent};
-use provost_store::{ReadTx, StoreError};
+use provost_store::{ReadTx, StoreError, WriteTx};
 use tracing::{info, warn};
 
-use crate::hub_trust::trust;
+use crate::hub_trust::{distrust, trust};
 use crate::new_ca::NewCa;
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::{RegistryError, RegistryService, revoke_issuer};
@@ -16,6 +16,8 @@ use crate::{RegistryError, RegistryService, revoke_issuer};
 const EVERY: Duration = Duration::from_mins(1);
 /// How long what was intended may wait to be completed; longer than any registration takes.
 const INTENT_LIFE: Duration = Duration::from_mins(15);
+/// How long an operation is in the hands of the request that began it.
+const IN_HAND: Duration = Duration::from_secs(30);
 /// How long ended operations can still be asked about.
 const OPERATIONS_KEPT: Duration = Duration::from_hours(24 * 7);
 
@@ -35,7 +37,8 @@ impl RegistryService {
         if orphans > 0 {
             info!(orphans, "certificates that were never handed out are given up");
         }
-        self.take_up().await
+        self.take_up(if is_alone { Duration::ZERO } else { IN_HAND })
+            .await
     }
 
     /// Looks around for ever. Spawned by the program.
@@ -56,8 +59,9 @@ impl RegistryService {
         let forget: Result<u64, StoreError> = forget.await;
         let outcomes = [
             forget.map(|_| ()).map_err(RegistryError::from),
-            self.take_up().await,
+            self.take_up(IN_HAND).await,
             self.renew_issuers().await,
+            self.close_retired().await,
         ];
         for error in outcomes.into_iter().filter_map(Result::err) {
             warn!(
@@ -67,15 +71,41 @@ impl RegistryService {
         }
     }
 
-    async fn take_up(&self) -> Result<(), RegistryError> {
+    /// Goes on with operations that have not ended and are older than this.
+    async fn take_up(&self, older: Duration) -> Result<(), RegistryError> {
         let running = |tx: &ReadTx<'_>| Ok::<_, RegistryError>(tx.running_registry_operations()?);
         for operation in self.store().read(running).await? {
-            // One that was begun just now is in the hands of its own request.
             let age = self.now().since(operation.started_at);
-            if operation.kind == revoke_issuer::KIND && age > Duration::from_secs(30) {
+            if operation.kind == revoke_issuer::KIND && age >= older {
                 info!(operation = operation.id, "an operation is taken up again");
                 self.go_on_revoking(operation).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Ends CAs that were replaced by renewal once nothing they signed is valid any more: they leave the
+    /// hubs, and their keys go after a last CRL.
+    async fn close_retired(&self) -> Result<(), RegistryError> {
+        let now = self.now();
+        let retired = |tx: &ReadTx<'_>| Ok::<_, RegistryError>(tx.cas_in_state(CaState::Retired)?);
+        for ca in self.store().read(retired).await? {
+            let work = move |tx: WriteTx<'_>| {
+                let is_over =
+                    ca.not_after.is_some_and(|end| end <= now) || tx.unexpired_leaves(&ca.id, now)? == 0;
+                if !is_over || !tx.set_ca_state(&ca.id, CaState::Closed, now)? {
+                    return Ok(tx.unchanged(()));
+                }
+                for hub in tx.hubs()? {
+                    distrust(&tx, &hub.name, std::slice::from_ref(&ca.id))?;
+                }
+                mark_all_parts(&tx, &ca)?;
+                let key = ca.id.as_str();
+                let event = AuditEvent::new(Actor::System, Action::Delete, "ca", ca.namespace.as_str(), key)
+                    .with_detail(format!("nothing {} signed is valid any more", ca.subject));
+                Ok::<_, RegistryError>(tx.record(&event, ())?)
+            };
+            self.store().write(work).await?;
         }
         Ok(())
     }

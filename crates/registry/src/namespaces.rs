@@ -159,5 +159,5 @@ impl RegistryService {
 
 pub(crate) fn known(tx: &ReadTx<'_>, name: &NamespaceName) -> Result<Namespace, RegistryError> {
     let found = tx.namespace(name)?;
-    found.ok_or_else(|| RegistryError::not_found("namespace", name))
+    found.ok_or_else(|| RegistryError::not_found("namespace", name.to_string()))
 }

@@ -26,7 +26,7 @@ impl RegistryService {
             .await?;
         found
             .filter(|operation| operation.namespace == namespace)
-            .ok_or_else(|| RegistryError::not_found("operation", id))
+            .ok_or_else(|| RegistryError::not_found("operation", id.to_string()))
     }
 
     /// An operation that begins now.

@@ -318,7 +318,10 @@ pub(crate) fn view(
 ) -> Result<PolicyView, RegistryError> {
     crate::namespaces::known(tx, namespace)?;
     let found = tx.credential_policy(namespace, name)?;
-    of(tx, found.ok_or_else(|| RegistryError::not_found("policy", name))?)
+    of(
+        tx,
+        found.ok_or_else(|| RegistryError::not_found("policy", name.to_string()))?,
+    )
 }
 
 pub(crate) fn of(tx: &ReadTx<'_>, policy: CredentialPolicy) -> Result<PolicyView, RegistryError> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use provost_ca::{CaError, LeafOrder, SignedLeaf, new_serial, shard_of, sign_leaf};
+use provost_ca::{LeafOrder, SignedLeaf, new_serial, shard_of, sign_leaf};
 use provost_model::registry::{
     Ca, CaState, CertificateRefusal, CertificateRequest, CredentialPolicy, DeviceIdentifier, NamespaceLink,
     PreparedCertificate, RequestedBy,
@@ -153,7 +153,7 @@ impl RegistryService {
         let service = self.clone();
         self.blocking(move || {
             let issuer = service.issuers().of(&ca, service.keys())?;
-            Ok::<_, CaError>(sign_leaf(&order, &csr, &issuer.certificate, &issuer.signer)?)
+            sign_leaf(&order, &csr, &issuer.certificate, &issuer.signer)
         })
         .await
     }

@@ -94,6 +94,7 @@ impl RegistryService {
         self.write_changed(&tx, &mut device)?;
         let places = places(&tx, &device)?;
         for place in &places {
+            tx.cancel_certificate_renewal(&place.hub, &place.device_id)?;
             if revocation.disable {
                 self.hubs()
                     .set_enabled(&tx, &place.hub, &place.device_id, false)?;

@@ -92,7 +92,7 @@ impl RegistryService {
         let service = self.clone();
         let written = self
             .store()
-            .write(move |tx| service.put_in_place(tx, operation, &started, new));
+            .write(move |tx| service.put_in_place(tx, operation, &started, &new));
         let written: Result<(RegistryOperation, Vec<Ca>), RegistryError> = written.await;
         let (operation, revoked) = match written {
             Ok(written) => written,
@@ -115,13 +115,13 @@ impl RegistryService {
         tx: WriteTx<'_>,
         operation: RegistryOperation,
         started: &Started,
-        new: Ca,
+        new: &Ca,
     ) -> Result<Audited<(RegistryOperation, Vec<Ca>)>, RegistryError> {
         let namespace = operation.namespace.clone();
         let mut policy = started.work(&tx, &namespace)?.policy;
         let old = trusted_cas(&tx, &policy)?;
         let ids: Vec<_> = old.iter().map(|ca| ca.id.clone()).collect();
-        tx.insert_ca(&new)?;
+        tx.insert_ca(new)?;
         let is_external = policy.is_external;
         if let Some(pending) = policy.pending.take() {
             tx.set_ca_state(&pending, CaState::Closed, tx.now())?;
@@ -131,7 +131,7 @@ impl RegistryService {
         policy.updated_at = tx.now();
         tx.put_credential_policy(&policy)?;
         for hub in tx.linked_registry_hubs(&namespace)? {
-            trust(&tx, &hub, &policy, &new, self.random())?;
+            trust(&tx, &hub, &policy, new, self.random())?;
         }
         // Hubs that were unlinked meanwhile keep what was synchronized to them: it leaves these, too.
         for hub in tx.hubs()? {
@@ -141,7 +141,7 @@ impl RegistryService {
             revoke_ca(&tx, ca)?;
         }
         if !is_external {
-            mark_all_parts(&tx, &new)?;
+            mark_all_parts(&tx, new)?;
         }
         let operation = done(operation, tx.now());
         tx.put_registry_operation(&operation)?;
@@ -155,7 +155,7 @@ impl RegistryService {
         let detail = format!(
             "issuing CA {} -> {}{}",
             old.iter().map(thumbprint).collect::<Vec<_>>().join(", "),
-            thumbprint(&new),
+            thumbprint(new),
             if is_external { EXTERNAL_NOTE } else { "" },
         );
         let actor = Actor::Admin(started.by.clone());

@@ -168,6 +168,13 @@ impl AppendTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Calls off the renewal of a device, whatever became of it: what it asked for is revoked.
+    pub fn cancel_certificate_renewal(&self, hub: &HubName, device_id: &DeviceId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM certificate_renewal WHERE hub = ?1 AND device_id = ?2";
+        self.execute(sql, params![hub.key(), device_id.as_str()])
+            .map(|_| ())
+    }
+
     /// Ends a renewal with its certificate; `false`, and the transaction must not commit, when it is not
     /// pending any more.
     pub fn end_certificate_renewal(

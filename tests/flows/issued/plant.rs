@@ -13,7 +13,7 @@ use provost_registry::{
     CertificateFilter, CredentialInput, DeviceRevocation, NamespaceInput, PolicyInput, PolicyView,
     RegistryService,
 };
-use provost_testkit::{Device, Enrollment, TestServer, Via};
+use provost_testkit::{Device, Enrollment, ManualClock, TestServer, Via};
 use serde_json::Map;
 
 /// A server with a namespace that hub and provisioning service are linked to, a credential, a policy, and
@@ -63,7 +63,19 @@ impl Plant {
 
     /// Without a policy.
     pub(super) async fn open_bare(configure: impl FnOnce(&mut Config)) -> Self {
-        let server = TestServer::start_configured(configure).await;
+        Self::on(TestServer::start_configured(configure).await).await
+    }
+
+    /// With a clock that is moved by the test, and a policy under the namespace's own root.
+    pub(super) async fn open_with_clock() -> (Self, ManualClock) {
+        let (server, clock) = TestServer::start_with_clock().await;
+        let plant = Self::on(server).await;
+        plant.make_policy(&policy(), false).await;
+        plant.synchronize().await;
+        (plant, clock)
+    }
+
+    async fn on(server: TestServer) -> Self {
         let caller = server.admin_caller().await;
         let plant = Self {
             caller,

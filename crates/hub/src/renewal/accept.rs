@@ -71,7 +71,7 @@ impl DeviceSession {
             let before = tx.read().certificate_renewal(&hub, &device_id)?;
             let before =
                 before.filter(|before| before.expires_at > now && before.identifier == registry.identifier);
-            let verdict = judge(before, &id, &request, is_measured);
+            let verdict = judge(before.as_ref(), &id, &request, is_measured);
             let renewal = match verdict {
                 Some(Verdict::Again(renewal)) => {
                     tx.note_renewal_delivered(&renewal, false)?;
@@ -108,30 +108,23 @@ impl DeviceSession {
 ///
 /// Replacing one by its id that is not pending is 412.
 fn judge(
-    before: Option<CertificateRenewal>,
+    before: Option<&CertificateRenewal>,
     id: &RequestId,
     request: &RenewalRequest,
     is_measured: bool,
 ) -> Option<Verdict> {
-    let is_same_id = before
-        .as_ref()
-        .is_some_and(|before| before.request_id == id.as_str());
-    if let Some(before) = before
-        .as_ref()
-        .filter(|before| is_same_id && before.csr == request.csr)
-    {
+    let is_same_id = before.is_some_and(|before| before.request_id == id.as_str());
+    if let Some(before) = before.filter(|before| is_same_id && before.csr == request.csr) {
         return Some(Verdict::Again(before.clone()));
     }
-    let pending = before
-        .as_ref()
-        .filter(|before| before.state == RenewalState::Pending);
+    let pending = before.filter(|before| before.state == RenewalState::Pending);
     if let Some(Replace::Request(wanted)) = &request.replace {
         return match pending {
             Some(pending) if pending.request_id == wanted.as_str() => None,
             _ => Some(Verdict::Refused(failure::not_pending(wanted.as_str()))),
         };
     }
-    let stands_in_the_way = pending.or(before.as_ref().filter(|_| is_same_id));
+    let stands_in_the_way = pending.or(before.filter(|_| is_same_id));
     match (stands_in_the_way, &request.replace) {
         (Some(other), None) => Some(Verdict::Refused(failure::active(other, is_measured))),
         (None, _) | (Some(_), Some(_)) => None,
@@ -170,7 +163,7 @@ mod tests {
     }
 
     /// `new`, `again`, or the number.
-    fn verdict(before: Option<CertificateRenewal>, id: &str, csr: &str, replace: Option<&str>) -> String {
+    fn verdict(before: Option<&CertificateRenewal>, id: &str, csr: &str, replace: Option<&str>) -> String {
         let request = RenewalRequest {
             csr: csr.to_owned(),
             replace: replace.map(|text| match RequestId::parse(text) {
@@ -211,7 +204,7 @@ mod tests {
             (done(), "other", "BBBB", Some("first"), "412001"),
         ] {
             let words = format!("{state:?} {id} {csr} {replace:?}");
-            assert_eq!(verdict(state, id, csr, replace), expected, "{words}");
+            assert_eq!(verdict(state.as_ref(), id, csr, replace), expected, "{words}");
         }
     }
 }

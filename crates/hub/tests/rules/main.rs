@@ -13,6 +13,7 @@ mod connect_x509;
 mod house;
 #[cfg(test)]
 mod keeping;
+#[cfg(test)]
 mod managed;
 #[cfg(test)]
 mod messages;
@@ -26,6 +27,8 @@ mod provisioning;
 mod query;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod renewal;
 #[cfg(test)]
 mod service_auth;
 #[cfg(test)]

@@ -19,8 +19,8 @@ use provost_wire::hub::service::{AuthInput, DeviceInput};
 use crate::certificates::{Made, root};
 use crate::house::{HOST, House, device, event, identity, keys, made, reason};
 
-struct Plant {
-    house: House,
+pub(crate) struct Plant {
+    pub(crate) house: House,
     root: Made,
     issuing: Made,
     ca: CaId,
@@ -56,12 +56,12 @@ impl Plant {
         }
     }
 
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::over(House::new().await).await
     }
 
     /// A device of hub and registry, whose certificates come from the policy.
-    async fn onboard(&self, id: &str) -> DeviceIdentifier {
+    pub(crate) async fn onboard(&self, id: &str) -> DeviceIdentifier {
         let by_authority = DeviceInput {
             authentication: Some(AuthInput {
                 kind: Some(DeviceAuthKind::CertificateAuthority),
@@ -70,10 +70,10 @@ impl Plant {
             ..DeviceInput::default()
         };
         self.house.put(id, by_authority, IfMatch::Absent).await;
-        self.into_registry(id, true).await
+        self.enter_registry(id, true).await
     }
 
-    async fn into_registry(&self, id: &str, has_policy: bool) -> DeviceIdentifier {
+    async fn enter_registry(&self, id: &str, has_policy: bool) -> DeviceIdentifier {
         let identifier = DeviceIdentifier::generate(&SystemRandom);
         let now = self.house.now();
         let registered = RegistryDevice {
@@ -100,7 +100,7 @@ impl Plant {
     }
 
     /// Changes the device in the registry, as a revocation does.
-    async fn change(&self, id: &str, change: impl Fn(&mut RegistryDevice) + Send + 'static) {
+    pub(crate) async fn change(&self, id: &str, change: impl Fn(&mut RegistryDevice) + Send + 'static) {
         let (name, hub, id) = (
             RegistryDeviceName::parse(id).unwrap(),
             self.house.hub.name.clone(),
@@ -120,20 +120,24 @@ impl Plant {
         written.unwrap();
     }
 
-    async fn revoke(&self, id: &str) {
+    pub(crate) async fn revoke(&self, id: &str) {
         self.change(id, |device| {
             device.identifier = device.identifier.rotated(&SystemRandom)
         })
         .await;
     }
 
-    fn leaf(&self, id: &str, identifier: DeviceIdentifier) -> PresentedChain {
+    pub(crate) fn leaf(&self, id: &str, identifier: DeviceIdentifier) -> PresentedChain {
         self.issuing
             .device(id, identifier, self.house.now())
             .presented(&[&self.issuing, &self.root])
     }
 
-    async fn connect(&self, id: &str, chain: &PresentedChain) -> Result<DeviceSession, ConnectRefusal> {
+    pub(crate) async fn connect(
+        &self,
+        id: &str,
+        chain: &PresentedChain,
+    ) -> Result<DeviceSession, ConnectRefusal> {
         let request = ConnectRequest {
             host: HOST,
             id: &identity(id),
@@ -144,7 +148,7 @@ impl Plant {
         self.house.service.connect(request).await
     }
 
-    async fn registered(&self, id: &str) -> DeviceIdentifier {
+    pub(crate) async fn registered(&self, id: &str) -> DeviceIdentifier {
         let name = RegistryDeviceName::parse(id).unwrap();
         let read = self
             .house
@@ -225,7 +229,7 @@ async fn a_device_made_anew_by_the_same_name_is_another_one() {
         tx.record(&made("registryDevice"), ())
     });
     deleted.await.unwrap();
-    plant.into_registry("press-1", true).await;
+    plant.enter_registry("press-1", true).await;
     let chain = plant.leaf("press-1", before);
     assert_eq!(reason(plant.connect("press-1", &chain).await), "otherIdentifier");
 }
@@ -244,7 +248,7 @@ async fn under_a_synchronized_ca_everybody_is_managed() {
     let chain = plant.leaf("stray", DeviceIdentifier::generate(&SystemRandom));
     assert_eq!(reason(plant.connect("stray", &chain).await), "notInRegistry");
     // Also one the registry has without a policy.
-    let identifier = plant.into_registry("stray", false).await;
+    let identifier = plant.enter_registry("stray", false).await;
     assert_eq!(reason(plant.connect("stray", &chain).await), "otherIdentifier");
     let own = plant.leaf("stray", identifier);
     assert!(plant.connect("stray", &own).await.is_ok());
@@ -303,7 +307,7 @@ async fn a_020_disabled_in_the_registry_is_disabled_and_comes_back_with_the_same
 async fn a_018_disabled_in_the_registry_no_credential_connects() {
     let plant = Plant::new().await;
     let key = keys(&plant.house.create("press-1").await).primary;
-    plant.into_registry("press-1", true).await;
+    plant.enter_registry("press-1", true).await;
     let session = plant.house.connect_with_key("press-1", &key).await.unwrap();
     plant.change("press-1", |device| device.enabled = false).await;
     assert_eq!(plant.close_reason(&session).await, Some(CloseReason::Disabled));

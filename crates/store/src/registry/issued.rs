@@ -140,6 +140,13 @@ impl ReadTx<'_> {
         Ok(self.find(sql, params, |row| row.int(0))?.is_some())
     }
 
+    /// Leaves of a CA that are issued or about to be, revoked or not, and have not expired.
+    pub fn unexpired_leaves(&self, ca: &CaId, now: Timestamp) -> Result<i64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM issued_certificate WHERE ca = ?1 AND state <> 'orphaned' \
+                   AND not_after > ?2";
+        self.count(sql, params![ca.as_str(), now.as_micros()])
+    }
+
     /// Leaves of a policy's CA that are issued, not revoked and not expired.
     pub fn standing_leaves(&self, ca: &CaId, now: Timestamp) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM issued_certificate WHERE ca = ?1 AND state = 'issued' \
@@ -173,16 +180,21 @@ pub(super) fn issued(row: &Row<'_>) -> Result<IssuedCertificate, StoreError> {
         not_after: Timestamp::from_micros(row.int(11)?),
         shard: u32::try_from(row.int(12)?).map_err(|_| place.inconsistent("shard"))?,
         certificate: row.opt_blob(13)?.map(CertificateDer),
-        sha1: hash(row.opt_blob(14)?).ok_or_else(wrong("sha1"))?,
-        sha256: hash(row.opt_blob(15)?).ok_or_else(wrong("sha256"))?,
+        sha1: hash(place, "sha1", row.opt_blob(14)?)?,
+        sha256: hash(place, "sha256", row.opt_blob(15)?)?,
         revoked: revocation(place, row.opt_int(16)?, row.opt_text(17)?)?,
         created_at: Timestamp::from_micros(row.int(18)?),
     })
 }
 
-/// `Some(None)` for an absent one, `None` for one of another length.
-fn hash<const N: usize>(bytes: Option<Vec<u8>>) -> Option<Option<[u8; N]>> {
-    bytes.map_or(Some(None), |bytes| bytes.try_into().ok().map(Some))
+/// An absent hash is none; one of another length is no hash.
+fn hash<const N: usize>(
+    place: Place<'_>,
+    column: &'static str,
+    bytes: Option<Vec<u8>>,
+) -> Result<Option<[u8; N]>, StoreError> {
+    let parse = |bytes: Vec<u8>| bytes.try_into().map_err(|_| place.inconsistent(column));
+    bytes.map(parse).transpose()
 }
 
 fn revocation(

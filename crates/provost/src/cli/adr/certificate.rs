@@ -9,6 +9,7 @@ use provost_wire::arm::registry::pem;
 use serde_json::{Value, json};
 
 use super::device::reason;
+use super::registry::Registry;
 use super::{Confirmation, NamespaceFlag};
 use crate::cli::input::confirm;
 use crate::cli::{Context, Failure};
@@ -23,12 +24,22 @@ pub(in crate::cli) enum CertificateVerb {
         provost adr certificate list --ns plant --expiring-within-days 14 --output table")]
     List(ListArguments),
     /// Show one certificate; with --out, write it into a file
-    #[command(after_help = "Example, of the first that was issued:\n  \
-        provost adr certificate show --ns plant --number 1 --out leaf.pem")]
+    #[command(
+        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost hub update --namespace plant\n  provost dps update --namespace plant\n  \
+        provost adr credential sync --ns plant\n  \
+        provost simulate --devices 1 --prefix cell --credential-policy default\n  \
+        provost adr certificate show --ns plant --device cell-0000001 --out leaf.pem"
+    )]
     Show(ShowArguments),
     /// Put one certificate on its CRL, for those who look there; hubs go by the device alone
-    #[command(after_help = "Example, of the first that was issued:\n  \
-        provost adr certificate revoke --ns plant --number 1 --reason superseded --yes")]
+    #[command(
+        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost hub update --namespace plant\n  provost dps update --namespace plant\n  \
+        provost adr credential sync --ns plant\n  \
+        provost simulate --devices 1 --prefix cell --credential-policy default\n  \
+        provost adr certificate revoke --ns plant --device cell-0000001 --reason superseded --yes"
+    )]
     Revoke(RevokeArguments),
 }
 
@@ -62,8 +73,28 @@ struct Number {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Its number, as `list` shows it
-    #[arg(long, short, value_name = "NUMBER")]
-    number: u64,
+    #[arg(long, short, value_name = "NUMBER", required_unless_present = "device")]
+    number: Option<u64>,
+    /// The latest of this device
+    #[arg(long, value_name = "NAME", conflicts_with = "number")]
+    device: Option<String>,
+}
+
+impl Number {
+    /// Where the certificate is.
+    async fn below(&self, registry: &mut Registry<'_>) -> Result<String, Failure> {
+        if let Some(number) = self.number {
+            return Ok(format!("/certificates/{number}"));
+        }
+        let query = [
+            ("device", self.device.clone().unwrap_or_default()),
+            ("top", "1".to_owned()),
+        ];
+        let all = registry.own_list("/certificates", &query, Some(1)).await?;
+        let number = all.first().and_then(|latest| latest.get("number")?.as_u64());
+        let number = number.ok_or_else(|| Failure::Incomplete("nothing was issued to it".to_owned()))?;
+        Ok(format!("/certificates/{number}"))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -113,7 +144,7 @@ impl CertificateVerb {
                     warn("it stays on the CRL until it has expired; hubs go on admitting its device");
                     confirm("Put it on the CRL?")?;
                 }
-                let below = format!("/certificates/{}/revoke", arguments.number.number);
+                let below = format!("{}/revoke", arguments.number.below(&mut registry).await?);
                 let body = json!({ "reason": arguments.reason.as_str() });
                 let answer = registry.own_begin(Method::POST, &below, Some(&body)).await?;
                 registry.show(&answer.body)
@@ -141,7 +172,7 @@ impl ListArguments {
 impl ShowArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut registry = self.number.namespace.open(context)?;
-        let below = format!("/certificates/{}", self.number.number);
+        let below = self.number.below(&mut registry).await?;
         let shown = registry.own_get(&below).await?;
         let Some(file) = self.out else {
             return registry.show(&shown);

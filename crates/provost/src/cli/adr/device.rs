@@ -35,8 +35,11 @@ pub(in crate::cli) enum DeviceVerb {
         provost adr device delete --ns plant --name press-1 --yes")]
     Delete(DeleteArguments),
     /// Revoke every certificate of a device; cannot be taken back
-    #[command(after_help = "Example, of a device that provisioning made:\n  \
-        provost adr device revoke --ns plant --name press-1 --disable --yes")]
+    #[command(
+        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost adr device create --ns plant --name press-1 --policy default\n  \
+        provost adr device revoke --ns plant --name press-1 --disable --yes"
+    )]
     Revoke(RevokeArguments),
 }
 
@@ -57,6 +60,9 @@ pub(in crate::cli) struct CreateArguments {
     /// Any word; echoed
     #[arg(long, short, default_value = "local")]
     location: String,
+    /// Policy of its certificates
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
     /// Its name in the hub [default: the same]
     #[arg(long, value_name = "ID")]
     external_device_id: Option<String>,
@@ -179,7 +185,13 @@ impl DeviceVerb {
         match self {
             Self::Create(arguments) => {
                 let mut registry = arguments.device.namespace.open(context)?;
-                let body = arguments.body()?;
+                let mut body = arguments.body()?;
+                if let Some(policy) = &arguments.policy {
+                    let id = registry.path(&super::policy::path(policy));
+                    if let Some(Value::Object(properties)) = body.get_mut("properties") {
+                        properties.insert("policy".to_owned(), json!({ "resourceId": id }));
+                    }
+                }
                 let made = registry
                     .write(Method::PUT, &arguments.device.path(), &body)
                     .await?;

@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand};
 
 use super::NamespaceFlag;
+use super::registry::Registry;
 use crate::cli::input::segment;
 use crate::cli::{Context, Failure};
 use crate::output::Column;
@@ -14,12 +15,18 @@ pub(in crate::cli) enum OperationVerb {
     )]
     List(NamespaceFlag),
     /// Show one operation
-    #[command(after_help = "Example, of an operation that --no-wait printed:\n  \
-        provost adr operation show --ns plant --id 5f2c7a70-0000-4000-8000-000000000001")]
+    #[command(
+        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost adr credential sync --ns plant --no-wait\n  \
+        provost adr operation show --ns plant"
+    )]
     Show(OperationFlags),
     /// Wait until an operation has ended
-    #[command(after_help = "Example, of an operation that --no-wait printed:\n  \
-        provost adr operation wait --ns plant --id 5f2c7a70-0000-4000-8000-000000000001")]
+    #[command(
+        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost adr credential sync --ns plant --no-wait\n  \
+        provost adr operation wait --ns plant"
+    )]
     Wait(OperationFlags),
 }
 
@@ -28,9 +35,21 @@ pub(in crate::cli) enum OperationVerb {
 pub(in crate::cli) struct OperationFlags {
     #[command(flatten)]
     namespace: NamespaceFlag,
-    /// Its name
+    /// Its name [default: the latest]
     #[arg(long, value_name = "ID")]
-    id: String,
+    id: Option<String>,
+}
+
+impl OperationFlags {
+    async fn id(&self, registry: &mut Registry<'_>) -> Result<String, Failure> {
+        if let Some(id) = &self.id {
+            return Ok(id.clone());
+        }
+        let all = registry.own_list("/operations", &[], None).await?;
+        let latest = all.first().and_then(|operation| operation.get("id")?.as_str());
+        let latest = latest.map(str::to_owned);
+        latest.ok_or_else(|| Failure::Incomplete("there was no operation yet".to_owned()))
+    }
 }
 
 const COLUMNS: [Column; 6] = [
@@ -52,13 +71,15 @@ impl OperationVerb {
             }
             Self::Show(flags) => {
                 let mut registry = flags.namespace.open(context)?;
-                let below = format!("/operations/{}", segment(&flags.id));
+                let id = flags.id(&mut registry).await?;
+                let below = format!("/operations/{}", segment(&id));
                 let shown = registry.own_get(&below).await?;
                 registry.show(&shown)
             }
             Self::Wait(flags) => {
                 let mut registry = flags.namespace.open(context)?;
-                let ended = registry.wait_for(&flags.id).await?;
+                let id = flags.id(&mut registry).await?;
+                let ended = registry.wait_for(&id).await?;
                 registry.show(&ended)
             }
         }

@@ -52,8 +52,16 @@ pub(in crate::cli) enum PolicyVerb {
     )]
     RevokeIssuer(RevokeArguments),
     /// Bring the issuing CA's certificate that your CA signed, at first and at each renewal
-    #[command(after_help = "Example, after your CA signed line-7.csr:\n  \
-        provost adr policy activate-byor --ns plant --name line-7 --certificate-chain-file c.pem")]
+    #[command(after_help = "Example, with a CA that openssl makes:\n  \
+        provost adr namespace create --name plant\n  provost adr credential create --ns plant\n  \
+        provost adr policy create --ns plant --name line-7 --enable-byor\n  \
+        provost adr policy show --ns plant --name line-7 --csr-out line-7.csr\n  \
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout ca.key \\\n    \
+        -out ca.pem -days 3650 -subj /CN=factory-root\n  \
+        openssl x509 -req -in line-7.csr -CA ca.pem -CAkey ca.key -days 730 -sha384 \\\n    \
+        -copy_extensions copy -out line-7.pem\n  \
+        cat line-7.pem ca.pem > chain.pem\n  \
+        provost adr policy activate-byor --ns plant --name line-7 --certificate-chain-file chain.pem")]
     ActivateByor(ActivateArguments),
 }
 

@@ -1,0 +1,100 @@
+use provost_model::ambient::SystemRandom;
+use provost_model::registry::DeviceIdentifier;
+use provost_model::{DeviceId, HubName, Timestamp};
+use provost_store::{CertificateRenewal, RenewalError, RenewalState, Store, StoreError};
+use provost_testkit::TestStore;
+
+use super::event;
+
+fn renewal(request: &str, at: i64) -> CertificateRenewal {
+    CertificateRenewal {
+        hub: HubName::parse("hub").unwrap(),
+        device_id: DeviceId::parse("Press-1").unwrap(),
+        request_id: request.to_owned(),
+        correlation_id: format!("c-{request}"),
+        csr: "AAAA".to_owned(),
+        identifier: DeviceIdentifier::generate(&SystemRandom),
+        state: RenewalState::Pending,
+        is_delivered: false,
+        asked_at: Timestamp::from_unix_seconds(at),
+        expires_at: Timestamp::from_unix_seconds(at + 100),
+    }
+}
+
+async fn put(store: &Store, renewal: &CertificateRenewal) {
+    let renewal = renewal.clone();
+    let put = store.append(move |tx| tx.put_certificate_renewal(&renewal)).await;
+    let put: Result<(), StoreError> = put;
+    put.unwrap();
+}
+
+async fn found(store: &Store) -> Option<CertificateRenewal> {
+    let of = renewal("any", 0);
+    let read = store.read(move |tx| tx.certificate_renewal(&of.hub, &of.device_id));
+    read.await.unwrap()
+}
+
+async fn end(store: &Store, renewal: &CertificateRenewal, number: i64) -> bool {
+    let renewal = renewal.clone();
+    let ended: Result<bool, StoreError> = store
+        .write(move |tx| {
+            let is_ended = tx.end_certificate_renewal(&renewal, number)?;
+            tx.record(&event("certificate"), is_ended)
+        })
+        .await;
+    ended.unwrap()
+}
+
+#[tokio::test]
+async fn a_renewal_is_one_for_each_device_and_ends_once() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let (first, second) = (renewal("first", 1), renewal("second", 2));
+    put(store, &first).await;
+    assert_eq!(found(store).await.as_ref(), Some(&first));
+    put(store, &second).await;
+    assert_eq!(found(store).await.as_ref(), Some(&second));
+    assert!(!end(store, &first, 7).await, "another one took its place");
+    assert!(end(store, &second, 7).await);
+    assert!(!end(store, &second, 8).await, "it has ended");
+    assert_eq!(found(store).await.unwrap().state, RenewalState::Issued(7));
+    let note = second.clone();
+    let noted = store.append(move |tx| tx.note_renewal_delivered(&note, true));
+    noted.await.unwrap();
+    assert!(found(store).await.unwrap().is_delivered);
+}
+
+#[tokio::test]
+async fn a_failed_renewal_keeps_why() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let asked = renewal("first", 1);
+    put(store, &asked).await;
+    let error = RenewalError {
+        code: 400_040,
+        message: "wrong".to_owned(),
+        credential_error: Some("FailedToDecodeCsr".to_owned()),
+    };
+    let (failing, kept) = (asked.clone(), error.clone());
+    let failed = store.append(move |tx| tx.fail_certificate_renewal(&failing, &kept));
+    assert!(failed.await.unwrap());
+    assert_eq!(found(store).await.unwrap().state, RenewalState::Failed(error));
+}
+
+#[tokio::test]
+async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    let asked = renewal("first", 1);
+    put(store, &asked).await;
+    let before = |seconds| Timestamp::from_unix_seconds(seconds);
+    let none = store.read(move |tx| tx.pending_renewals(before(1), 10)).await;
+    assert_eq!(none.unwrap(), []);
+    let one = store.read(move |tx| tx.pending_renewals(before(2), 10)).await;
+    assert_eq!(one.unwrap(), [asked]);
+    let kept = store.append(move |tx| tx.forget_renewals(before(100))).await;
+    assert_eq!(kept.unwrap(), 0);
+    let gone = store.append(move |tx| tx.forget_renewals(before(101))).await;
+    assert_eq!(gone.unwrap(), 1);
+    assert_eq!(found(store).await, None);
+}
