@@ -33,6 +33,7 @@ mod policies;
 mod queries;
 mod registration_records;
 mod registry;
+mod registry_contract;
 mod remote_hubs;
 mod reprovisioning;
 mod rolling;

@@ -89,6 +89,7 @@ def environment(provost, work, ready):
         "PROVOST_PYTHON": sys.executable,
         "PROVOST_DPS_CONNECTION_STRING": command_line(provost, work, "connection-string", "dps"),
         "PROVOST_HUB_CONNECTION_STRING": command_line(provost, work, "connection-string", "hub"),
+        "PROVOST_ADMIN_TOKEN": command_line(provost, work, "token"),
         "NODE_EXTRA_CA_CERTS": root_ca,
         "REQUESTS_CA_BUNDLE": root_ca,
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -4,11 +4,8 @@
 //! iot-hub-service-api.md 17), so that what people know works here.
 
 mod adr;
-<<<<<<< HEAD
 mod audit;
-=======
 mod backup;
->>>>>>> main
 mod ca;
 mod cert;
 mod certificates;
@@ -121,18 +118,15 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
-<<<<<<< HEAD
     /// The audit log: who did what; shown, exported, verified
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-=======
     /// Copies of a data folder: database, sealed keys, TLS root
     #[command(subcommand)]
     Backup(backup::BackupCommand),
     /// The sealed keys of CAs, without a server
     #[command(subcommand)]
     Keys(keys::KeysCommand),
->>>>>>> main
     /// CAs apart from a server: a root kept offline
     #[command(subcommand)]
     Ca(ca::CaCommand),
@@ -194,12 +188,9 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
-<<<<<<< HEAD
         Command::Audit(command) => Box::pin(command.run(context)).await,
-=======
         Command::Backup(command) => command.run(context),
         Command::Keys(command) => command.run(context),
->>>>>>> main
         Command::Ca(command) => command.run(context),
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::Cert(command) => command.run(context),
