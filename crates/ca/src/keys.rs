@@ -28,7 +28,10 @@ impl CaKeys {
             algorithm: KeyAlgorithm::P384,
         };
         let key = self.provider.generate(&purpose)?;
-        self.signer(&key)
+        self.signer(&key).inspect_err(|_| {
+            // Nobody will ask for it again.
+            let _ = self.provider.destroy(&key);
+        })
     }
 
     /// A key that is there, to sign with. Asks the provider for its public half.

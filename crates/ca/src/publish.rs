@@ -41,6 +41,8 @@ impl Default for CrlSchedule {
 
 /// How long one who took a part may be at it before others try.
 const LEASE: Duration = Duration::from_mins(1);
+/// Keys looked at in one go; those that cannot be destroyed are among them again the next time.
+const KEYS: usize = 1_000;
 /// Parts taken at a time.
 const PARTS: usize = 16;
 /// How often it looks though nobody woke it: work of other nodes, CRLs that grow old.
@@ -156,12 +158,20 @@ impl CrlPublisher {
         let hasten: Result<u64, StoreError> = self.store.append(move |tx| tx.hasten_last_crls(now)).await;
         hasten?;
         self.publish_due().await?;
-        let ended = self.store.scan(|tx| tx.keys_to_destroy(PARTS)).await?;
+        let ended = self.store.scan(|tx| tx.keys_to_destroy(KEYS)).await?;
         for (ca, key) in ended {
             let keys = self.keys.clone();
-            tokio::task::spawn_blocking(move || keys.destroy(&key))
+            let destroyed = tokio::task::spawn_blocking(move || keys.destroy(&key))
                 .await
-                .map_err(|_| PublishError::Stopped)??;
+                .map_err(|_| PublishError::Stopped)?;
+            if let Err(error) = destroyed {
+                warn!(
+                    %ca,
+                    error = &error as &dyn std::error::Error,
+                    "the key of a CA that signs no more could not be destroyed; it is tried again"
+                );
+                continue;
+            }
             let id = ca.clone();
             let noted: Result<bool, StoreError> = self
                 .store

@@ -8,7 +8,7 @@ mod issued;
 mod list;
 
 pub use certificate::certificate;
-pub use issued::issued;
+pub use issued::{fresh, issued};
 pub use list::crl;
 
 use std::fmt;
@@ -46,6 +46,13 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} ({})", self.severity, self.message, self.code)
     }
+}
+
+/// The first error among findings.
+pub fn first_error(findings: &[Finding]) -> Option<&Finding> {
+    findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Error)
 }
 
 /// Collects findings.

@@ -1,7 +1,7 @@
 use provost_model::registry::{
     CaState, CertificateRefusal, Completion, NamespaceLink, PreparedCertificate, RegistryDevice,
 };
-use provost_model::{Assignment, Etag};
+use provost_model::{Assignment, DeviceId, Etag, RegistryDeviceName};
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
 use provost_store::{StoreError, WriteTx};
 use serde_json::Map;
@@ -88,7 +88,17 @@ fn judge(
     if !signs {
         return Ok(Completion::Moved);
     }
+    if shares_its_key(tx, prepared)? {
+        let reason = "its key is that of another device".to_owned();
+        return Ok(Completion::Refused(CertificateRefusal::NotVerified(reason)));
+    }
     let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
+    if !owns_its_hub_name(tx, prepared, device.as_ref())? {
+        return Ok(Completion::Refused(other_device(
+            &prepared.device,
+            &prepared.device_id,
+        )));
+    }
     Ok(match device {
         None if prepared.is_new_device => Completion::Issued,
         Some(device) if prepared.is_new_device || device.identifier != prepared.identifier => {
@@ -98,6 +108,36 @@ fn judge(
         Some(device) if !device.enabled => Completion::Refused(CertificateRefusal::DeviceDisabled),
         Some(_) => Completion::Issued,
     })
+}
+
+/// Two devices never share a key, though they may ask at the same moment (certificate-management.md 2.3).
+fn shares_its_key(tx: &WriteTx<'_>, prepared: &PreparedCertificate) -> Result<bool, StoreError> {
+    let Some(intended) = tx.issued_certificate(prepared.number)? else {
+        return Ok(false);
+    };
+    tx.key_of_another_device(&intended.key_sha256, &prepared.namespace, &prepared.device)
+}
+
+/// The device of the registry stands for this device of the hub; a new one finds the name free.
+fn owns_its_hub_name(
+    tx: &WriteTx<'_>,
+    prepared: &PreparedCertificate,
+    device: Option<&RegistryDevice>,
+) -> Result<bool, StoreError> {
+    match device {
+        Some(device) => Ok(device.external_device_id == prepared.device_id),
+        None => {
+            let other = tx.registry_device_by_external(&prepared.namespace, &prepared.device_id)?;
+            Ok(other.is_none())
+        }
+    }
+}
+
+/// A certificate for it would never connect: the hub looks its device up by the other name.
+pub(crate) fn other_device(device: &RegistryDeviceName, id: &DeviceId) -> CertificateRefusal {
+    CertificateRefusal::NotVerified(format!(
+        "the device {device} of the namespace is not the hub's device {id}"
+    ))
 }
 
 fn complete_row(tx: &WriteTx<'_>, prepared: &PreparedCertificate) -> Result<bool, StoreError> {

@@ -84,7 +84,7 @@ impl RegistryService {
     ) -> Result<Made<CredentialView>, RegistryError> {
         let of = namespace.clone();
         let root = self.make_ca(namespace, |new: &NewCa<'_>| new.root()).await?;
-        let key = root.key.clone();
+        let made = (root.id.clone(), root.key.clone());
         let now = self.now();
         let written = self.store().write(move |tx| {
             known(&tx, &of)?;
@@ -110,7 +110,7 @@ impl RegistryService {
         });
         let written: Result<_, RegistryError> = written.await;
         if !matches!(&written, Ok((_, true))) {
-            self.destroy_key(key).await;
+            self.give_up_ca(made).await;
         }
         let (value, is_new) = written?;
         Ok(Made { value, is_new })

@@ -105,11 +105,21 @@ impl RegistryService {
                         &device.namespace,
                         device.name.as_str(),
                     );
+                    // Its hub may have it already, and a session of it.
+                    let places = places(&tx, &device)?;
+                    for place in &places {
+                        let (hub, id) = (&place.hub, &place.device_id);
+                        if device.enabled {
+                            service.hubs().announce(&tx, hub, id)?;
+                        } else {
+                            service.hubs().set_enabled(&tx, hub, id, false)?;
+                        }
+                    }
                     let made = Made {
                         value: device,
                         is_new: true,
                     };
-                    return Ok(tx.record(&event, (made, Vec::new()))?);
+                    return Ok(tx.record(&event, (made, places))?);
                 };
                 let wanted = input.external_device_id;
                 if wanted.is_some_and(|id| id != before.external_device_id) {

@@ -38,7 +38,7 @@ pub(crate) fn trust(
         |known: &CertificateAuthority| known.synchronized.as_ref().is_some_and(|from| from.ca == ca.id);
     if there
         .iter()
-        .any(|known| is_this(known) && known.certificate == certificate)
+        .any(|known| is_this(known) && known.is_verified && known.certificate == certificate)
     {
         return Ok(false);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_model::registry::{Ca, CaState, CredentialPolicy, KeyRef};
+use provost_model::registry::{Ca, CaId, CaState, CredentialPolicy, KeyRef};
 use provost_model::{Action, Actor, AuditEvent};
 use provost_store::{ReadTx, StoreError, WriteTx};
 use tracing::{info, warn};
@@ -54,6 +54,7 @@ impl RegistryService {
         let now = self.now();
         let forget = self.store().append(move |tx| {
             tx.orphan_intended(now.before(INTENT_LIFE))?;
+            tx.prune_orphaned(now.before(OPERATIONS_KEPT))?;
             tx.prune_registry_operations(now.before(OPERATIONS_KEPT))
         });
         let forget: Result<u64, StoreError> = forget.await;
@@ -116,7 +117,16 @@ impl RegistryService {
         let service = self.clone();
         let due = self.store().scan(move |tx| service.due(tx)).await?;
         for (policy, root) in due {
-            self.renew(policy, root).await?;
+            let (namespace, name) = (policy.namespace.clone(), policy.name.clone());
+            // One whose keys are away must not keep the others from theirs.
+            if let Err(error) = self.renew(policy, root).await {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    %namespace,
+                    policy = %name,
+                    "an issuing CA could not be renewed; it is tried again"
+                );
+            }
         }
         Ok(())
     }
@@ -153,7 +163,7 @@ impl RegistryService {
             None => new.external(&name),
         };
         let new = self.make_ca(policy.namespace.clone(), make).await?;
-        let key = new.key.clone();
+        let made = (new.id.clone(), new.key.clone());
         let service = self.clone();
         let written: Result<bool, RegistryError> = self
             .store()
@@ -184,9 +194,26 @@ impl RegistryService {
             })
             .await;
         if !matches!(written, Ok(true)) {
-            self.destroy_key(key).await;
+            self.give_up_ca(made).await;
         }
         written.map(|_| ())
+    }
+
+    /// Destroys the key of a CA that was not written down. A write whose answer was lost may stand all the
+    /// same: only when the store says that there is no such CA is its key one that nobody needs.
+    pub(crate) async fn give_up_ca(&self, (id, key): (CaId, KeyRef)) {
+        let asked = id.clone();
+        let stored: Result<Option<Ca>, StoreError> = self.store().read(move |tx| tx.ca(&asked)).await;
+        match stored {
+            Ok(None) => self.destroy_key(key).await,
+            Ok(Some(_)) => warn!(ca = %id, "a CA stands though its writing was not answered"),
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                ca = %id,
+                key = key.0,
+                "a key stays, since nobody knows whether its CA was written down"
+            ),
+        }
     }
 
     /// Destroys the key of a CA that signs no more; one that cannot be destroyed now stays, unused.

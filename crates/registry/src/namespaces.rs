@@ -1,6 +1,6 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::Namespace;
-use provost_model::{Action, NamespaceName, PageSize, Uuid};
+use provost_model::{Action, Change, NamespaceName, PageSize, Uuid};
 use provost_store::ReadTx;
 use serde_json::{Map, Value};
 
@@ -140,7 +140,8 @@ impl RegistryService {
     ) -> Result<(), RegistryError> {
         caller.require(Permission::NamespacesWrite, Some(name))?;
         let (name, caller) = (name.clone(), caller.clone());
-        self.store()
+        let done: Result<(), RegistryError> = self
+            .store()
             .write(move |tx| {
                 known(&tx, &name)?;
                 if tx.registry_credential(&name)?.is_some() {
@@ -150,10 +151,15 @@ impl RegistryService {
                     ));
                 }
                 tx.delete_namespace(&name)?;
+                // Sessions that its devices' certificates opened end with it.
+                tx.announce(&Change::Configuration)?;
                 let event = event(&caller, Action::Delete, "namespace", &name, "");
                 Ok(tx.record(&event, ())?)
             })
-            .await
+            .await;
+        done?;
+        self.hubs().settle_authorities().await;
+        Ok(())
     }
 }
 

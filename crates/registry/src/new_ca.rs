@@ -29,7 +29,7 @@ impl NewCa<'_> {
             not_before: self.now.before(self.options.backdate),
             not_after: self.now.after(self.options.root_validity),
         };
-        let signed = sign_root(&order, &signer)?;
+        let signed = sign_root(&order, &signer).inspect_err(|_| self.give_up(&signer))?;
         Ok(Ca {
             role: CaRole::Root,
             state: CaState::Active,

@@ -130,7 +130,8 @@ impl RegistryService {
             }
         };
         let ca = self.make_ca(namespace.clone(), make).await?;
-        let (key, uuid) = (ca.key.clone(), Uuid::generate(self.random()));
+        let made = (ca.id.clone(), ca.key.clone());
+        let uuid = Uuid::generate(self.random());
         let limit = self.options().policies_per_credential;
         let written = self.store().write(move |tx| {
             if before(&tx, &namespace, &name, input, limit)? {
@@ -166,7 +167,7 @@ impl RegistryService {
         });
         let written: Result<_, RegistryError> = written.await;
         if !matches!(&written, Ok((_, true))) {
-            self.destroy_key(key).await;
+            self.give_up_ca(made).await;
         }
         let (value, is_new) = written?;
         Ok(Made { value, is_new })

@@ -10,6 +10,7 @@ use provost_pki::{Csr, VerifiedCsr};
 use provost_store::{NewIntent, ReadTx, StoreError};
 use tracing::error;
 
+use crate::complete::other_device;
 use crate::{RegistryError, RegistryService};
 
 /// What a certificate is made by, as it stood when it was read.
@@ -201,6 +202,12 @@ fn ground(
     let policy = policy.ok_or_else(|| no_policy(format!("the credential policy {named} is not there")))?;
     if device.as_ref().is_some_and(|device| !device.enabled) {
         return Err(CertificateRefusal::DeviceDisabled.into());
+    }
+    if device
+        .as_ref()
+        .is_some_and(|device| device.external_device_id != request.device_id)
+    {
+        return Err(other_device(&request.device, &request.device_id).into());
     }
     check_external_id(tx, &namespace, request, device.is_some())?;
     let ca = issuing(tx, &policy, now)?;

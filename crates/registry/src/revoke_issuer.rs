@@ -5,11 +5,12 @@
 use provost_access::{AdminCaller, Permission};
 use provost_ca::CaError;
 use provost_model::registry::{
-    Ca, CaState, CredentialPolicy, RegistryOperation, Revocation, RevocationReason, RevokedEntry,
+    Ca, CaId, CaState, CredentialPolicy, OperationState, RegistryOperation, Revocation, RevocationReason,
+    RevokedEntry,
 };
-use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, NamespaceName};
+use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, ErrorKind, NamespaceName};
 use provost_pki::Certificate;
-use provost_store::{Audited, CrlPart, ReadTx, WriteTx};
+use provost_store::{Audited, CrlPart, ReadTx, StoreError, WriteTx};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
@@ -64,7 +65,7 @@ impl RegistryService {
         match self.replace_issuer(operation.clone()).await {
             Ok(operation) => Ok(operation),
             // Keys or store are away: the operation stays, and is taken up again.
-            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) => {
+            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) if passes(&error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     operation = operation.id,
@@ -88,7 +89,7 @@ impl RegistryService {
             }
         };
         let new = self.make_ca(operation.namespace.clone(), make).await?;
-        let key = new.key.clone();
+        let made = (new.id.clone(), new.key.clone());
         let service = self.clone();
         let written = self
             .store()
@@ -97,10 +98,14 @@ impl RegistryService {
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
-                self.destroy_key(key).await;
+                self.give_up_ca(made).await;
                 return Err(error);
             }
         };
+        if revoked.is_empty() {
+            // Another one was quicker.
+            self.give_up_ca(made).await;
+        }
         self.hubs().settle_authorities().await;
         for ca in revoked {
             info!(ca = %ca.id, "an issuing CA was revoked; its key is destroyed");
@@ -118,6 +123,9 @@ impl RegistryService {
         new: &Ca,
     ) -> Result<Audited<(RegistryOperation, Vec<Ca>)>, RegistryError> {
         let namespace = operation.namespace.clone();
+        if let Some(ended) = ended(&tx, &operation)? {
+            return Ok(tx.unchanged((ended, Vec::new())));
+        }
         let mut policy = started.work(&tx, &namespace)?.policy;
         let old = trusted_cas(&tx, &policy)?;
         let ids: Vec<_> = old.iter().map(|ca| ca.id.clone()).collect();
@@ -178,6 +186,9 @@ impl RegistryService {
         let ended = failed(operation, &error, self.now());
         self.store()
             .write(move |tx| {
+                if let Some(stands) = self::ended(&tx, &ended)? {
+                    return Ok(tx.unchanged(stands));
+                }
                 tx.put_registry_operation(&ended)?;
                 let event = AuditEvent::new(
                     Actor::System,
@@ -191,6 +202,21 @@ impl RegistryService {
             })
             .await
     }
+}
+
+/// Whether it is worth another try by itself: store or keys are away. A key that is lost or refused is for
+/// the operator, who has to be told.
+fn passes(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Ca(error) => error.kind() == ErrorKind::Unavailable,
+        _ => true,
+    }
+}
+
+/// The operation as it stands when it ended already, by another runner.
+fn ended(tx: &ReadTx<'_>, operation: &RegistryOperation) -> Result<Option<RegistryOperation>, StoreError> {
+    let stored = tx.registry_operation(&operation.id)?;
+    Ok(stored.filter(|stored| stored.state != OperationState::Running))
 }
 
 /// what we do not do.
@@ -221,13 +247,19 @@ impl Started {
         })
     }
 
-    /// The policy while its CA is still the one that is to be revoked.
+    /// The policy while the CA that is to be revoked is trusted, though a renewal may have put another one in
+    /// its place meanwhile: whatever the policy has then is replaced with it.
     fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Work, RegistryError> {
         let policy = view(tx, namespace, &self.policy)?.policy;
-        if policy.issuing.as_ref().is_none_or(|ca| ca.as_str() != self.old) {
+        let old = CaId::parse(&self.old).map(|id| tx.ca(&id)).transpose()?.flatten();
+        let is_trusted = old.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
+        if !is_trusted {
             return Err(RegistryError::conflict(
                 "IssuerChanged",
-                format!("the issuing CA of the policy {} changed meanwhile", self.policy),
+                format!(
+                    "the issuing CA of the policy {} was revoked or closed meanwhile",
+                    self.policy
+                ),
             ));
         }
         let root = if policy.is_external {

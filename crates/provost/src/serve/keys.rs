@@ -42,6 +42,15 @@ pub(super) async fn open_in_background(
 /// Opens the sealed keys alone.
 pub(crate) fn open_sealed(config: &KeysConfig, ambient: &Ambient) -> Result<SealedKeys> {
     let source = match &config.opened_by {
+        // Keys that are there were sealed by another one: making it anew would only hide that it is lost.
+        OpenedBy::OwnKeyFile(path) if !path.exists() && config.has_sealed_keys() => {
+            anyhow::bail!(
+                "the keys in {} were sealed with a key that is not at {} any more; put it back, or configure what \
+                 opens them under [keys]",
+                config.folder.display(),
+                path.display()
+            );
+        }
         OpenedBy::OwnKeyFile(path) => {
             let (source, made) = make_key_file(path, &*ambient.random)?;
             if made {

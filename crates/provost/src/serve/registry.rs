@@ -37,6 +37,11 @@ pub(super) fn service(
 /// Why a hub's device is disabled that the registry disabled.
 const DISABLED: &str = "disabled in the device registry";
 
+fn is_disabled_by_registry(tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, StoreError> {
+    let identity = tx.device(hub, device)?;
+    Ok(identity.is_some_and(|identity| identity.status_reason.as_deref() == Some(DISABLED)))
+}
+
 /// The hubs of this program.
 struct BuiltInHubs {
     random: Arc<dyn Random>,
@@ -51,6 +56,11 @@ impl LinkedHubs for BuiltInHubs {
         device: &DeviceId,
         enabled: bool,
     ) -> Result<bool, StoreError> {
+        if enabled && !is_disabled_by_registry(tx, hub, device)? {
+            // Whoever disabled it at its hub, or shut it out, has the last word there.
+            self.announce(tx, hub, device)?;
+            return Ok(tx.device(hub, device)?.is_some());
+        }
         let status = if enabled {
             (DeviceStatus::Enabled, None)
         } else {

@@ -175,7 +175,7 @@ impl AppendTx<'_> {
     /// one was made. `false`, and nothing written, when another one came first.
     pub fn replace_crl(&self, work: &CrlWork, new: &NewCrl) -> Result<bool, StoreError> {
         let sql = "UPDATE crl SET number = ?3, this_update = ?4, next_update = ?5, der = ?6, entries = ?7, \
-                   told = ?8, due_at = CASE WHEN changes = ?8 OR CAST(?9 AS BIGINT) IS NULL THEN ?9 ELSE due_at END, \
+                   told = ?8, due_at = CASE WHEN changes = ?8 THEN ?9 ELSE due_at END, \
                    rests_until = ?10 \
                    WHERE ca = ?1 AND shard = ?2 AND number = ?11 AND number < ?3";
         let (ca, shard) = (work.part.ca.as_str(), i64::from(work.part.shard));

@@ -74,6 +74,12 @@ impl AppendTx<'_> {
         self.execute(sql, params![before.as_micros()])
     }
 
+    /// Forgets what was given up before an instant: nobody ever had it. Returns how many.
+    pub fn prune_orphaned(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM issued_certificate WHERE state = 'orphaned' AND created_at < ?1";
+        self.execute(sql, params![before.as_micros()])
+    }
+
     /// Gives up one that was intended: its signature failed, or nobody wants it any more.
     pub fn orphan_certificate(&self, number: i64) -> Result<bool, StoreError> {
         let sql = "UPDATE issued_certificate SET state = 'orphaned' WHERE number = ?1 AND state = 'intended'";

@@ -8,7 +8,7 @@ mod operations;
 mod policies;
 
 use provost_access::AdminCaller;
-use provost_registry::RegistryService;
+use provost_registry::{RegistryError, RegistryService};
 use provost_wire::arm::ArmScope;
 use provost_wire::arm::registry::{RegistryAction, RegistryVersion};
 use provost_wire::json;
@@ -28,6 +28,18 @@ pub(super) struct RegistryRequest<'a> {
     pub(super) scope: &'a ArmScope,
     pub(super) version: RegistryVersion,
     pub(super) api_version: &'a str,
+}
+
+/// The answer to a removal. What is not there any more is removed, too, as clients that ask again after a lost
+/// answer expect (certificate-management.md 1.3); a parent that is not there is an error.
+fn gone(removed: Result<(), RegistryError>, noun: &str) -> Answered {
+    match removed {
+        Err(RegistryError::NotFound { noun: missing, .. }) if missing == noun => Ok(Answer::no_content()),
+        removed => {
+            removed?;
+            Ok(Answer::no_content())
+        }
+    }
 }
 
 type Answered = Result<Answer, RegistryFailure>;

@@ -2,8 +2,7 @@ use provost_model::NamespaceName;
 use provost_registry::{CredentialInput as Input, RegistryError};
 use provost_wire::arm::registry::{CredentialInput, CredentialPatch, credential};
 
-use super::{Answered, RegistryRequest, made, shown};
-use crate::http::api::reply::Answer;
+use super::{Answered, RegistryRequest, gone, made, shown};
 
 impl RegistryRequest<'_> {
     /// One at most: a namespace without a credential has an empty list.
@@ -43,8 +42,10 @@ impl RegistryRequest<'_> {
     }
 
     pub(super) async fn delete_credential(&self, namespace: &NamespaceName) -> Answered {
-        self.registry().delete_credential(self.admin, namespace).await?;
-        Ok(Answer::no_content())
+        gone(
+            self.registry().delete_credential(self.admin, namespace).await,
+            "credential",
+        )
     }
 
     pub(super) async fn synchronize(&self, namespace: &NamespaceName) -> Answered {

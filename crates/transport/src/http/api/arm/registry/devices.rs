@@ -9,8 +9,7 @@ use provost_wire::arm::registry::{
 use provost_wire::json::BodyError;
 use serde_json::Value;
 
-use super::{Answered, RegistryFailure, RegistryRequest, made, shown};
-use crate::http::api::reply::Answer;
+use super::{Answered, RegistryFailure, RegistryRequest, gone, made, shown};
 
 const PAGE: usize = 100;
 
@@ -103,8 +102,10 @@ impl RegistryRequest<'_> {
         namespace: &NamespaceName,
         name: &RegistryDeviceName,
     ) -> Answered {
-        self.registry().delete_device(self.admin, namespace, name).await?;
-        Ok(Answer::no_content())
+        gone(
+            self.registry().delete_device(self.admin, namespace, name).await,
+            "device",
+        )
     }
 
     pub(super) async fn revoke_device(

@@ -4,7 +4,7 @@ use provost_wire::arm::ArmError;
 use provost_wire::arm::registry::{NamespaceInput, NamespacePatch, namespace};
 use provost_wire::json::BodyError;
 
-use super::{Answered, RegistryRequest, made, shown};
+use super::{Answered, RegistryRequest, gone, made, shown};
 use crate::http::api::reply::Answer;
 
 const PAGE: usize = 100;
@@ -59,8 +59,10 @@ impl RegistryRequest<'_> {
     }
 
     pub(super) async fn delete_namespace(&self, name: &NamespaceName) -> Answered {
-        self.registry().delete_namespace(self.admin, name).await?;
-        Ok(Answer::no_content())
+        gone(
+            self.registry().delete_namespace(self.admin, name).await,
+            "namespace",
+        )
     }
 
     /// DEVIATION: `migrate` moves assets into a namespace; there are no assets here to move.

@@ -3,8 +3,7 @@ use provost_registry::{PolicyInput, PolicyView as View};
 use provost_wire::arm::registry::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, policy};
 use serde_json::Value;
 
-use super::{Answered, RegistryRequest, made, shown};
-use crate::http::api::reply::Answer;
+use super::{Answered, RegistryRequest, gone, made, shown};
 
 impl RegistryRequest<'_> {
     fn shown_policy(&self, view: &View) -> Value {
@@ -74,10 +73,8 @@ impl RegistryRequest<'_> {
         namespace: &NamespaceName,
         name: &CredentialPolicyName,
     ) -> Answered {
-        self.registry()
-            .delete_policy(self.admin, namespace, name, false)
-            .await?;
-        Ok(Answer::no_content())
+        let deleted = self.registry().delete_policy(self.admin, namespace, name, false);
+        gone(deleted.await, "policy")
     }
 
     pub(super) async fn revoke_issuer(
