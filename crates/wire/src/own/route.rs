@@ -2,6 +2,7 @@ mod administration;
 
 use provost_model::{DeviceId, DpsName, HubName, NamespaceName, PolicyName, PolicyOwner, RegistrationId};
 
+use super::audit::AuditQuery;
 use super::fleet::{FleetOperation, of_fleet};
 use super::registry::{NamespaceLinkAction, RegistryExtra, of_link, of_namespace};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
@@ -15,6 +16,8 @@ pub enum OwnOperation {
     Health,
     /// Read the counters.
     Metrics,
+    /// Read the audit log.
+    Audit(AuditQuery),
     /// Make an admin token.
     CreateAdminToken,
     /// Tokens without their secrets.
@@ -98,6 +101,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
         },
         [word] if is(word, "metrics") => match method {
             "GET" => Routed::To(OwnOperation::Metrics),
+            _ => Routed::MethodNotAllowed,
+        },
+        [word] if is(word, "audit") => match method {
+            "GET" => AuditQuery::parse(query).map(OwnOperation::Audit).into(),
             _ => Routed::MethodNotAllowed,
         },
         [word] if is(word, "adminTokens") => match method {
