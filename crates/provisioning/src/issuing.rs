@@ -1,7 +1,9 @@
 //! Certificates that devices ask for when they register (certificate-management.md 3.1).
 
-use provost_model::registry::{CertificateRefusal, CertificateRequest, PreparedCertificate, RequestedBy};
-use provost_model::{CredentialPolicyName, RegistrationFailure, RegistryDeviceName};
+use provost_model::registry::{
+    CertificateRefusal, CertificateRequest, NamespaceLink, PreparedCertificate, RequestedBy,
+};
+use provost_model::{CredentialPolicyName, HubName, RegistrationFailure, RegistryDeviceName};
 use provost_store::ReadTx;
 use provost_wire::dps::device::RegisterRequest;
 
@@ -124,6 +126,38 @@ impl ProvisioningService {
         let prepared = self.certificates().prepare(&request).await?;
         Ok(Issuing::Prepared(Box::new(prepared)))
     }
+}
+
+/// Whether a device that goes to this hub may be issued a certificate at all, as far as it can be told before
+/// anything is signed: the hub is linked to the namespace of the instance, and the registry has not disabled
+/// the device. An instance without a namespace is refused by who issues.
+pub(crate) fn check_certifiable(
+    tx: &ReadTx<'_>,
+    caller: &RegistrationCaller,
+    hub: &HubName,
+) -> Result<(), NotAssigned> {
+    let link = NamespaceLink::Dps(caller.instance().name.clone());
+    let Some(namespace) = tx.linked_namespace(&link)? else {
+        return Ok(());
+    };
+    if tx.linked_namespace(&NamespaceLink::Hub(hub.clone()))?.as_ref() != Some(&namespace) {
+        let reason = format!("the hub {hub} is not linked to the namespace");
+        let refusal = CertificateRefusal::NoPolicy(reason);
+        return Err(NotAssigned::Failed(final_failure(&refusal)));
+    }
+    let name = RegistryDeviceName::from(caller.registration_id());
+    match tx.registry_device(&namespace, &name)? {
+        Some(device) if !device.enabled => Err(NotAssigned::Failed(final_failure(
+            &CertificateRefusal::DeviceDisabled,
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a run that ended like this was refused a certificate: the device is not better off for it, and
+/// comes again.
+pub(crate) fn is_refusal(failure: &RegistrationFailure) -> bool {
+    (400_210..=400_213).contains(&failure.code)
 }
 
 /// The refusal of a request by a device whose entry names no policy (U-7).

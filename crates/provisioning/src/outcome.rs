@@ -3,13 +3,14 @@
 use provost_model::registry::Completion;
 use provost_model::{
     Action, Actor, Assignment, AuditEvent, CertificateDer, Change, Etag, KeptProof, OperationId,
-    PendingRegistration, RegistrationRecord, RegistrationState, RemovalAction, Secret,
+    PendingRegistration, RegistrationFailure, RegistrationRecord, RegistrationState, RemovalAction, Secret,
 };
 use provost_pki::Certificate;
 use provost_store::{Counted, WriteTx};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::Value;
 
+use crate::issuing::final_failure;
 use crate::plan::{Known, NotAssigned, Placement, Plan};
 use crate::removal::remove_elsewhere;
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
@@ -30,6 +31,18 @@ pub(crate) enum Conclusion {
     Waits,
     /// The certificate prepared for it can no longer be issued: the transaction must not commit.
     Moved,
+    /// It is refused: the transaction must not commit, and the run is made anew with this failure.
+    Refused(RegistrationFailure),
+}
+
+/// A run that is written, or why the transaction must not commit.
+pub(crate) enum Written {
+    /// The audit event to end with, and the outcome.
+    Ended(AuditEvent, RegistrationState),
+    /// As [`Conclusion::Moved`].
+    Moved,
+    /// As [`Conclusion::Refused`].
+    Refused(RegistrationFailure),
 }
 
 impl Ending {
@@ -48,8 +61,7 @@ impl Ending {
 
 impl ProvisioningService {
     /// Makes the outcome and writes it: hub identity, record. A run that needs something outside the
-    /// program is written down instead. Answers the audit event to end with and the outcome; `None` when
-    /// the transaction must not commit and the run is made anew.
+    /// program is written down instead. Anything but [`Written::Ended`] must not commit.
     pub(crate) fn write_outcome(
         &self,
         tx: &WriteTx<'_>,
@@ -57,7 +69,7 @@ impl ProvisioningService {
         operation: OperationId,
         request: &RegisterRequest,
         known: &Known,
-    ) -> Result<Option<(AuditEvent, RegistrationState)>, ProvisioningError> {
+    ) -> Result<Written, ProvisioningError> {
         let (dps, id) = (&caller.instance().name, caller.registration_id());
         let before = tx.registration(dps, id)?;
         if before.is_none() {
@@ -65,7 +77,8 @@ impl ProvisioningService {
         }
         let ending = match self.conclude(tx, caller, before.as_ref(), known)? {
             Conclusion::Ends(ending) => ending,
-            Conclusion::Moved => return Ok(None),
+            Conclusion::Moved => return Ok(Written::Moved),
+            Conclusion::Refused(failure) => return Ok(Written::Refused(failure)),
             Conclusion::Waits => {
                 tx.put_pending_registration(&pending(tx, caller, operation.clone(), request))?;
                 tx.announce(&Change::Outbound)?;
@@ -77,7 +90,8 @@ impl ProvisioningService {
                 }
             }
         };
-        self.write_record(tx, caller, before, operation, ending).map(Some)
+        let (event, state) = self.write_record(tx, caller, before, operation, ending)?;
+        Ok(Written::Ended(event, state))
     }
 
     /// What the run comes to, with the hubs of this program written and the certificate issued.
@@ -127,8 +141,9 @@ impl ProvisioningService {
             };
             match self.certificates().complete(tx, prepared, &at)? {
                 Completion::Issued => issued = Some(prepared.number),
-                // Prepared anew, a refusal is told and recorded.
-                Completion::Moved | Completion::Refused(_) => return Ok(Conclusion::Moved),
+                Completion::Moved => return Ok(Conclusion::Moved),
+                // What was written to the hub must not stay.
+                Completion::Refused(refusal) => return Ok(Conclusion::Refused(final_failure(&refusal))),
             }
         }
         Ok(Conclusion::Ends(Ending {

@@ -226,8 +226,13 @@ impl ProvisioningService {
                     return Ok(tx.unchanged((End::Again, known)));
                 }
                 let conclusion = service.conclude(&tx, &caller, Some(&before), &known)?;
-                let Conclusion::Ends(ending) = conclusion else {
-                    return Ok(tx.unchanged((End::Again, known)));
+                let ending = match conclusion {
+                    Conclusion::Ends(ending) => ending,
+                    Conclusion::Waits | Conclusion::Moved => return Ok(tx.unchanged((End::Again, known))),
+                    Conclusion::Refused(failure) => {
+                        let failure = Some(failure);
+                        return Ok(tx.unchanged((End::Again, Known { failure, ..known })));
+                    }
                 };
                 take_back(&tx, &run.work, ending.state().assignment().as_ref())?;
                 let operation = run.work.operation.clone();

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::allocate::{Allocation, Choice, allocate};
 use crate::credential::device_auth;
-use crate::issuing::{Issuing, final_failure, no_policy};
+use crate::issuing::{Issuing, check_certifiable, final_failure, no_policy};
 use crate::{HubPortError, NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller};
 
 /// What a run learned outside the program.
@@ -26,6 +26,21 @@ pub(crate) struct Known {
     pub(crate) issuing: Issuing,
     /// Why it cannot go on.
     pub(crate) failure: Option<RegistrationFailure>,
+}
+
+impl Known {
+    /// Whether the run asks for a certificate that it does not have yet.
+    pub(crate) fn may_be_refused(&self) -> bool {
+        self.failure.is_some() || (self.issuing.is_asked() && self.issuing.prepared().is_none())
+    }
+
+    /// The run can only end with this.
+    pub(crate) fn failed(failure: RegistrationFailure) -> Self {
+        Self {
+            failure: Some(failure),
+            ..Self::default()
+        }
+    }
 }
 
 /// The next thing to do.
@@ -133,6 +148,9 @@ impl ProvisioningService {
             Chosen::Place(place, answer) => (place, answer, answer.and_then(|answer| answer.payload.clone())),
             Chosen::Need(need) => return Ok(Plan::Need(need)),
         };
+        if known.issuing.is_asked() {
+            check_certifiable(tx, caller, &place.hub)?;
+        }
         let settings = entry.settings();
         let mut identity = NewIdentity {
             device_id: entry.device_id(id),

@@ -1,17 +1,19 @@
 //! The device side: register, poll, look up.
 
 use provost_attestation::sas::SasError;
-use provost_model::{OperationId, RegistrationId, RegistrationState};
+use provost_model::{OperationId, RegistrationFailure, RegistrationId, RegistrationState};
 use provost_wire::dps::device::RegisterRequest;
 
 use crate::decide::Proof;
+use crate::issuing::is_refusal;
 use crate::lookup::still_stands;
 use crate::operation::{mint, recognise};
+use crate::outcome::Written;
 use crate::plan::Known;
 use crate::records::RegistrationOutcome;
 use crate::{Noun, ProvisioningError, ProvisioningService, Refusal, Refused, RegistrationCaller, Trace};
 
-mod still_disabled;
+mod still_refused;
 
 /// How often a run is decided anew because what it rests on changed meanwhile.
 const MAX_ATTEMPTS: usize = 4;
@@ -25,6 +27,27 @@ pub struct Run {
     pub state: RegistrationState,
 }
 
+impl Run {
+    /// Whether it gave the device nothing that it asked for: it is disabled, or was refused a certificate.
+    /// Who comes again and again for the same is charged for it.
+    pub fn is_refused(&self) -> bool {
+        match &self.state {
+            RegistrationState::Disabled => true,
+            RegistrationState::Failed(failure) => is_refusal(failure),
+            RegistrationState::Assigned { .. } | RegistrationState::Assigning => false,
+        }
+    }
+}
+
+/// How one try ended.
+enum Try {
+    Ended(Run),
+    /// What the decision rests on is no longer what it was.
+    Moved,
+    /// The certificate that was prepared is refused; nothing was written.
+    Refused(RegistrationFailure),
+}
+
 impl ProvisioningService {
     /// Runs the device through provisioning. The outcome is on disk when this returns, and the device
     /// is told to poll for it all the same (dps-device-api.md 0.3 rule 1).
@@ -34,7 +57,8 @@ impl ProvisioningService {
     /// goes on by itself ([`Self::run_pending`]). What the decision rests on is checked again inside
     /// the transaction, and when it changed, or the caller's decision is older than
     /// [`crate::ProvisioningOptions::decision_ttl`], it is made anew. A disabled device that comes
-    /// again gets the run that is recorded already: nothing is written for it.
+    /// again, and one that is refused a certificate for the same reason again, gets the run that is recorded
+    /// already: nothing is written for it.
     ///
     /// A device that sends a signing request is issued a certificate by the policy its entry names, which
     /// becomes its credential in the hub. Without a policy, or with one that cannot issue, the run ends
@@ -57,13 +81,20 @@ impl ProvisioningService {
         } else {
             self.authenticate_again(caller).await?
         };
+        let mut refused = None;
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(run) = self.still_disabled(&caller).await? {
+            let known = match refused.take() {
+                Some(failure) => Known::failed(failure),
+                None if caller.is_disabled() => Known::default(),
+                None => self.begin_issuing(&caller, request).await?,
+            };
+            if let Some(run) = self.still_refused(&caller, &known).await? {
                 return Ok(run);
             }
-            let known = self.begin_issuing(&caller, request).await?;
-            if let Some(run) = self.run(&caller, request, known).await? {
-                return Ok(run);
+            match self.run(&caller, request, known).await? {
+                Try::Ended(run) => return Ok(run),
+                Try::Moved => {}
+                Try::Refused(failure) => refused = Some(failure),
             }
             caller = self.authenticate_again(&caller).await?;
         }
@@ -108,25 +139,28 @@ impl ProvisioningService {
         outcome.ok_or(ProvisioningError::NotFound(Noun::Registration))
     }
 
-    /// One try: `None` when what the decision rests on is no longer what it was.
+    /// One try.
     async fn run(
         &self,
         caller: &RegistrationCaller,
         request: &RegisterRequest,
         known: Known,
-    ) -> Result<Option<Run>, ProvisioningError> {
+    ) -> Result<Try, ProvisioningError> {
         let operation = mint(caller.instance(), caller.registration_id(), self.random());
         let (service, caller, request) = (self.clone(), caller.clone(), request.clone());
         self.store()
             .write(move |tx| {
                 if !still_stands(&tx, &caller)? {
-                    return Ok::<_, ProvisioningError>(tx.unchanged(None));
+                    return Ok::<_, ProvisioningError>(tx.unchanged(Try::Moved));
                 }
                 let written = service.write_outcome(&tx, &caller, operation.clone(), &request, &known)?;
-                let Some((event, state)) = written else {
-                    return Ok(tx.unchanged(None));
-                };
-                Ok(tx.record(&event, Some(Run { operation, state }))?)
+                match written {
+                    Written::Ended(event, state) => {
+                        Ok(tx.record(&event, Try::Ended(Run { operation, state }))?)
+                    }
+                    Written::Moved => Ok(tx.unchanged(Try::Moved)),
+                    Written::Refused(failure) => Ok(tx.unchanged(Try::Refused(failure))),
+                }
             })
             .await
     }

@@ -14,9 +14,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::{
-    Clock, ErrorKind, IdScope, OperationId, Origin, Random, RegistrationId, RegistrationState, Secret,
-};
+use provost_model::{Clock, ErrorKind, IdScope, OperationId, Origin, Random, RegistrationId, Secret};
 use provost_provisioning::{ProvisioningService, RegistrationProof};
 use provost_wire::dps::device::{
     DeviceOperation, OperationStatus, RETRY_AFTER, RegisterRequest, RegistrationStateView,
@@ -212,14 +210,14 @@ impl Inner {
         let run = self.parts.dps.register(&caller, &body).await;
         let run = run.map_err(DeviceFailure::from);
         let is_refused = match &run {
-            Ok(run) => run.state == RegistrationState::Disabled,
+            Ok(run) => run.is_refused(),
             Err(failure) => failure.is_refusal(),
         };
         if is_counted && is_refused {
             self.rates.no_registration(dps, self.now());
         }
         let run = self.charged(&device.key, run)?;
-        if run.state == RegistrationState::Disabled {
+        if run.is_refused() {
             let charged = self.refusals.charge(&device.key, self.now());
             charged.map_err(|wait| self.wait_spread(ThrottledBy::Source, wait, None))?;
         } else {

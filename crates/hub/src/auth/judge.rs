@@ -222,8 +222,9 @@ fn judge_chain<'a>(
         .collect();
     let verified = verify_chain(chain, &parsed, memo, now)?;
     let is_it = |anchor: &&Anchor| anchor.certificate.0 == verified.anchor().der();
-    // The anchor is one of those given.
-    match anchors.iter().find(is_it) {
+    // The anchor is one of those given. A copy that was uploaded must not stand before the one of the registry.
+    let found = anchors.iter().filter(is_it);
+    match found.max_by_key(|anchor| anchor.synchronized.is_some()) {
         Some(anchor) => Ok((anchor, verified)),
         None => Err(ChainError::UnknownIssuer {
             certificate: chain.leaf().clone(),

@@ -76,22 +76,27 @@ fn make(name: &str, profile: &Profile, now: Timestamp, issuer: Option<&Made>) ->
 
 impl House {
     pub(crate) async fn register_ca(&self, ca: &Made, is_verified: bool) {
-        self.register(ca, is_verified, None).await;
+        self.register("ca", ca, is_verified, None).await;
     }
 
     /// A CA that a policy brought.
     pub(crate) async fn synchronize_ca(&self, ca: &Made, from: SynchronizedCa) {
-        self.register(ca, true, Some(from)).await;
+        self.register("ca", ca, true, Some(from)).await;
     }
 
-    async fn register(&self, ca: &Made, is_verified: bool, synchronized: Option<SynchronizedCa>) {
+    /// One that somebody uploaded under this name.
+    pub(crate) async fn upload_ca(&self, name: &str, ca: &Made) {
+        self.register(name, ca, true, None).await;
+    }
+
+    async fn register(&self, name: &str, ca: &Made, is_verified: bool, synchronized: Option<SynchronizedCa>) {
         let owner = AuthorityOwner::Hub(self.hub.name.clone());
         let index = CertificateIndex {
             subject_hash: ca.certificate.subject_hash(),
             thumbprint: *ca.certificate.sha256_thumbprint().as_bytes(),
         };
         let authority = CertificateAuthority {
-            name: CertificateName::parse("ca").unwrap(),
+            name: CertificateName::parse(name).unwrap(),
             certificate: CertificateDer(ca.certificate.der().to_vec()),
             is_verified,
             verification_code: None,

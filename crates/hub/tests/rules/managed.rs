@@ -391,3 +391,14 @@ async fn a_010_a_certificate_on_the_crl_is_accepted_unless_the_hub_is_strict() {
         assert_eq!(outcome.err().map(|refused| refused.as_str()), refusal);
     }
 }
+
+#[tokio::test]
+async fn an_uploaded_copy_of_the_ca_does_not_stand_before_the_synchronized_one() {
+    let plant = Plant::new().await;
+    let identifier = plant.onboard("press-1").await;
+    // The registry's is called `ca`: one before it, one after it.
+    plant.house.upload_ca("a", &plant.issuing).await;
+    plant.house.upload_ca("z", &plant.issuing).await;
+    let session = plant.connect("press-1", &plant.leaf("press-1", identifier)).await;
+    assert!(session.is_ok(), "{:?}", session.err());
+}

@@ -1,4 +1,5 @@
 use provost_model::ErrorKind;
+use provost_model::registry::CertificateRefusal;
 use provost_provisioning::{ProvisioningError, Refused};
 
 use super::Carrier;
@@ -52,15 +53,22 @@ pub(crate) enum DeviceFailure {
 }
 
 impl DeviceFailure {
-    /// Whether the device was judged and not let in.
+    /// Whether the device was judged and not let in, or its signing request was.
     pub(super) fn is_refusal(&self) -> bool {
         let Self::Service(error) = self else {
             return false;
         };
-        matches!(
-            error,
-            ProvisioningError::UnknownScope | ProvisioningError::Refused(_) | ProvisioningError::Quota { .. }
-        )
+        match error {
+            ProvisioningError::UnknownScope
+            | ProvisioningError::Refused(_)
+            | ProvisioningError::Quota { .. } => true,
+            // Verifying a signing request costs as much as a proof.
+            ProvisioningError::NoCertificate(refusal) => matches!(
+                refusal,
+                CertificateRefusal::Unreadable(_) | CertificateRefusal::NotVerified(_)
+            ),
+            _ => false,
+        }
     }
 
     /// What the operator may ask for later.

@@ -1,9 +1,10 @@
-use provost_model::registry::{CertificateRefusal, RequestedBy};
-use provost_model::{DeviceAuth, RegistrationState};
+use provost_model::registry::{CertificateRefusal, NamespaceLink, RequestedBy};
+use provost_model::{DeviceAuth, NamespaceName, RegistrationState};
+use provost_store::StoreError;
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::{Value, json};
 
-use crate::fixture::{House, id, key};
+use crate::fixture::{House, event, id, key};
 use crate::{ProvisioningError, ProvisioningOptions, Run};
 
 /// `press-1` with this policy, and what it comes with.
@@ -149,4 +150,84 @@ async fn a_run_that_waits_for_a_webhook_carries_its_request() {
     house.work().await;
     assert_eq!(record(&house).await.issued, Some(1));
     assert_eq!(house.issuer.issued.lock().unwrap()[0].1.hub.as_str(), "two");
+}
+
+/// Links the instance to a namespace, and no hub.
+async fn link_instance(house: &House) {
+    let link = NamespaceLink::Dps(house.instance.name.clone());
+    let linked = house.store.write(move |tx| {
+        tx.put_namespace_link(&link, &NamespaceName::parse("plant").unwrap())?;
+        tx.record(&event(), ())
+    });
+    let linked: Result<(), StoreError> = linked.await;
+    linked.unwrap();
+}
+
+#[tokio::test]
+async fn a_hub_that_is_not_linked_ends_the_run_before_anything_is_signed_or_written() {
+    let house = House::new().await;
+    enrolled(&house, Some("line-7")).await;
+    link_instance(&house).await;
+    let run = register(&house, Some("MIIB")).await.unwrap();
+    assert_eq!(failed_with(&run), Some(400_210));
+    let RegistrationState::Failed(failure) = record(&house).await.state else {
+        panic!("not failed");
+    };
+    assert!(failure.message.contains("not linked"), "{}", failure.message);
+    assert!(house.issuer.asked.lock().unwrap().is_empty());
+    assert_eq!(house.hubs.count(), 0);
+    assert!(house.next_outbound().await.is_none(), "nothing goes on");
+}
+
+#[tokio::test]
+async fn a_hub_elsewhere_that_is_not_linked_gets_no_identity() {
+    let house = House::with(ProvisioningOptions::default(), &[]).await;
+    house.link_elsewhere("far").await;
+    let keys = json!({"primaryKey": key_text(), "secondaryKey": key_text()});
+    let body = json!({
+        "attestation": {"type": "symmetricKey", "symmetricKey": keys},
+        "credentialPolicyName": "line-7",
+        "allocationPolicy": "static",
+        "iotHubs": ["far.localhost"],
+    });
+    house.enroll("press-1", body).await.unwrap();
+    link_instance(&house).await;
+    let run = register(&house, Some("MIIB")).await.unwrap();
+    assert_eq!(failed_with(&run), Some(400_210));
+    house.work().await;
+    assert!(house.issuer.asked.lock().unwrap().is_empty());
+    assert!(house.next_outbound().await.is_none(), "nothing goes on");
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_end_fails_the_run_with_its_words() {
+    let house = House::new().await;
+    enrolled(&house, Some("line-7")).await;
+    *house.issuer.late_refusal.lock().unwrap() = Some(CertificateRefusal::DeviceDisabled);
+    let run = register(&house, Some("MIIB")).await.unwrap();
+    assert_eq!(failed_with(&run), Some(400_212));
+    assert_eq!(house.issuer.asked.lock().unwrap().len(), 1, "signed once");
+    assert_eq!(record(&house).await.issued, None);
+}
+
+/// R-010, for devices that are refused certificates.
+#[tokio::test]
+async fn a_device_refused_a_certificate_again_for_the_same_writes_nothing() {
+    let house = House::new().await;
+    enrolled(&house, Some("line-7")).await;
+    *house.issuer.refusal.lock().unwrap() = Some(CertificateRefusal::DeviceDisabled);
+    assert!(register(&house, Some("MIIB")).await.unwrap().is_refused());
+    let first = record(&house).await;
+    house.clock.advance(std::time::Duration::from_secs(60));
+    let again = register(&house, Some("MIIB")).await.unwrap();
+    assert!(again.is_refused());
+    assert_eq!(record(&house).await, first);
+    assert_eq!(again.operation, first.operation);
+    // Another reason is another outcome, and so is none.
+    *house.issuer.refusal.lock().unwrap() = Some(CertificateRefusal::NoPolicy("gone".into()));
+    let other = register(&house, Some("MIIB")).await.unwrap();
+    assert_eq!(failed_with(&other), Some(400_210));
+    *house.issuer.refusal.lock().unwrap() = None;
+    let run = register(&house, Some("MIIB")).await.unwrap();
+    assert!(!run.is_refused() && run.state.assignment().is_some());
 }
