@@ -141,8 +141,7 @@ impl Server {
         let registry = open_registry(&config, &store, &keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
-        let (trigger, shutdown) = ShutdownTrigger::new();
-        let mut tasks = JoinSet::new();
+        let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
         let (https, mqtt) = listeners::open(
             &config,
             &tls,
@@ -152,8 +151,8 @@ impl Server {
             &shutdown,
             &mut tasks,
         )?;
-        let publications = Publications::new(store.clone());
-        let http = listeners::open_plain(&config, publications, &ambient, &shutdown, &mut tasks)?;
+        let public = Publications::new(store.clone());
+        let http = listeners::open_plain(&config, public, &ambient, &shutdown, &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
