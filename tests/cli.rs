@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the real program against a real server.
 
+mod audit;
 mod cert;
 mod desk;
 mod examples;

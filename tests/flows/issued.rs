@@ -8,5 +8,6 @@ mod issuance;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;
+mod publication;
 mod renewal;
 mod renewal_of_issuers;

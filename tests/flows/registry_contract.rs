@@ -46,7 +46,7 @@ impl Plane {
     }
 }
 
-fn policy(authority: Value, days: i64) -> Value {
+fn policy(authority: &Value, days: i64) -> Value {
     json!({ "properties": { "certificate": {
         "certificateAuthorityConfiguration": authority,
         "leafCertificateConfiguration": { "validityPeriodInDays": days },
@@ -97,7 +97,7 @@ async fn operations_are_followed_by_both_their_headers() {
 #[tokio::test]
 async fn a_policy_of_the_first_generation_may_carry_more() {
     let plane = Plane::with_credential().await;
-    let mut body = policy(json!({ "keyType": "ECC", "subject": "CN=x" }), 30);
+    let mut body = policy(&json!({ "keyType": "ECC", "subject": "CN=x" }), 30);
     body["location"] = "l".into();
     let made = plane.at("2025-11-01-preview", "PUT", POLICY, Some(body)).await;
     assert_eq!(made.status, 201, "{}", made.body);
@@ -118,19 +118,19 @@ async fn a_policy_of_the_first_generation_may_carry_more() {
 async fn of_a_policy_only_the_validity_changes() {
     let plane = Plane::with_credential().await;
     let ecc = json!({ "keyType": "ECC" });
-    plane.ask("PUT", POLICY, Some(policy(ecc.clone(), 30))).await;
-    let authority = policy(ecc.clone(), 45);
+    plane.ask("PUT", POLICY, Some(policy(&ecc, 30))).await;
+    let authority = policy(&ecc, 45);
     let refused = plane.ask("PATCH", POLICY, Some(authority)).await;
     assert_eq!(word(&refused), (400, "InvalidRequestContent"));
     let external = json!({ "keyType": "ECC", "bringYourOwnRoot": { "enabled": true } });
-    let refused = plane.ask("PUT", POLICY, Some(policy(external, 30))).await;
+    let refused = plane.ask("PUT", POLICY, Some(policy(&external, 30))).await;
     assert_eq!(word(&refused), (400, "PolicyImmutable"));
     for days in [6, 91] {
-        let refused = plane.ask("PUT", POLICY, Some(policy(ecc.clone(), days))).await;
+        let refused = plane.ask("PUT", POLICY, Some(policy(&ecc, days))).await;
         assert_eq!(word(&refused), (400, "ValidityOutOfRange"), "{days}");
     }
     let second = POLICY.replace("line-7", "line-8");
-    let refused = plane.ask("PUT", &second, Some(policy(ecc, 30))).await;
+    let refused = plane.ask("PUT", &second, Some(policy(&ecc, 30))).await;
     assert_eq!(word(&refused), (400, "PolicyLimitExceeded"));
     let days = "/properties/certificate/leafCertificateConfiguration/validityPeriodInDays";
     let kept = plane.ask("GET", POLICY, None).await.ok();

@@ -28,7 +28,7 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
-        Self::configured(|_| {}).await
+        Box::pin(Self::configured(|_| {})).await
     }
 
     async fn configured(configure: impl FnOnce(&mut provost::config::Config)) -> Self {
@@ -121,7 +121,7 @@ fn failed(outcome: &RegistrationOutcome) -> (i64, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_is_made_on_a_hub_elsewhere_and_connects_there() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let twin = json!({ "tags": { "hall": 7 }, "properties": { "desired": { "speed": 3 } } });
     over_every_transport(async |via| {
         let (id, key) = (format!("press-{via:?}").to_lowercase(), key());
@@ -172,7 +172,7 @@ async fn a_device_is_made_on_a_hub_elsewhere_and_connects_there() {
 /// was disabled there stays disabled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolled_certificate_reaches_the_hub_elsewhere_and_wakes_nobody() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let root = FixtureAuthority::root("Far Root");
     let (old, new) = (root.leaf("press-1"), root.leaf("press-1"));
     let both = Enrollment::individual("press-1")
@@ -212,7 +212,7 @@ async fn a_rolled_certificate_reaches_the_hub_elsewhere_and_wakes_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_of_a_group_go_elsewhere_too() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let root = FixtureAuthority::root("Line Root");
     let group = Enrollment::group("line")
         .x509(&signers(&root))
@@ -234,7 +234,7 @@ async fn devices_of_a_group_go_elsewhere_too() {
 /// is made whole, and stays disabled if an operator disabled it meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_is_made_only_when_new_and_made_whole_with_its_status() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let ca = pair.far.connection.root_ca.as_ref().expect("a root");
     let hub = RemoteHub {
         name: HubName::parse("far").expect("a name"),
@@ -278,7 +278,7 @@ async fn an_identity_is_made_only_when_new_and_made_whole_with_its_status() {
 /// dps-device-api.md 8.2, between a hub of this server and one elsewhere, both ways.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_moves_takes_its_twin_along_or_starts_anew() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let near_host = pair.near.hub().host.clone();
     let initial = json!({ "tags": { "from": "enrollment" } });
     for (id, migrate, said, tag) in [
@@ -335,7 +335,7 @@ async fn a_device_that_moves_takes_its_twin_along_or_starts_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_never_a_device_stays_elsewhere_and_its_credential_is_kept_new() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let (first, second) = (key(), key());
     let never = json!({ "updateHubAssignment": false, "migrateDeviceData": false });
     let stay = |enrollment: Enrollment| enrollment.with("reprovisionPolicy", never.clone());
@@ -362,7 +362,7 @@ async fn with_never_a_device_stays_elsewhere_and_its_credential_is_kept_new() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_ends_in_400209_names_the_hub_and_is_shown_nowhere() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let (wrong, device_key) = (key(), key());
     let shown = pair.link(&wrong).await;
     assert!(!shown.to_string().contains(&wrong.to_base64()), "{shown}");
@@ -405,7 +405,7 @@ async fn a_wrong_key_ends_in_400209_names_the_hub_and_is_shown_nowhere() {
 /// What lies elsewhere and does not answer is tried again; others go on meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_waits_for_a_hub_that_is_down_and_others_do_not() {
-    let mut pair = Pair::new().await;
+    let mut pair = Box::pin(Pair::new()).await;
     pair.far.keep_ports();
     pair.far.stop().await;
     let (key, other) = (key(), key());
@@ -450,7 +450,10 @@ async fn a_device_waits_for_a_hub_that_is_down_and_others_do_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_that_stays_down_ends_in_400209() {
-    let mut pair = Pair::configured(|config| config.outbound.hub_patience = Duration::from_secs(2)).await;
+    let configure = |config: &mut provost::config::Config| {
+        config.outbound.hub_patience = Duration::from_secs(2);
+    };
+    let mut pair = Box::pin(Pair::configured(configure)).await;
     pair.far.stop().await;
     let key = key();
     pair.send("press-1", &key, FAR, |enrollment| enrollment).await;
@@ -468,7 +471,7 @@ async fn a_hub_that_stays_down_ends_in_400209() {
 /// whoever is disabled while his run waits is not let in by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_disabled_while_it_waits_is_not_let_in() {
-    let mut pair = Pair::new().await;
+    let mut pair = Box::pin(Pair::new()).await;
     pair.far.keep_ports();
     pair.far.stop().await;
     let key = key();
@@ -501,7 +504,7 @@ async fn written_down(stored: &Stored, count: usize) {
 /// What a disenrollment asks of hubs elsewhere: the device is disabled or deleted there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_elsewhere_is_disabled_and_deleted_on_request() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let key = key();
     pair.send("leaver", &key, FAR, |enrollment| enrollment).await;
     let device = Device::with_key("leaver", &key);
@@ -535,7 +538,7 @@ async fn a_device_elsewhere_is_disabled_and_deleted_on_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disenrolled_everywhere_a_device_is_shut_out_elsewhere_too() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let key = key();
     pair.send("press-1", &key, FAR, |enrollment| enrollment).await;
     let device = Device::with_key("press-1", &key);
@@ -558,7 +561,7 @@ async fn disenrolled_everywhere_a_device_is_shut_out_elsewhere_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubs_of_this_server_and_elsewhere_share_their_names() {
-    let pair = Pair::new().await;
+    let pair = Box::pin(Pair::new()).await;
     let api = pair.near.own_api();
     let string = "HostName=other.example;SharedAccessKeyName=p;SharedAccessKey=a2V5a2V5a2V5a2V5a2V5a2V5";
     let own = json!({ "name": pair.near.hub().name, "connectionString": string });

@@ -333,6 +333,7 @@ fn own(world: &World) -> Vec<Operation> {
     vec![
         Operation::new(Door::Open, "GET", "/provost/health"),
         read("/provost/metrics".to_owned()),
+        ask("GET", "/provost/audit".to_owned(), &[P::AuditRead]),
         owner("POST", "/provost/adminTokens".to_owned())
             .body(json!({ "name": "second" }))
             .leaves("create", "adminToken", "second"),

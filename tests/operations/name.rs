@@ -11,7 +11,7 @@ use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 164] = [
+pub(crate) const NAMES: [&str; 165] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -84,6 +84,7 @@ pub(crate) const NAMES: [&str; 164] = [
     "own explain",
     "own health",
     "own metrics",
+    "own audit",
     "own create admin token",
     "own list admin tokens",
     "own delete admin token",
@@ -295,6 +296,7 @@ fn own(operation: &OwnOperation) -> &'static str {
     match operation {
         OwnOperation::Health => "own health",
         OwnOperation::Metrics => "own metrics",
+        OwnOperation::Audit(_) => "own audit",
         OwnOperation::CreateAdminToken => "own create admin token",
         OwnOperation::ListAdminTokens => "own list admin tokens",
         OwnOperation::DeleteAdminToken(_) => "own delete admin token",

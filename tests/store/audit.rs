@@ -46,7 +46,7 @@ async fn writes_that_are_rolled_back_leave_no_hole_in_the_chain() {
                 let write = move |tx: provost_store::WriteTx<'_>| {
                     let recorded = tx.record(&event(&n.to_string()), ())?;
                     // A write may still fail after its event was written.
-                    if n % 3 == 0 {
+                    if n.is_multiple_of(3) {
                         Err(StoreError::Busy)
                     } else {
                         Ok(recorded)

@@ -12,5 +12,6 @@ mod token;
 pub use caller::{AdminCaller, authenticate};
 pub use error::{AccessError, Forbidden};
 pub use permission::Permission;
+pub use provost_store::with_origin;
 pub use role::Role;
 pub use token::NewToken;

@@ -32,7 +32,7 @@ impl Publications {
     /// # Errors
     /// [`StoreError`].
     pub async fn crl(&self, part: CrlPart) -> Result<Option<PublishedCrl>, StoreError> {
-        let read = move |tx: &ReadTx<'_>| Ok::<_, StoreError>(tx.crl(&part)?);
+        let read = move |tx: &ReadTx<'_>| tx.crl(&part);
         let Some(crl) = self.store.scan(read).await? else {
             return Ok(None);
         };
@@ -53,7 +53,7 @@ impl Publications {
     /// # Errors
     /// [`StoreError`].
     pub async fn certificate(&self, ca: CaId) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = move |tx: &ReadTx<'_>| Ok::<_, StoreError>(tx.ca(&ca)?);
+        let read = move |tx: &ReadTx<'_>| tx.ca(&ca);
         let found = self.store.read(read).await?;
         Ok(found.and_then(|ca| ca.certificate).map(|der| der.0))
     }

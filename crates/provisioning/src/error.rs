@@ -189,10 +189,6 @@ impl ProvisioningError {
                 ErrorKind::Unauthenticated
             }
             Self::Forbidden(_) | Self::RightMissing(_) | Self::Quota { .. } => ErrorKind::Forbidden,
-            Self::Invalid { .. }
-            | Self::Certificate { .. }
-            | Self::Possession(_)
-            | Self::NoVerificationCode => ErrorKind::Invalid,
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::AlreadyExists(_) => ErrorKind::AlreadyExists,
             Self::PreconditionFailed(_) => ErrorKind::PreconditionFailed,
@@ -200,7 +196,11 @@ impl ProvisioningError {
                 ErrorKind::Throttled { retry_after: 2 }
             }
             Self::NoCertificate(CertificateRefusal::Unavailable) => ErrorKind::Unavailable,
-            Self::NoCertificate(_) => ErrorKind::Invalid,
+            Self::Invalid { .. }
+            | Self::Certificate { .. }
+            | Self::Possession(_)
+            | Self::NoVerificationCode
+            | Self::NoCertificate(_) => ErrorKind::Invalid,
             Self::Store(error) => error.kind(),
         }
     }

@@ -16,6 +16,7 @@ mod admin;
 mod administration;
 mod allocate;
 mod attestation;
+mod audit_log;
 mod authorities;
 mod authority_verification;
 mod blast_radius;

@@ -36,6 +36,7 @@ pub(crate) enum Conclusion {
 }
 
 /// A run that is written, or why the transaction must not commit.
+#[expect(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub(crate) enum Written {
     /// The audit event to end with, and the outcome.
     Ended(AuditEvent, RegistrationState),

@@ -4,6 +4,7 @@
 //! iot-hub-service-api.md 17), so that what people know works here.
 
 mod adr;
+mod audit;
 mod backup;
 mod ca;
 mod cert;
@@ -117,6 +118,9 @@ enum Command {
     /// A fleet that is told to register anew: runs over many devices
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// The audit log: who did what; shown, exported, verified
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Copies of a data folder: database, sealed keys, TLS root
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -184,6 +188,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Adr(command) => Box::pin(command.run(context)).await,
         Command::Hub(command) => Box::pin(command.run(context)).await,
         Command::Fleet(command) => Box::pin(command.run(context)).await,
+        Command::Audit(command) => Box::pin(command.run(context)).await,
         Command::Backup(command) => command.run(context),
         Command::Keys(command) => command.run(context),
         Command::Ca(command) => command.run(context),

@@ -24,6 +24,7 @@ use provost_transport::device_api::RateLimits;
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
+use self::file::LimitsSection;
 pub use provost_hub::JobOptions;
 
 pub use self::keys::{KeysConfig, KeysEnvironment, KeysSection, OpenedBy};
@@ -190,8 +191,6 @@ impl Config {
             arguments.alias
         };
         let http_port = arguments.http_port.or(file.http_port);
-        let defaults = Limits::default();
-        let limits = file.limits;
         Ok(Self {
             registry: registry_options(file.registry, &host, http_port)?,
             keys: file
@@ -220,18 +219,7 @@ impl Config {
             )?,
             ready_file: arguments.ready_file,
             log: log_config(arguments.log, arguments.log_json, file.log),
-            limits: Limits {
-                max_connections: limits.max_connections.unwrap_or(defaults.max_connections),
-                handshake_timeout: limits
-                    .handshake_seconds
-                    .map_or(defaults.handshake_timeout, Duration::from_secs),
-                http_idle_timeout: limits
-                    .http_idle_seconds
-                    .map_or(defaults.http_idle_timeout, Duration::from_secs),
-                max_body_bytes: limits.max_body_bytes.unwrap_or(defaults.max_body_bytes),
-                write_queue: limits.write_queue.unwrap_or(defaults.write_queue).max(1),
-                rates: rates::rate_limits(limits.rates, limits.refusals)?,
-            },
+            limits: limits_config(&file.limits)?,
             metrics_open: file.metrics.open,
             telemetry: file.telemetry.retention(),
             telemetry_partitions: file.hub.telemetry_partitions()?,
@@ -244,6 +232,22 @@ impl Config {
             dps: file.dps.options(),
         })
     }
+}
+
+fn limits_config(limits: &LimitsSection) -> Result<Limits> {
+    let defaults = Limits::default();
+    Ok(Limits {
+        max_connections: limits.max_connections.unwrap_or(defaults.max_connections),
+        handshake_timeout: limits
+            .handshake_seconds
+            .map_or(defaults.handshake_timeout, Duration::from_secs),
+        http_idle_timeout: limits
+            .http_idle_seconds
+            .map_or(defaults.http_idle_timeout, Duration::from_secs),
+        max_body_bytes: limits.max_body_bytes.unwrap_or(defaults.max_body_bytes),
+        write_queue: limits.write_queue.unwrap_or(defaults.write_queue).max(1),
+        rates: rates::rate_limits(limits.rates, limits.refusals)?,
+    })
 }
 
 /// Without addresses of their own, CRLs and CA certificates are told to be where this server serves them.

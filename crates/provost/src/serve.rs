@@ -92,33 +92,56 @@ fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions 
     }
 }
 
+async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store> {
+    let opened = Store::open(StoreOptions {
+        address: config.store.clone(),
+        clock: Arc::clone(&ambient.clock),
+        queue: config.limits.write_queue,
+    });
+    opened.await.context("cannot open the store")
+}
+
+/// The Device Registry, plugged into the hubs; what an earlier run left is taken up.
+async fn open_registry(
+    config: &Config,
+    store: &Store,
+    keys: &Arc<dyn KeyProvider>,
+    hub: &HubService,
+    ambient: &Ambient,
+) -> Result<RegistryService> {
+    let registry = registry::service(config, store, keys, hub, ambient);
+    hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
+    let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
+    let resumed = registry.resume(is_alone).await;
+    resumed.context("cannot take up the work of the device registry")?;
+    Ok(registry)
+}
+
+/// What makes CRLs.
+fn publisher(config: &Config, store: &Store, keys: &Arc<dyn KeyProvider>, ambient: &Ambient) -> CrlPublisher {
+    CrlPublisher::new(
+        store.clone(),
+        CaKeys::new(Arc::clone(keys)),
+        Arc::clone(&ambient.clock),
+        config.registry.publication.clone(),
+        CrlSchedule::default(),
+    )
+}
+
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
-        let store = Store::open(StoreOptions {
-            address: config.store.clone(),
-            clock: Arc::clone(&ambient.clock),
-            queue: config.limits.write_queue,
-        })
-        .await
-        .context("cannot open the store")?;
+        let store = open_store(&config, &ambient).await?;
         let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
-        let registry = registry::service(&config, &store, &keys, &hub, &ambient);
-        hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
-        let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
-        registry
-            .resume(is_alone)
-            .await
-            .context("cannot take up the work of the device registry")?;
+        let registry = open_registry(&config, &store, &keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
-        let (trigger, shutdown) = ShutdownTrigger::new();
-        let mut tasks = JoinSet::new();
+        let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
         let (https, mqtt) = listeners::open(
             &config,
             &tls,
@@ -128,8 +151,8 @@ impl Server {
             &shutdown,
             &mut tasks,
         )?;
-        let publications = Publications::new(store.clone());
-        let http = listeners::open_plain(&config, publications, &ambient, &shutdown, &mut tasks)?;
+        let public = Publications::new(store.clone());
+        let http = listeners::open_plain(&config, public, &ambient, &shutdown, &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -140,14 +163,11 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        let publisher = CrlPublisher::new(
-            store.clone(),
-            CaKeys::new(Arc::clone(&keys)),
-            Arc::clone(&ambient.clock),
-            config.registry.publication.clone(),
-            CrlSchedule::default(),
+        background::spawn(
+            &mut tasks,
+            &shutdown,
+            publisher(&config, &store, &keys, &ambient).run(),
         );
-        background::spawn(&mut tasks, &shutdown, publisher.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
@@ -160,12 +180,12 @@ impl Server {
             connection,
             https,
             mqtt,
+            http,
             store,
             hub,
             dps,
             registry,
             keys,
-            http,
             trigger,
             tasks,
         })

@@ -124,13 +124,11 @@ fn owns_its_hub_name(
     prepared: &PreparedCertificate,
     device: Option<&RegistryDevice>,
 ) -> Result<bool, StoreError> {
-    match device {
-        Some(device) => Ok(device.external_device_id == prepared.device_id),
-        None => {
-            let other = tx.registry_device_by_external(&prepared.namespace, &prepared.device_id)?;
-            Ok(other.is_none())
-        }
+    if let Some(device) = device {
+        return Ok(device.external_device_id == prepared.device_id);
     }
+    let other = tx.registry_device_by_external(&prepared.namespace, &prepared.device_id)?;
+    Ok(other.is_none())
 }
 
 /// A certificate for it would never connect: the hub looks its device up by the other name.

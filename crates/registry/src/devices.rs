@@ -105,16 +105,7 @@ impl RegistryService {
                         &device.namespace,
                         device.name.as_str(),
                     );
-                    // Its hub may have it already, and a session of it.
-                    let places = places(&tx, &device)?;
-                    for place in &places {
-                        let (hub, id) = (&place.hub, &place.device_id);
-                        if device.enabled {
-                            service.hubs().announce(&tx, hub, id)?;
-                        } else {
-                            service.hubs().set_enabled(&tx, hub, id, false)?;
-                        }
-                    }
+                    let places = service.reach_hubs(&tx, &device)?;
                     let made = Made {
                         value: device,
                         is_new: true,
@@ -272,6 +263,19 @@ impl RegistryService {
             updated_at: now,
             transition_at: now,
         })
+    }
+
+    /// A new device may be one its hubs know already, with a session: they follow what it says.
+    fn reach_hubs(&self, tx: &WriteTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
+        let places = places(tx, device)?;
+        for place in &places {
+            if device.enabled {
+                self.hubs().announce(tx, &place.hub, &place.device_id)?;
+            } else {
+                self.hubs().set_enabled(tx, &place.hub, &place.device_id, false)?;
+            }
+        }
+        Ok(places)
     }
 
     /// Writes a changed device; answers whose sessions are to be looked at.

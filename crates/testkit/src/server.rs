@@ -116,6 +116,11 @@ impl TestServer {
         self.server.as_ref().expect("it runs").registry()
     }
 
+    /// Where CRLs are served, when they are.
+    pub fn http_address(&self) -> Option<std::net::SocketAddr> {
+        self.server.as_ref().and_then(Server::http_address)
+    }
+
     /// The operator, as services know him.
     pub async fn admin_caller(&self) -> AdminCaller {
         let token = self.admin();

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_crl_is_kept_for_half_of_what_is_left_and_an_hour_at_most() {
         let at = Timestamp::from_unix_seconds;
-        assert_eq!(max_age(at(1000), at(400)), Duration::from_secs(300));
+        assert_eq!(max_age(at(1000), at(400)), Duration::from_mins(5));
         assert_eq!(max_age(at(1_000_000), at(0)), LONGEST_AGE);
         assert_eq!(max_age(at(400), at(1000)), Duration::ZERO);
     }

@@ -8,6 +8,7 @@
 //! | `GET /provost/adminTokens`, `DELETE …/{name}` | [`AdminTokenSummary`]s |
 //! | `GET`, `PUT`, `DELETE /provost/{hubs|dps}/{name}/namespace` | the link to a namespace |
 //! | `/provost/namespaces/{namespace}/…` | see [`registry`] |
+//! | `GET /provost/audit[?after=N&limit=N]` | [`AuditPageView`] |
 //! | `POST /provost/explain` | [`Explanation`] |
 //! | `GET /provost/hubs`, `POST /provost/hubs` | [`HubView`]s, one |
 //! | `GET`, `DELETE /provost/hubs/{hub}[?force=true]` | [`HubSummaryView`] |
@@ -28,6 +29,7 @@
 
 mod admin_token;
 mod allocation;
+mod audit;
 mod disenroll;
 mod explain;
 mod fleet;
@@ -41,6 +43,7 @@ mod telemetry;
 
 pub use admin_token::{AdminTokenInput, AdminTokenSummary, AdminTokenView};
 pub use allocation::AllocationCallView;
+pub use audit::{AuditEventView, AuditPageView, AuditQuery, MAX_AUDIT_EVENTS};
 pub use disenroll::{
     BelowView, BlastRadiusInput, BlastRadiusView, DisenrollInput, DisenrollTarget, DisenrollView,
     StillAdmittedView, TouchedEntryView, TouchedView,

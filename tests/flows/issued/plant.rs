@@ -54,7 +54,7 @@ impl Plant {
         Self::open_with(configure, true).await
     }
 
-    async fn open_with(configure: impl FnOnce(&mut Config), is_external: bool) -> Self {
+    pub(super) async fn open_with(configure: impl FnOnce(&mut Config), is_external: bool) -> Self {
         let plant = Self::open_bare(configure).await;
         plant.make_policy(&policy(), is_external).await;
         plant.synchronize().await;

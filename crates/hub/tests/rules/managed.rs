@@ -122,7 +122,7 @@ impl Plant {
 
     pub(crate) async fn revoke(&self, id: &str) {
         self.change(id, |device| {
-            device.identifier = device.identifier.rotated(&SystemRandom)
+            device.identifier = device.identifier.rotated(&SystemRandom);
         })
         .await;
     }

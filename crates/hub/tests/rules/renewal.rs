@@ -88,10 +88,10 @@ async fn ask(session: &DeviceSession, rid: &str, csr: &str, replace: impl Into<V
     let body = json!({ "id": "press-1", "csr": csr, "replace": replace.into() }).to_string();
     let reply = session.renew(rid, body.as_bytes()).await.unwrap().unwrap();
     assert_eq!(reply.rid, rid);
-    read(reply)
+    read(&reply)
 }
 
-fn read(reply: RenewalReply) -> (u16, Value) {
+fn read(reply: &RenewalReply) -> (u16, Value) {
     (reply.status, serde_json::from_slice(&reply.body).unwrap())
 }
 
@@ -248,5 +248,5 @@ async fn without_a_policy_the_precondition_fails() {
 async fn a_name_that_is_none_is_told() {
     let (_plant, _issuer, session) = plant(false).await;
     let reply = session.renew("-ab-", b"{}").await.unwrap().unwrap();
-    assert_eq!(read(reply).1["errorCode"], 400_004);
+    assert_eq!(read(&reply).1["errorCode"], 400_004);
 }

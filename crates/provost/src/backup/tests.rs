@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::{Action, Actor, AuditEvent, Clock};
-use provost_store::{Store, StoreError, StoreOptions};
+use provost_store::{Store, StoreOptions};
 
 use super::*;
 use crate::config::KeysConfig;
@@ -40,7 +40,7 @@ async fn add_events(folder: &Path, events: usize) {
         store
             .write(|tx| {
                 let event = AuditEvent::new(Actor::System, Action::Update, "test", "", "x");
-                Ok::<_, StoreError>(tx.record(&event, ())?)
+                tx.record(&event, ())
             })
             .await
             .unwrap();

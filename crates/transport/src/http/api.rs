@@ -27,7 +27,9 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use provost_access::with_origin;
 use provost_hub::HubService;
+use provost_model::AuditOrigin;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
@@ -184,7 +186,13 @@ impl Connection {
         let parts = &self.api.parts;
         let tracking_id = parts.random.uuid();
         let answer = match Call::read(request, tracking_id.clone(), parts.limits).await {
-            Ok(call) => Box::pin(self.api.dispatch(&call, self)).await,
+            Ok(call) => {
+                let origin = AuditOrigin {
+                    address: self.peer.address.to_string(),
+                    tracking_id: tracking_id.clone(),
+                };
+                Box::pin(with_origin(origin, self.api.dispatch(&call, self))).await
+            }
             Err(refusal) => parts.refuse(&tracking_id, refusal.code(), &refusal.to_string()),
         };
         answer.into_response(&tracking_id)

@@ -2,6 +2,7 @@ mod administration;
 
 use provost_model::{DeviceId, DpsName, HubName, NamespaceName, PolicyName, PolicyOwner, RegistrationId};
 
+use super::audit::AuditQuery;
 use super::fleet::{FleetOperation, of_fleet};
 use super::registry::{NamespaceLinkAction, RegistryExtra, of_link, of_namespace};
 use super::telemetry::{TelemetryOperation, of_groups, of_telemetry};
@@ -15,6 +16,8 @@ pub enum OwnOperation {
     Health,
     /// Read the counters.
     Metrics,
+    /// Read the audit log.
+    Audit(AuditQuery),
     /// Make an admin token.
     CreateAdminToken,
     /// Tokens without their secrets.
@@ -100,6 +103,10 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "GET" => Routed::To(OwnOperation::Metrics),
             _ => Routed::MethodNotAllowed,
         },
+        [word] if is(word, "audit") => match method {
+            "GET" => AuditQuery::parse(query).map(OwnOperation::Audit).into(),
+            _ => Routed::MethodNotAllowed,
+        },
         [word] if is(word, "adminTokens") => match method {
             "GET" => Routed::To(OwnOperation::ListAdminTokens),
             "POST" => Routed::To(OwnOperation::CreateAdminToken),
@@ -111,20 +118,6 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
                 .ok_or(RouteError::Encoding)
                 .into(),
             _ => Routed::MethodNotAllowed,
-        },
-        [word, namespace, rest @ ..] if is(word, "namespaces") => match id(namespace, NamespaceName::parse) {
-            Ok(namespace) => {
-                of_namespace(method, rest, query).map(|extra| OwnOperation::Registry(namespace, extra))
-            }
-            Err(error) => Routed::Malformed(error),
-        },
-        [word, hub, what] if is(word, "hubs") && is(what, "namespace") => match id(hub, HubName::parse) {
-            Ok(hub) => of_link(method).map(|action| OwnOperation::HubNamespace(hub, action)),
-            Err(error) => Routed::Malformed(error),
-        },
-        [word, dps, what] if is(word, "dps") && is(what, "namespace") => match id(dps, DpsName::parse) {
-            Ok(dps) => of_link(method).map(|action| OwnOperation::DpsNamespace(dps, action)),
-            Err(error) => Routed::Malformed(error),
         },
         [word] if is(word, "explain") => match method {
             "POST" => Routed::To(OwnOperation::Explain),
@@ -150,6 +143,13 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
                 Err(error) => Routed::Malformed(error),
             }
         }
+        _ => instances(method, path, query),
+    }
+}
+
+/// Provisioning services: registrations, linked hubs, what else they have.
+fn instances(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperation> {
+    match path {
         [word, dps, what, device, last]
             if is(word, "dps") && is(what, "registrations") && is(last, "allocation") =>
         {
@@ -168,9 +168,32 @@ fn operation(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperati
             "DELETE" => linked(dps, hub, OwnOperation::DeleteLinkedHub),
             _ => Routed::MethodNotAllowed,
         },
-        [word, dps, what, rest @ ..] if is(word, "dps") && !is(what, "policies") => {
+        [word, dps, what, rest @ ..]
+            if is(word, "dps") && !is(what, "policies") && !is(what, "namespace") =>
+        {
             of_instance(method, dps, &[&[*what], rest].concat())
         }
+        _ => registry(method, path, query),
+    }
+}
+
+/// Namespaces of the Device Registry, and who is linked to them.
+fn registry(method: &str, path: &[&str], query: Query<'_>) -> Routed<OwnOperation> {
+    match path {
+        [word, namespace, rest @ ..] if is(word, "namespaces") => match id(namespace, NamespaceName::parse) {
+            Ok(namespace) => {
+                of_namespace(method, rest, query).map(|extra| OwnOperation::Registry(namespace, extra))
+            }
+            Err(error) => Routed::Malformed(error),
+        },
+        [word, hub, what] if is(word, "hubs") && is(what, "namespace") => match id(hub, HubName::parse) {
+            Ok(hub) => of_link(method).map(|action| OwnOperation::HubNamespace(hub, action)),
+            Err(error) => Routed::Malformed(error),
+        },
+        [word, dps, what] if is(word, "dps") && is(what, "namespace") => match id(dps, DpsName::parse) {
+            Ok(dps) => of_link(method).map(|action| OwnOperation::DpsNamespace(dps, action)),
+            Err(error) => Routed::Malformed(error),
+        },
         _ => administration::operation(method, path, query),
     }
 }

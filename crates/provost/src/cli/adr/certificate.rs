@@ -74,6 +74,7 @@ struct Number {
     namespace: NamespaceFlag,
     /// Its number, as `list` shows it
     #[arg(long, short, value_name = "NUMBER", required_unless_present = "device")]
+    #[expect(clippy::struct_field_names, reason = "what the flag is called")]
     number: Option<u64>,
     /// The latest of this device
     #[arg(long, value_name = "NAME", conflicts_with = "number")]

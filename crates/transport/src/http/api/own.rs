@@ -1,5 +1,6 @@
 //! What Azure has no contract for, under `/provost/`.
 
+mod audit;
 mod fleet;
 mod follow;
 mod hubs;
@@ -80,6 +81,7 @@ async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) ->
             status: "ok".to_owned(),
         })),
         OwnOperation::Metrics => metrics(parts, call).await,
+        OwnOperation::Audit(query) => audit::page(parts, call, query).await,
         OwnOperation::CreateAdminToken => tokens::create(parts, call).await,
         OwnOperation::ListAdminTokens => tokens::list(parts, call).await,
         OwnOperation::DeleteAdminToken(name) => tokens::delete(parts, call, name).await,

@@ -112,9 +112,7 @@ pub(super) async fn run<S>(
                 SessionEvent::Messages => {
                     Box::pin(devicebound.deliver(parts, &session, connection.outbox())).await
                 }
-                SessionEvent::Renewal => {
-                    Box::pin(deliver_renewal(&session, connection.outbox())).await
-                }
+                SessionEvent::Renewal => Box::pin(deliver_renewal(&session, connection.outbox())).await,
                 event => {
                     told = version_of(&event);
                     say(connection.outbox(), event)

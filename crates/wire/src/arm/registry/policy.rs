@@ -206,16 +206,14 @@ fn authority(view: &PolicyView<'_>) -> Value {
 
 /// PEM (RFC 7468): lines of 64 characters, ended by a newline.
 pub fn pem(label: &str, der: &[u8]) -> String {
-    let mut text = format!("-----BEGIN {label}-----\n");
-    let encoded = STANDARD.encode(der);
-    for (index, character) in encoded.chars().enumerate() {
+    let mut lines = String::new();
+    for (index, character) in STANDARD.encode(der).chars().enumerate() {
         if index > 0 && index % 64 == 0 {
-            text.push('\n');
+            lines.push('\n');
         }
-        text.push(character);
+        lines.push(character);
     }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
+    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
 #[cfg(test)]
