@@ -63,6 +63,7 @@ impl RegistryService {
             self.take_up(IN_HAND).await,
             self.renew_issuers().await,
             self.close_retired().await,
+            self.warn_of_ends().await,
         ];
         for error in outcomes.into_iter().filter_map(Result::err) {
             warn!(

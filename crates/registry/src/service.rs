@@ -6,6 +6,7 @@ use provost_model::{Action, AuditEvent, Clock, NamespaceName, Random, Timestamp}
 use provost_store::{Store, StoreError};
 
 use crate::issuer::Issuers;
+use crate::once_in::OnceIn;
 use crate::{LinkedHubs, RegistryError, RegistryOptions};
 
 /// The Device Registry of this program. Cheap to clone.
@@ -13,6 +14,7 @@ use crate::{LinkedHubs, RegistryError, RegistryOptions};
 pub struct RegistryService {
     parts: Arc<RegistryParts>,
     issuers: Arc<Issuers>,
+    ends_warned: Arc<OnceIn>,
 }
 
 /// What the service is made of.
@@ -47,6 +49,7 @@ impl RegistryService {
         Self {
             parts: Arc::new(parts),
             issuers: Arc::new(Issuers::default()),
+            ends_warned: Arc::new(OnceIn::default()),
         }
     }
 
@@ -77,6 +80,10 @@ impl RegistryService {
 
     pub(crate) fn issuers(&self) -> &Issuers {
         &self.issuers
+    }
+
+    pub(crate) fn ends_warned(&self) -> &OnceIn {
+        &self.ends_warned
     }
 
     pub(crate) fn now(&self) -> Timestamp {

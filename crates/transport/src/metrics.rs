@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use provost_hub::TelemetryCounts;
+use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
 /// The media type of [`Metrics::render`].
@@ -48,6 +49,14 @@ struct ReprovisionLabels {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct CaLabels {
+    namespace: String,
+    policy: String,
+    ca: String,
+    role: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ListenerLabel {
     listener: &'static str,
 }
@@ -67,6 +76,7 @@ pub struct Metrics {
     telemetry_removed: Family<HubLabel, Counter>,
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
+    ca_not_after: Family<CaLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -84,6 +94,7 @@ impl Default for Metrics {
             telemetry_removed: Family::default(),
             connections: Family::default(),
             reprovision_devices: Family::default(),
+            ca_not_after: Family::default(),
         };
         metrics.register();
         metrics
@@ -147,6 +158,11 @@ impl Metrics {
             "fleet_reprovision_devices",
             "Devices of runs over fleets that are under way, by their state",
             self.reprovision_devices.clone(),
+        );
+        registry.register(
+            "ca_not_after_seconds",
+            "When CAs that sign or are trusted end, in Unix time",
+            self.ca_not_after.clone(),
         );
     }
 
@@ -217,7 +233,7 @@ impl Metrics {
     }
 
     /// All of them as text, with what the hubs count themselves.
-    pub(crate) fn render(&self, hubs: &[HubNumbers]) -> String {
+    pub(crate) fn render(&self, hubs: &[HubNumbers], authorities: &[Ca]) -> String {
         for numbers in hubs {
             let label = hub_label(&numbers.hub);
             let connected = i64::try_from(numbers.sessions).unwrap_or(i64::MAX);
@@ -236,6 +252,7 @@ impl Metrics {
             }
         }
         self.show_reprovisions(hubs);
+        self.show_authorities(authorities);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -244,6 +261,22 @@ impl Metrics {
 }
 
 impl Metrics {
+    /// Those that are gone must not stay on the alarm of whoever watches.
+    fn show_authorities(&self, authorities: &[Ca]) {
+        self.ca_not_after.clear();
+        for ca in authorities {
+            let labels = CaLabels {
+                namespace: ca.namespace.key().to_owned(),
+                policy: ca.policy.as_ref().map_or("", |policy| policy.key()).to_owned(),
+                ca: ca.id.to_string(),
+                role: ca.role.as_str(),
+            };
+            if let Some(end) = ca.not_after {
+                self.ca_not_after.get_or_create(&labels).set(end.unix_seconds());
+            }
+        }
+    }
+
     fn show_reprovisions(&self, hubs: &[HubNumbers]) {
         for numbers in hubs {
             let sum = |count: fn(&ReprovisionCounts) -> u64| -> i64 {
@@ -320,7 +353,7 @@ mod tests {
                 left: 4,
                 ..ReprovisionCounts::default()
             }],
-        }]);
+        }], &[]);
         for line in [
             "# TYPE provost_registration_attempts counter",
             "provost_registration_attempts_total{protocol=\"mqtt\",outcome=\"refused\",reason=\"expired\"} 1",
@@ -343,7 +376,7 @@ mod tests {
         }
         assert!(text.ends_with("# EOF\n"), "{text}");
         drop(open);
-        let text = metrics.render(&[]);
+        let text = metrics.render(&[], &[]);
         assert!(
             text.contains("provost_connections{listener=\"https\"} 0\n"),
             "{text}"
