@@ -91,7 +91,7 @@ async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
     let none = store.read(move |tx| tx.pending_renewals(before(0), 10)).await;
     assert_eq!(none.unwrap(), []);
     let one = store.read(move |tx| tx.pending_renewals(before(1), 10)).await;
-    assert_eq!(one.unwrap(), [asked.clone()]);
+    assert_eq!(one.unwrap(), std::slice::from_ref(&asked));
     // One that is put off leaves its place to others.
     let mut other = renewal("other", 2);
     other.device_id = DeviceId::parse("Press-2").unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use provost_model::registry::{Ca, CaState};
-use provost_store::ReadTx;
+use provost_store::{ReadTx, StoreError};
 use tracing::warn;
 
 use crate::{RegistryError, RegistryService};
@@ -17,12 +17,12 @@ impl RegistryService {
     /// The CAs that hubs trust or that sign, of every namespace; for whoever watches when they end.
     ///
     /// # Errors
-    /// [`RegistryError`].
-    pub async fn standing_authorities(&self) -> Result<Vec<Ca>, RegistryError> {
+    /// [`StoreError`].
+    pub async fn standing_authorities(&self) -> Result<Vec<Ca>, StoreError> {
         let read = |tx: &ReadTx<'_>| {
             let mut standing = tx.cas_in_state(CaState::Active)?;
             standing.extend(tx.cas_in_state(CaState::Retired)?);
-            Ok::<_, RegistryError>(standing)
+            Ok(standing)
         };
         self.store().read(read).await
     }

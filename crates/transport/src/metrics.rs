@@ -159,11 +159,8 @@ impl Metrics {
             "Devices of runs over fleets that are under way, by their state",
             self.reprovision_devices.clone(),
         );
-        registry.register(
-            "ca_not_after_seconds",
-            "When CAs that sign or are trusted end, in Unix time",
-            self.ca_not_after.clone(),
-        );
+        let help = "When CAs that sign or are trusted end, in Unix time";
+        registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
     }
 
     /// Counts a register request.
@@ -345,15 +342,18 @@ mod tests {
             bytes: 900,
             removed: 2,
         };
-        let text = metrics.render(&[HubNumbers {
-            hub,
-            sessions: 3,
-            telemetry,
-            reprovisions: vec![ReprovisionCounts {
-                left: 4,
-                ..ReprovisionCounts::default()
+        let text = metrics.render(
+            &[HubNumbers {
+                hub,
+                sessions: 3,
+                telemetry,
+                reprovisions: vec![ReprovisionCounts {
+                    left: 4,
+                    ..ReprovisionCounts::default()
+                }],
             }],
-        }], &[]);
+            &[],
+        );
         for line in [
             "# TYPE provost_registration_attempts counter",
             "provost_registration_attempts_total{protocol=\"mqtt\",outcome=\"refused\",reason=\"expired\"} 1",

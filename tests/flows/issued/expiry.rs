@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_model::{Clock, PageSize};
+use provost_model::PageSize;
 use provost_registry::CertificateFilter;
 
 use super::plant::{Plant, namespace};
@@ -31,13 +31,19 @@ async fn a_051_ends_of_leaves_and_cas_are_told_by_api_and_metrics() {
     let standing = plant.registry().standing_authorities().await.unwrap();
     assert_eq!(standing.len(), 2);
     for ca in standing {
-        let (policy, role) = (ca.policy.as_ref().map_or("", |policy| policy.key()), ca.role.as_str());
+        let (policy, role) = (
+            ca.policy.as_ref().map_or("", |policy| policy.key()),
+            ca.role.as_str(),
+        );
         let line = format!(
             "provost_ca_not_after_seconds{{namespace=\"plant-7\",policy=\"{policy}\",ca=\"{}\",role=\"{role}\"}} {}",
             ca.id,
             ca.not_after.unwrap().unix_seconds()
         );
-        assert!(text.lines().any(|present| present == line), "{line} is not in\n{text}");
+        assert!(
+            text.lines().any(|present| present == line),
+            "{line} is not in\n{text}"
+        );
     }
     assert!(plant.connects(&certified).await);
 }

@@ -149,7 +149,8 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
             hub: hub.name,
         })
         .collect();
-    let authorities = parts.registry.standing_authorities().await?;
+    let authorities = parts.registry.standing_authorities().await;
+    let authorities = authorities.map_err(ProvisioningError::from)?;
     let text = parts.metrics.render(&of_hubs, &authorities);
     Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
 }
