@@ -22,7 +22,7 @@ impl NamespaceId {
     /// Reads it; the bare name of a namespace is taken, too.
     ///
     /// # Errors
-    /// [`ResourceIdError`].
+    /// When it is none.
     pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         if !text.contains('/') {
             let name = NamespaceName::parse(text).map_err(|_| ResourceIdError)?;
@@ -49,7 +49,7 @@ impl PolicyId {
     /// Reads it.
     ///
     /// # Errors
-    /// [`ResourceIdError`].
+    /// When it is none.
     pub fn parse(text: &str) -> Result<Self, ResourceIdError> {
         match below_provider(text)?.as_slice() {
             [word, namespace, credentials, credential, policies, policy]
