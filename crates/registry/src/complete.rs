@@ -1,9 +1,9 @@
 use provost_model::registry::{
     CaState, CertificateRefusal, Completion, NamespaceLink, PreparedCertificate, RegistryDevice,
 };
-use provost_model::{Assignment, DeviceId, Etag, RegistryDeviceName};
+use provost_model::{Assignment, DeviceId, Etag, NamespaceName, RegistryDeviceName};
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
-use provost_store::{StoreError, WriteTx};
+use provost_store::{ReadTx, StoreError, WriteTx};
 use serde_json::Map;
 
 use crate::RegistryService;
@@ -21,13 +21,14 @@ impl RegistryService {
         prepared: &PreparedCertificate,
         at: &Assignment,
     ) -> Result<Completion, StoreError> {
-        let completion = judge(tx, prepared, at)?;
+        let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
+        let completion = judge(tx, prepared, at, device.as_ref())?;
         let completion = match completion {
             Completion::Issued if !complete_row(tx, prepared)? => Completion::Moved,
             other => other,
         };
         if completion == Completion::Issued {
-            self.place_device(tx, prepared, at)?;
+            self.place_device(tx, prepared, at, device)?;
         } else {
             tx.give_up_intended(prepared.number)?;
         }
@@ -39,9 +40,10 @@ impl RegistryService {
         tx: &WriteTx<'_>,
         prepared: &PreparedCertificate,
         at: &Assignment,
+        device: Option<RegistryDevice>,
     ) -> Result<(), StoreError> {
         let now = tx.now();
-        let Some(mut device) = tx.registry_device(&prepared.namespace, &prepared.device)? else {
+        let Some(mut device) = device else {
             let location = tx
                 .namespace(&prepared.namespace)?
                 .map(|namespace| namespace.location);
@@ -77,6 +79,7 @@ fn judge(
     tx: &WriteTx<'_>,
     prepared: &PreparedCertificate,
     at: &Assignment,
+    device: Option<&RegistryDevice>,
 ) -> Result<Completion, StoreError> {
     let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
     if linked.as_ref() != Some(&prepared.namespace) {
@@ -88,12 +91,12 @@ fn judge(
     if !signs {
         return Ok(Completion::Moved);
     }
-    if shares_its_key(tx, prepared)? {
+    // Two devices never share a key, though they may ask at the same moment (certificate-management.md 2.3).
+    if tx.key_of_another_device(&prepared.key_sha256, &prepared.namespace, &prepared.device)? {
         let reason = "its key is that of another device".to_owned();
         return Ok(Completion::Refused(CertificateRefusal::NotVerified(reason)));
     }
-    let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
-    if !owns_its_hub_name(tx, prepared, device.as_ref())? {
+    if !owns_its_hub_name(tx, &prepared.namespace, &prepared.device_id, device)? {
         return Ok(Completion::Refused(other_device(
             &prepared.device,
             &prepared.device_id,
@@ -110,25 +113,17 @@ fn judge(
     })
 }
 
-/// Two devices never share a key, though they may ask at the same moment (certificate-management.md 2.3).
-fn shares_its_key(tx: &WriteTx<'_>, prepared: &PreparedCertificate) -> Result<bool, StoreError> {
-    let Some(intended) = tx.issued_certificate(prepared.number)? else {
-        return Ok(false);
-    };
-    tx.key_of_another_device(&intended.key_sha256, &prepared.namespace, &prepared.device)
-}
-
-/// The device of the registry stands for this device of the hub; a new one finds the name free.
-fn owns_its_hub_name(
-    tx: &WriteTx<'_>,
-    prepared: &PreparedCertificate,
+/// Whether the device of the registry stands for this device of the hub; a new one has to find the name free.
+pub(crate) fn owns_its_hub_name(
+    tx: &ReadTx<'_>,
+    namespace: &NamespaceName,
+    id: &DeviceId,
     device: Option<&RegistryDevice>,
 ) -> Result<bool, StoreError> {
     if let Some(device) = device {
-        return Ok(device.external_device_id == prepared.device_id);
+        return Ok(device.external_device_id == *id);
     }
-    let other = tx.registry_device_by_external(&prepared.namespace, &prepared.device_id)?;
-    Ok(other.is_none())
+    Ok(tx.registry_device_by_external(namespace, id)?.is_none())
 }
 
 /// A certificate for it would never connect: the hub looks its device up by the other name.

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use provost_ca::{LeafOrder, SignedLeaf, new_serial, shard_of, sign_leaf};
 use provost_model::registry::{
     Ca, CaState, CertificateRefusal, CertificateRequest, CredentialPolicy, DeviceIdentifier, NamespaceLink,
-    PreparedCertificate, RequestedBy,
+    PreparedCertificate, RegistryDevice, RequestedBy,
 };
 use provost_model::{ErrorKind, NamespaceName, Timestamp};
 use provost_pki::{Csr, VerifiedCsr};
 use provost_store::{NewIntent, ReadTx, StoreError};
 use tracing::error;
 
-use crate::complete::other_device;
+use crate::complete::{other_device, owns_its_hub_name};
 use crate::{RegistryError, RegistryService};
 
 /// What a certificate is made by, as it stood when it was read.
@@ -51,12 +51,8 @@ impl RegistryService {
         request: &CertificateRequest,
     ) -> Result<PreparedCertificate, CertificateRefusal> {
         let csr = self.verified(request)?;
-        let (asked, key, now) = (request.clone(), csr.key_sha256(), self.now());
-        let ground = self.store().read(move |tx| ground(tx, &asked, &key, now)).await;
-        let ground = ground.map_err(|error| match error {
-            NoGround::Refused(refusal) => refusal,
-            NoGround::Store(error) => unavailable(&error.into()),
-        })?;
+        let (key_sha256, now) = (csr.key_sha256(), self.now());
+        let ground = self.ground(request.clone(), key_sha256, now).await?;
         if is_key_of(&ground.ca, &csr) {
             let reason = "its key is that of the certificate authority".to_owned();
             return Err(CertificateRefusal::NotVerified(reason));
@@ -73,7 +69,7 @@ impl RegistryService {
             device: request.device.clone(),
             policy: ground.policy.name.clone(),
             identifier,
-            key_sha256: csr.key_sha256(),
+            key_sha256,
             not_before: order.not_before,
             not_after: order.not_after,
             shard: shard_of(&order.serial, ground.ca.shards),
@@ -101,10 +97,26 @@ impl RegistryService {
             policy: ground.policy.name,
             ca: ca.id.clone(),
             identifier,
+            key_sha256,
             is_new_device,
             certificate: signed.certificate,
             issuers: ca.certificate.iter().chain(&ca.issuers).cloned().collect(),
             not_after: signed.not_after,
+        })
+    }
+
+    async fn ground(
+        &self,
+        request: CertificateRequest,
+        key_sha256: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Ground, CertificateRefusal> {
+        let read = self
+            .store()
+            .read(move |tx| ground(tx, &request, &key_sha256, now));
+        read.await.map_err(|error| match error {
+            NoGround::Refused(refusal) => refusal,
+            NoGround::Store(error) => unavailable(&error.into()),
         })
     }
 
@@ -203,13 +215,7 @@ fn ground(
     if device.as_ref().is_some_and(|device| !device.enabled) {
         return Err(CertificateRefusal::DeviceDisabled.into());
     }
-    if device
-        .as_ref()
-        .is_some_and(|device| device.external_device_id != request.device_id)
-    {
-        return Err(other_device(&request.device, &request.device_id).into());
-    }
-    check_external_id(tx, &namespace, request, device.is_some())?;
+    check_external_id(tx, &namespace, request, device.as_ref())?;
     let ca = issuing(tx, &policy, now)?;
     if tx.key_of_another_device(key_sha256, &namespace, &request.device)? {
         let reason = "its key is that of another device".to_owned();
@@ -223,17 +229,19 @@ fn ground(
     })
 }
 
-/// A device that is new to the registry must not take another one's place in the hub.
+/// The device of the registry stands for this device of the hub; one that is new to it must not take another
+/// one's place there.
 fn check_external_id(
     tx: &ReadTx<'_>,
     namespace: &NamespaceName,
     request: &CertificateRequest,
-    is_known: bool,
+    device: Option<&RegistryDevice>,
 ) -> Result<(), NoGround> {
-    let taken = tx.registry_device_by_external(namespace, &request.device_id)?;
-    let by_itself = taken.as_ref().is_none_or(|device| device.name == request.device);
-    if is_known || by_itself {
+    if owns_its_hub_name(tx, namespace, &request.device_id, device)? {
         return Ok(());
+    }
+    if device.is_some() {
+        return Err(other_device(&request.device, &request.device_id).into());
     }
     let reason = format!("the device ID {} belongs to another device", request.device_id);
     Err(CertificateRefusal::NotVerified(reason).into())

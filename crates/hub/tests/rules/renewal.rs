@@ -44,6 +44,7 @@ impl CertificateIssuer for Issuer {
                 policy: CredentialPolicyName::parse("line-7").unwrap(),
                 ca: CaId::generate(&SystemRandom),
                 identifier: DeviceIdentifier::generate(&SystemRandom),
+                key_sha256: [0; 32],
                 is_new_device: false,
                 certificate: CertificateDer(vec![1]),
                 issuers: Vec::new(),

@@ -54,6 +54,8 @@ pub struct PreparedCertificate {
     pub ca: CaId,
     /// What the certificate says of the device.
     pub identifier: DeviceIdentifier,
+    /// SHA-256 over the `SubjectPublicKeyInfo` of its key.
+    pub key_sha256: [u8; 32],
     /// There was no such device in the registry: completing makes it.
     pub is_new_device: bool,
     /// The certificate.

@@ -8,10 +8,11 @@ mod operations;
 mod policies;
 
 use provost_access::AdminCaller;
+use provost_model::IdError;
 use provost_registry::{RegistryError, RegistryService};
 use provost_wire::arm::ArmScope;
 use provost_wire::arm::registry::{RegistryAction, RegistryVersion};
-use provost_wire::json;
+use provost_wire::{BodyError, json};
 use serde_json::Value;
 
 pub(in crate::http::api) use self::failure::RegistryFailure;
@@ -54,6 +55,15 @@ impl RegistryRequest<'_> {
             Ok(answer) => answer,
             Err(failure) => failure.answer(self.call),
         }
+    }
+
+    /// Where a page goes on.
+    fn after<T>(text: Option<&str>, parse: fn(&str) -> Result<T, IdError>) -> Result<Option<T>, BodyError> {
+        let wrong = |error: IdError| BodyError::Value {
+            path: "$skipToken".to_owned(),
+            reason: error.to_string(),
+        };
+        text.map(parse).transpose().map_err(wrong)
     }
 
     async fn perform(&self, action: RegistryAction) -> Answered {

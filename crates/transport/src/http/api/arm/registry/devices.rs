@@ -34,11 +34,7 @@ impl RegistryRequest<'_> {
     }
 
     pub(super) async fn devices(&self, namespace: &NamespaceName, after: Option<String>) -> Answered {
-        let after = after.map(|text| RegistryDeviceName::parse(&text)).transpose();
-        let after = after.map_err(|error| BodyError::Value {
-            path: "$skipToken".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let after = Self::after(after.as_deref(), RegistryDeviceName::parse)?;
         let page = PageSize::clamp(None, PAGE, PAGE);
         let found = self
             .registry()

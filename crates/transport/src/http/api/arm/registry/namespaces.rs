@@ -2,7 +2,6 @@ use provost_model::{NamespaceName, PageSize};
 use provost_registry::NamespaceInput as Input;
 use provost_wire::arm::ArmError;
 use provost_wire::arm::registry::{NamespaceInput, NamespacePatch, namespace};
-use provost_wire::json::BodyError;
 
 use super::{Answered, RegistryRequest, gone, made, shown};
 use crate::http::api::reply::Answer;
@@ -11,11 +10,7 @@ const PAGE: usize = 100;
 
 impl RegistryRequest<'_> {
     pub(super) async fn namespaces(&self, after: Option<String>) -> Answered {
-        let after = after.map(|text| NamespaceName::parse(&text)).transpose();
-        let after = after.map_err(|error| BodyError::Value {
-            path: "$skipToken".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let after = Self::after(after.as_deref(), NamespaceName::parse)?;
         let page = PageSize::clamp(None, PAGE, PAGE);
         let found = self
             .registry()
