@@ -10,8 +10,14 @@ fail() {
 }
 
 is_there() {
-    ls /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/softhsm/libsofthsm.so \
-        /usr/local/lib/softhsm/libsofthsm2.so 2>/dev/null | grep -q .
+    local library
+    for library in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib64/softhsm/libsofthsm.so \
+        /usr/local/lib/softhsm/libsofthsm2.so; do
+        if [ -e "$library" ]; then
+            return 0
+        fi
+    done
+    return 1
 }
 
 if ! is_there; then
