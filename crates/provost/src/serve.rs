@@ -25,13 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, Publications};
+use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, OcspDelegates, OcspResponder, Publications};
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
 use provost_store::{CommitCounts, Store, StoreAddress, StoreOptions};
+use provost_transport::metrics::Metrics;
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -128,6 +129,34 @@ fn publisher(config: &Config, store: &Store, keys: &Arc<dyn KeyProvider>, ambien
     )
 }
 
+/// Who looks after the OCSP responders of CAs.
+fn delegates(
+    config: &Config,
+    store: &Store,
+    keys: &Arc<dyn KeyProvider>,
+    ambient: &Ambient,
+) -> OcspDelegates {
+    OcspDelegates::new(
+        store.clone(),
+        CaKeys::new(Arc::clone(keys)),
+        Arc::clone(&ambient.clock),
+        Arc::clone(&ambient.random),
+        config.registry.publication.is_ocsp_on(),
+    )
+}
+
+/// What answers OCSP, when it is switched on.
+fn ocsp(
+    config: &Config,
+    store: &Store,
+    keys: &Arc<dyn KeyProvider>,
+    ambient: &Ambient,
+) -> Option<OcspResponder> {
+    let is_on = config.registry.publication.is_ocsp_on();
+    let keys = CaKeys::new(Arc::clone(keys));
+    is_on.then(|| OcspResponder::new(store.clone(), keys, Arc::clone(&ambient.clock)))
+}
+
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
@@ -142,17 +171,21 @@ impl Server {
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
+        let metrics = Arc::new(Metrics::default());
         let (https, mqtt) = listeners::open(
             &config,
             &tls,
             hub.clone(),
             (dps.clone(), registry.clone()),
             &ambient,
-            &shutdown,
+            (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let public = Publications::new(store.clone());
-        let http = listeners::open_plain(&config, public, &ambient, &shutdown, &mut tasks)?;
+        let public = (
+            Publications::new(store.clone()),
+            ocsp(&config, &store, &keys, &ambient),
+        );
+        let http = listeners::open_plain(&config, public, &ambient, (&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -163,11 +196,10 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        background::spawn(
-            &mut tasks,
-            &shutdown,
-            publisher(&config, &store, &keys, &ambient).run(),
-        );
+        let delegates = delegates(&config, &store, &keys, &ambient);
+        let publisher = publisher(&config, &store, &keys, &ambient).with_responders(delegates.clone());
+        background::spawn(&mut tasks, &shutdown, publisher.run());
+        background::spawn(&mut tasks, &shutdown, delegates.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;

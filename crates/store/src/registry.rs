@@ -13,10 +13,12 @@ mod link;
 mod namespace;
 mod operation;
 mod policy;
+mod responder;
 mod revoked;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
 pub use self::issued::NewIntent;
 pub use self::issued_list::IssuedAfter;
+pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::Publications;
+use provost_ca::{OcspResponder, Publications};
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
@@ -39,7 +39,7 @@ pub(super) fn open(
     hub: HubService,
     (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
-    shutdown: &Shutdown,
+    (metrics, shutdown): (&Arc<Metrics>, &Shutdown),
     tasks: &mut JoinSet<()>,
 ) -> Result<(SocketAddr, SocketAddr)> {
     let identity = Arc::new(ReloadingIdentity::from_pem_files(
@@ -47,15 +47,14 @@ pub(super) fn open(
         &tls.files.key,
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
-    let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, (dps, registry), ambient, &metrics, shutdown);
+    let (api, mqtt) = services(config, hub, (dps, registry), ambient, metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
     let front = Front {
         shutdown: shutdown.clone(),
         handshake_timeout: config.limits.handshake_timeout,
-        metrics,
+        metrics: Arc::clone(metrics),
     };
     let https = HttpsFront {
         front: front.clone(),
@@ -86,9 +85,9 @@ pub(super) fn open(
 /// Opens the plain HTTP listener when there is to be one, and says where it is.
 pub(super) fn open_plain(
     config: &Config,
-    publications: Publications,
+    (publications, ocsp): (Publications, Option<OcspResponder>),
     ambient: &Ambient,
-    shutdown: &Shutdown,
+    (metrics, shutdown): (&Arc<Metrics>, &Shutdown),
     tasks: &mut JoinSet<()>,
 ) -> Result<Option<SocketAddr>> {
     let Some(port) = config.http_port else {
@@ -100,7 +99,10 @@ pub(super) fn open_plain(
         head_timeout: config.limits.http_idle_timeout,
         ..HttpLimits::default()
     };
-    let api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
+    let mut api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
+    if let Some(responder) = ocsp {
+        api = api.with_ocsp(responder, Arc::clone(metrics));
+    }
     let ending = shutdown.clone();
     let accepting = listener.run(shutdown.clone(), move |stream, address| {
         let (api, shutdown) = (api.clone(), ending.clone());
