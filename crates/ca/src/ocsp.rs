@@ -7,6 +7,7 @@
 
 mod answers;
 mod delegates;
+mod due;
 mod responder;
 mod status;
 mod voice;

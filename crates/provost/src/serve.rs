@@ -15,6 +15,7 @@ mod listeners;
 mod outbound_work;
 pub mod private_file;
 mod provisioning;
+mod publishing;
 mod ready;
 mod registry;
 mod telling;
@@ -25,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, OcspDelegates, OcspResponder, Publications};
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
@@ -38,6 +38,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::publishing::Publishing;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -118,45 +119,6 @@ async fn open_registry(
     Ok(registry)
 }
 
-/// What makes CRLs.
-fn publisher(config: &Config, store: &Store, keys: &Arc<dyn KeyProvider>, ambient: &Ambient) -> CrlPublisher {
-    CrlPublisher::new(
-        store.clone(),
-        CaKeys::new(Arc::clone(keys)),
-        Arc::clone(&ambient.clock),
-        config.registry.publication.clone(),
-        CrlSchedule::default(),
-    )
-}
-
-/// Who looks after the OCSP responders of CAs.
-fn delegates(
-    config: &Config,
-    store: &Store,
-    keys: &Arc<dyn KeyProvider>,
-    ambient: &Ambient,
-) -> OcspDelegates {
-    OcspDelegates::new(
-        store.clone(),
-        CaKeys::new(Arc::clone(keys)),
-        Arc::clone(&ambient.clock),
-        Arc::clone(&ambient.random),
-        config.registry.publication.is_ocsp_on(),
-    )
-}
-
-/// What answers OCSP, when it is switched on.
-fn ocsp(
-    config: &Config,
-    store: &Store,
-    keys: &Arc<dyn KeyProvider>,
-    ambient: &Ambient,
-) -> Option<OcspResponder> {
-    let is_on = config.registry.publication.is_ocsp_on();
-    let keys = CaKeys::new(Arc::clone(keys));
-    is_on.then(|| OcspResponder::new(store.clone(), keys, Arc::clone(&ambient.clock)))
-}
-
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
@@ -181,11 +143,8 @@ impl Server {
             (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let public = (
-            Publications::new(store.clone()),
-            ocsp(&config, &store, &keys, &ambient),
-        );
-        let http = listeners::open_plain(&config, public, &ambient, (&metrics, &shutdown), &mut tasks)?;
+        let publishing = Publishing::new(&config, &store, &keys, &ambient);
+        let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -196,10 +155,7 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        let delegates = delegates(&config, &store, &keys, &ambient);
-        let publisher = publisher(&config, &store, &keys, &ambient).with_responders(delegates.clone());
-        background::spawn(&mut tasks, &shutdown, publisher.run());
-        background::spawn(&mut tasks, &shutdown, delegates.run());
+        publishing.start(&shutdown, &mut tasks);
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;

@@ -51,13 +51,12 @@ impl KeptAnswers {
         now: Timestamp,
     ) -> Option<KeptAnswer> {
         let mut generations = self.lock();
-        let kept = match generations.young.get(key) {
-            Some(kept) => kept.clone(),
-            None => {
-                let kept = generations.old.remove(key)?;
-                generations.keep(key.clone(), kept.clone());
-                kept
-            }
+        let kept = if let Some(kept) = generations.young.get(key) {
+            kept.clone()
+        } else {
+            let kept = generations.old.remove(key)?;
+            generations.keep(key.clone(), kept.clone());
+            kept
         };
         let life = kept.next_update.since(kept.this_update);
         let is_fresh = kept.this_update <= now && now < kept.this_update.after(life / 2);

@@ -6,25 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use provost_keys::{KeyAlgorithm, KeyProviderError};
-use provost_model::registry::{Ca, CaId, CaState, DelegatedResponder, ResponderState};
+use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
 use provost_model::{Action, Actor, AuditEvent, CertificateDer, Clock, Random, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{AppendTx, ReadTx, Store, StoreError};
 use serde_json::json;
 use tracing::{debug, info, warn};
 
+use super::due::{Due, due, last_due, served};
 use crate::delegate::{DelegateOrder, sign_delegate};
 use crate::{CaError, CaKeys, new_serial};
 
-const DAY: Duration = Duration::from_hours(24);
-/// How long a responder's certificate is valid: nobody can revoke it (`id-pkix-ocsp-nocheck`).
-const LIFETIME: Duration = Duration::from_hours(24 * 7);
 /// It begins to be valid so long before now, for clocks that are slow.
 const BACKDATE: Duration = Duration::from_mins(1);
 /// How long what was intended may wait to be completed before others try.
 const INTENT_LIFE: Duration = Duration::from_mins(1);
-/// How long the key of one that was replaced stays: a request that read its row may be signing.
-const GRACE: Duration = Duration::from_mins(5);
 /// After a failure a CA is left alone for so long.
 const PAUSE: Duration = Duration::from_mins(1);
 /// How often it looks though nobody woke it.
@@ -61,15 +57,6 @@ pub enum DelegateError {
     /// The work stopped in a way that should not be possible.
     #[error("the making of an OCSP responder stopped unexpectedly")]
     Stopped,
-}
-
-/// A responder that is to be made.
-struct Due {
-    ca: Ca,
-    certificate: CertificateDer,
-    /// The one it takes the place of.
-    follows: Option<DelegatedResponder>,
-    not_after: Timestamp,
 }
 
 impl OcspDelegates {
@@ -337,78 +324,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, DelegateError> {
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.map_err(|_| DelegateError::Stopped)??)
-}
-
-/// What is to be made now for CAs that sign.
-fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<Due>, StoreError> {
-    let mut due = Vec::new();
-    for state in [CaState::Active, CaState::Retired] {
-        for ca in tx.cas_in_state(state)? {
-            let Some((certificate, end)) = ca.certificate.clone().zip(ca.not_after) else {
-                continue;
-            };
-            let follows = tx.ocsp_responder(&ca.id)?;
-            let is_due = follows.as_ref().is_none_or(|before| {
-                let life = before.not_after.since(before.not_before);
-                now >= before.not_before.after(life / 2) && before.not_after < end
-            });
-            if is_due && now < end {
-                due.push(Due {
-                    ca,
-                    certificate,
-                    follows,
-                    not_after: now.after(LIFETIME).min(end),
-                });
-            }
-        }
-    }
-    Ok(due)
-}
-
-/// The last one of a closed CA, when the one that answers does not last for everything the CA signed.
-fn last_due(tx: &ReadTx<'_>, id: &CaId, now: Timestamp) -> Result<Option<Due>, StoreError> {
-    let Some(ca) = tx.ca(id)? else {
-        return Ok(None);
-    };
-    let Some((certificate, end)) = ca.certificate.clone().zip(ca.not_after) else {
-        return Ok(None);
-    };
-    let follows = tx.ocsp_responder(id)?;
-    let last_expiry = tx.last_expiry_under(id)?.unwrap_or(now);
-    // A day more: an answer is to be had until the very end.
-    let not_after = last_expiry.after(DAY).min(end);
-    let lasts = follows
-        .as_ref()
-        .is_some_and(|before| before.not_after >= not_after);
-    if ca.state != CaState::Closed || lasts || not_after <= now || last_expiry <= now {
-        return Ok(None);
-    }
-    Ok(Some(Due {
-        ca,
-        certificate,
-        follows,
-        not_after,
-    }))
-}
-
-/// Those whose keys are of no more use: replaced a while ago, expired, of a CA that was revoked, or intended
-/// and never completed.
-fn served(tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<DelegatedResponder>, StoreError> {
-    let mut served = tx.ocsp_responders_in_state(ResponderState::Intended)?;
-    served.retain(|intended| intended.created_at < now.before(GRACE));
-    for responder in tx.ocsp_responders_in_state(ResponderState::Active)? {
-        let answering = tx.ocsp_responder(&responder.ca)?;
-        let is_replaced = answering.is_some_and(|answering| {
-            answering.serial != responder.serial && answering.created_at < now.before(GRACE)
-        });
-        let is_over = responder.not_after < now;
-        let is_revoked = || -> Result<bool, StoreError> {
-            let ca = tx.ca(&responder.ca)?;
-            Ok(ca.is_none_or(|ca| ca.state == CaState::Revoked))
-        };
-        if is_replaced || is_over || is_revoked()? {
-            served.push(responder);
-        }
-    }
-    Ok(served)
 }

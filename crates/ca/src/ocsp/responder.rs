@@ -9,7 +9,7 @@ use provost_store::{ReadTx, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
-use super::answers::{KeptAnswer, KeptAnswers};
+use super::answers::{AnswerKey, KeptAnswer, KeptAnswers};
 use super::status::Facts;
 use super::voice::Voices;
 use crate::{CaError, CaKeys};
@@ -140,6 +140,51 @@ struct Order {
     next_update: Timestamp,
 }
 
+impl Order {
+    /// What is to be signed, or why nothing is.
+    fn of(facts: Facts, request: OcspRequest, now: Timestamp) -> Result<Self, OcspRefusal> {
+        let (issuer, end) = speaking(&facts.ca, now).ok_or(OcspRefusal::Unauthorized)?;
+        if !request.certificates.iter().all(|id| id.is_issued_by(&issuer)) {
+            return Err(OcspRefusal::Unauthorized);
+        }
+        // Without one the CA was made just now, or its responder could not be renewed.
+        let responder = facts.responder.filter(|responder| now < responder.not_after);
+        let responder = responder.ok_or(OcspRefusal::TryLater)?;
+        let lifetime = match OcspWord::of(&facts.statuses) {
+            OcspWord::Unknown => UNKNOWN_LIFETIME,
+            _ => LIFETIME,
+        };
+        Ok(Self {
+            next_update: now.after(lifetime).min(responder.not_after).min(end),
+            request,
+            responder,
+            statuses: facts.statuses,
+            now,
+        })
+    }
+
+    /// Under what name the answer is kept, and the status it tells; `None` when it is for one asker alone.
+    fn key(&self) -> Option<(AnswerKey, CertStatus)> {
+        match (
+            self.request.certificates.as_slice(),
+            self.statuses.as_slice(),
+            &self.request.nonce,
+        ) {
+            ([id], [status], None) => Some(((self.responder.ca.clone(), id.as_der().to_vec()), *status)),
+            _ => None,
+        }
+    }
+
+    fn standing(&self) -> Option<OcspStanding> {
+        // Something unknown may be issued any moment, and anybody can make up what is unknown.
+        let is_lasting = OcspWord::of(&self.statuses) != OcspWord::Unknown;
+        (is_lasting && self.request.nonce.is_none()).then_some(OcspStanding {
+            this_update: self.now,
+            next_update: self.next_update,
+        })
+    }
+}
+
 impl OcspResponder {
     /// Answers for the CAs in this store.
     pub fn new(store: Store, keys: CaKeys, clock: Arc<dyn Clock>) -> Self {
@@ -183,56 +228,27 @@ impl OcspResponder {
 
     async fn answer_from(&self, facts: Facts, request: OcspRequest) -> Result<OcspAnswer, OcspRefusal> {
         let now = self.inner.clock.now();
-        let (issuer, end) = speaking(&facts.ca, now).ok_or(OcspRefusal::Unauthorized)?;
-        if !request.certificates.iter().all(|id| id.is_issued_by(&issuer)) {
-            return Err(OcspRefusal::Unauthorized);
+        let order = Order::of(facts, request, now)?;
+        let key = order.key();
+        if let Some((key, status)) = &key
+            && let Some(kept) = self.inner.kept.find(key, *status, &order.responder.serial, now)
+        {
+            return Ok(OcspAnswer::kept(kept));
         }
-        // A CA that was made just now, or whose responder could not be renewed.
-        let responder = facts.responder.filter(|responder| now < responder.not_after);
-        let responder = responder.ok_or(OcspRefusal::TryLater)?;
-        let key = match (request.certificates.as_slice(), &request.nonce) {
-            ([one], None) => Some((facts.ca.id.clone(), one.as_der().to_vec())),
-            _ => None,
-        };
-        if let (Some(key), [status]) = (&key, facts.statuses.as_slice()) {
-            if let Some(kept) = self.inner.kept.find(key, *status, &responder.serial, now) {
-                return Ok(OcspAnswer::kept(kept));
-            }
-        }
-        let word = OcspWord::of(&facts.statuses);
-        let lifetime = match word {
-            OcspWord::Unknown => UNKNOWN_LIFETIME,
-            _ => LIFETIME,
-        };
-        let order = Order {
-            next_update: now.after(lifetime).min(responder.not_after).min(end),
-            request,
-            responder,
-            statuses: facts.statuses,
-            now,
-        };
-        let (next_update, is_nonce) = (order.next_update, order.request.nonce.is_some());
-        let (status, signed_by) = (order.statuses.first().copied(), order.responder.serial.clone());
+        let (word, standing) = (OcspWord::of(&order.statuses), order.standing());
+        let signed_by = order.responder.serial.clone();
         let der: Arc<[u8]> = Arc::from(self.sign(order).await?);
-        let may_keep = !is_nonce && word != OcspWord::Unknown;
-        if let (Some(key), Some(status), true) = (key, status, may_keep) {
+        if let (Some((key, status)), Some(standing)) = (key, standing) {
             let answer = KeptAnswer {
                 der: Arc::clone(&der),
                 status,
                 responder: signed_by,
-                this_update: now,
-                next_update,
+                this_update: standing.this_update,
+                next_update: standing.next_update,
             };
             self.inner.kept.keep(key, answer);
         }
-        Ok(OcspAnswer {
-            der,
-            word,
-            standing: may_keep.then_some(OcspStanding {
-                this_update: now,
-                next_update,
-            }),
-        })
+        Ok(OcspAnswer { der, word, standing })
     }
 
     /// Signs on a thread that may wait. Anybody may ask, so what is signed at a time is bounded.

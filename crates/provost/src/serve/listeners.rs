@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::{OcspResponder, Publications};
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
@@ -85,9 +84,8 @@ pub(super) fn open(
 /// Opens the plain HTTP listener when there is to be one, and says where it is.
 pub(super) fn open_plain(
     config: &Config,
-    (publications, ocsp): (Publications, Option<OcspResponder>),
-    ambient: &Ambient,
-    (metrics, shutdown): (&Arc<Metrics>, &Shutdown),
+    api: PublicationApi,
+    shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> Result<Option<SocketAddr>> {
     let Some(port) = config.http_port else {
@@ -99,10 +97,6 @@ pub(super) fn open_plain(
         head_timeout: config.limits.http_idle_timeout,
         ..HttpLimits::default()
     };
-    let mut api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
-    if let Some(responder) = ocsp {
-        api = api.with_ocsp(responder, Arc::clone(metrics));
-    }
     let ending = shutdown.clone();
     let accepting = listener.run(shutdown.clone(), move |stream, address| {
         let (api, shutdown) = (api.clone(), ending.clone());
