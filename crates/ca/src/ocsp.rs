@@ -10,6 +10,8 @@ mod delegates;
 mod due;
 mod responder;
 mod status;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 pub use self::delegates::{DelegateError, OcspDelegates};

@@ -21,7 +21,7 @@ const UNKNOWN_LIFETIME: Duration = Duration::from_mins(5);
 /// How many answers are signed at a time.
 const SIGNING: usize = 4;
 /// How many may be signed or wait for it; whoever comes then is told to try later.
-const WAITING: usize = 256;
+pub(super) const WAITING: usize = 256;
 
 /// Answers OCSP requests about certificates of our CAs. Cheap to clone.
 #[derive(Clone)]
@@ -271,6 +271,13 @@ impl OcspResponder {
             }
             Err(_) => Err(OcspRefusal::InternalError),
         }
+    }
+
+    /// Takes the places of as many that wait.
+    #[cfg(test)]
+    pub(super) async fn hold_waiting(&self, places: u32) -> OwnedSemaphorePermit {
+        let waiting = Arc::clone(&self.inner.waiting);
+        waiting.acquire_many_owned(places).await.unwrap()
     }
 
     async fn permits(&self) -> Option<[OwnedSemaphorePermit; 2]> {
