@@ -149,7 +149,7 @@ async fn openssl_accepts(chain: &[Vec<u8>], crl: &Crl, plant: &Plant) -> bool {
     let leaf = pem("leaf.pem", certificate(&chain[0]));
     let middle = pem("middle.pem", certificate(&chain[1]));
     let root = pem("root.pem", certificate(&chain[2]));
-    let crls = provost_pki::pem("X509 CRL", crl.der()) + &provost_pki::pem("X509 CRL", of_root.der());
+    let crls = provost_model::pem("X509 CRL", crl.der()) + &provost_model::pem("X509 CRL", of_root.der());
     let crls = pem("crls.pem", crls);
     let output = Command::new("openssl")
         .args(["verify", "-crl_check_all", "-CAfile"])

@@ -1,5 +1,4 @@
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use provost_model::pem;
 use provost_model::registry::{Ca, CredentialPolicy};
 use serde_json::{Map, Value, json};
 
@@ -205,18 +204,6 @@ fn authority(view: &PolicyView<'_>) -> Value {
         members.insert("bringYourOwnRoot".to_owned(), external.into());
     }
     members.into()
-}
-
-/// PEM (RFC 7468): lines of 64 characters, ended by a newline.
-pub fn pem(label: &str, der: &[u8]) -> String {
-    let mut lines = String::new();
-    for (index, character) in STANDARD.encode(der).chars().enumerate() {
-        if index > 0 && index % 64 == 0 {
-            lines.push('\n');
-        }
-        lines.push(character);
-    }
-    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_model::registry::{Ca, IssuedCertificate, OperationState, RegistryOperation};
+use provost_model::{UpperHex, pem};
 use serde::{Deserialize, Serialize};
 
-use crate::arm::registry::pem;
 use crate::time;
 
 /// One issued certificate.
@@ -57,8 +55,8 @@ impl IssuedView {
             state: issued.state.as_str().to_owned(),
             not_before: time::iso_seconds(issued.not_before),
             not_after: time::iso_seconds(issued.not_after),
-            sha1_thumbprint: issued.sha1.as_ref().map(|hash| hex(hash)),
-            sha256_thumbprint: issued.sha256.as_ref().map(|hash| hex(hash)),
+            sha1_thumbprint: issued.sha1.as_ref().map(|hash| UpperHex(hash).to_string()),
+            sha256_thumbprint: issued.sha256.as_ref().map(|hash| UpperHex(hash).to_string()),
             revoked_at: issued.revoked.map(|revocation| time::iso(revocation.at)),
             revocation_reason: issued
                 .revoked
@@ -74,14 +72,6 @@ impl IssuedView {
             ..Self::listed(issued)
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 /// `{"value","continuation"}`.
