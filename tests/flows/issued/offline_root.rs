@@ -5,8 +5,8 @@ mod openssl;
 use std::time::Duration;
 
 use provost_model::Clock;
+use provost_model::pem;
 use provost_model::registry::{CaId, CaState, OperationState, RegistryOperation};
-use provost_pki::pem;
 use provost_registry::{
     AnswerOutcome, CredentialInput, ImportedAnswer, IssuerRevoked, OfflineAnswers, OfflineRoot,
     RegistryError, RequestPurpose, RevocationTarget,

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use provost_pki::pem;
+use provost_model::pem;
 use tempfile::TempDir;
 
 /// A root that is kept with openssl: its key never leaves this folder.

@@ -1,10 +1,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use provost_model::pem;
 use provost_model::registry::{Ca, RevokedEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::arm::registry::pem;
 use crate::json::{self, BodyError, Members};
 use crate::time;
 

@@ -1,7 +1,7 @@
 //! The root of a namespace's credential that is kept offline.
 
+use provost_model::pem;
 use provost_registry::{CredentialInput, OfflineAnswers, OfflineRoot};
-use provost_wire::arm::registry::pem;
 use provost_wire::json;
 use provost_wire::own::registry::{
     OfflineAnswerView, OfflineAnswersInput, OfflineCrlView, OfflineImportView, OfflineRequestView,
