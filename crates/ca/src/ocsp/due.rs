@@ -19,11 +19,14 @@ pub(super) struct Due {
     pub(super) not_after: Timestamp,
 }
 
-/// What is to be made now for CAs that sign.
+/// What is to be made now for CAs that have a key, closed ones included while something they signed is valid.
 pub(super) fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let mut due = Vec::new();
-    for state in [CaState::Active, CaState::Retired] {
+    for state in [CaState::Active, CaState::Retired, CaState::Closed] {
         for ca in tx.cas_in_state(state)? {
+            if !may_sign(tx, &ca, now)? {
+                continue;
+            }
             let Some((certificate, end)) = ca.certificate.clone().zip(ca.not_after) else {
                 continue;
             };
@@ -45,6 +48,18 @@ pub(super) fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<Due>, StoreErro
     Ok(due)
 }
 
+/// Whether the key of a CA is here, and somebody may still ask about what it signed.
+fn may_sign(tx: &ReadTx<'_>, ca: &Ca, now: Timestamp) -> Result<bool, StoreError> {
+    if ca.key.is_offline() {
+        return Ok(false);
+    }
+    if ca.state != CaState::Closed {
+        return Ok(true);
+    }
+    let is_asked_about = tx.last_expiry_under(&ca.id)?.is_some_and(|end| now < end);
+    Ok(is_asked_about && tx.key_destroyed_at(&ca.id)?.is_none())
+}
+
 /// The last one of a closed CA, when the one that answers does not last for everything the CA signed.
 pub(super) fn last_due(tx: &ReadTx<'_>, id: &CaId, now: Timestamp) -> Result<Option<Due>, StoreError> {
     let Some(ca) = tx.ca(id)? else {
@@ -60,7 +75,7 @@ pub(super) fn last_due(tx: &ReadTx<'_>, id: &CaId, now: Timestamp) -> Result<Opt
     let lasts = follows
         .as_ref()
         .is_some_and(|before| before.not_after >= not_after);
-    if ca.state != CaState::Closed || lasts || not_after <= now || last_expiry <= now {
+    if ca.state != CaState::Closed || ca.key.is_offline() || lasts || not_after <= now || last_expiry <= now {
         return Ok(None);
     }
     Ok(Some(Due {

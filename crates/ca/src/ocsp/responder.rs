@@ -314,12 +314,14 @@ impl Inner {
 }
 
 /// The certificate of a CA that is answered for, and its end. Not one that was revoked: whoever holds its key
-/// could have made a responder, so no answer in its name is worth anything. Not one that expired.
+/// could have made a responder, so no answer in its name is worth anything. Not one that expired, nor one whose
+/// key is not here: nobody can make a responder for it.
 fn speaking(ca: &Ca, now: Timestamp) -> Option<(Certificate, Timestamp)> {
     let der = ca.certificate.as_ref()?;
     let end = ca.not_after.filter(|end| now < *end)?;
     let certificate = Certificate::from_der(&der.0).ok()?;
-    (ca.state != CaState::Revoked).then_some((certificate, end))
+    let is_heard = ca.state != CaState::Revoked && !ca.key.is_offline();
+    is_heard.then_some((certificate, end))
 }
 
 fn of_store(failed: &StoreError) -> OcspRefusal {

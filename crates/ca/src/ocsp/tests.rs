@@ -112,6 +112,10 @@ struct House {
 
 impl House {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Ca)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(START)));
         let options = StoreOptions {
@@ -124,7 +128,8 @@ impl House {
         let ca_keys = CaKeys::new(keys.clone());
         let random = Arc::new(Counting::default());
         let delegates = OcspDelegates::new(store.clone(), ca_keys.clone(), clock.clone(), random, true);
-        let ca = a_ca(&ca_keys, clock.now());
+        let mut ca = a_ca(&ca_keys, clock.now());
+        change(&mut ca);
         let house = Self {
             responder: OcspResponder::new(store.clone(), ca_keys, clock.clone()),
             store,
@@ -393,6 +398,16 @@ async fn a_ca_without_a_responder_says_later_and_one_that_was_revoked_nothing() 
     assert_eq!(house.keys.count(), 1, "that of the CA itself is ended elsewhere");
     house.delegates.make_due().await.unwrap();
     assert_eq!(house.answering().await, None, "none is made again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_whose_key_is_not_here_has_no_responder_and_says_nothing() {
+    let house = House::with(|ca| ca.key = KeyRef::offline()).await;
+    house.issue(1).await;
+    house.delegates.make_due().await.unwrap();
+    assert_eq!(house.answering().await, None);
+    assert_eq!(house.keys.count(), 1, "no key is made for nothing");
+    assert_eq!(house.ask(1, &[]).await.word, OcspWord::Unauthorized);
 }
 
 #[tokio::test(flavor = "multi_thread")]
