@@ -18,7 +18,7 @@ mod provisioning;
 mod publishing;
 mod ready;
 mod registry;
-mod telling;
+pub(crate) mod telling;
 mod tls_files;
 
 use std::net::SocketAddr;
@@ -38,6 +38,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::keys::ServedKeys;
 use self::publishing::Publishing;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
@@ -71,7 +72,7 @@ pub struct Server {
     hub: HubService,
     dps: ProvisioningService,
     registry: RegistryService,
-    keys: Arc<dyn KeyProvider>,
+    keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -123,13 +124,14 @@ impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
+        let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
-        let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
-        let registry = open_registry(&config, &store, &keys, &hub, &ambient).await?;
+        let keys = keys::opened(opening).await?;
+        let registry = open_registry(&config, &store, &keys.provider(), &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
@@ -143,7 +145,7 @@ impl Server {
             (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let publishing = Publishing::new(&config, &store, &keys, &ambient);
+        let publishing = Publishing::new(&config, &store, keys.provider(), &ambient);
         let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,
@@ -200,8 +202,8 @@ impl Server {
     }
 
     /// The private keys of CAs.
-    pub fn keys(&self) -> &Arc<dyn KeyProvider> {
-        &self.keys
+    pub fn keys(&self) -> Arc<dyn KeyProvider> {
+        self.keys.provider()
     }
 
     /// The Device Registry.
@@ -246,6 +248,7 @@ impl Server {
                 "the last refusals were not stored"
             );
         }
+        self.keys.close().await;
     }
 }
 

@@ -19,7 +19,7 @@ use crate::config::Config;
 pub(super) struct Publishing<'a> {
     config: &'a Config,
     store: &'a Store,
-    keys: &'a Arc<dyn KeyProvider>,
+    keys: Arc<dyn KeyProvider>,
     ambient: &'a Ambient,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Publishing<'a> {
     pub(super) fn new(
         config: &'a Config,
         store: &'a Store,
-        keys: &'a Arc<dyn KeyProvider>,
+        keys: Arc<dyn KeyProvider>,
         ambient: &'a Ambient,
     ) -> Self {
         Self {
@@ -76,6 +76,6 @@ impl<'a> Publishing<'a> {
     }
 
     fn ca_keys(&self) -> CaKeys {
-        CaKeys::new(Arc::clone(self.keys))
+        CaKeys::new(Arc::clone(&self.keys))
     }
 }
