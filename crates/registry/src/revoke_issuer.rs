@@ -308,7 +308,7 @@ impl Started {
         let is_replaced = |ca: &Ca| match ca.state {
             CaState::Active | CaState::Retired => true,
             CaState::Revoked => policy.issuing.as_ref() == Some(&ca.id),
-            CaState::Pending | CaState::Closed => false,
+            CaState::Pending | CaState::Spare | CaState::Closed => false,
         };
         if !old.as_ref().is_some_and(is_replaced) {
             return Err(RegistryError::conflict(
