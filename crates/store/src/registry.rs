@@ -15,6 +15,7 @@ mod operation;
 mod policy;
 mod responder;
 mod revoked;
+mod standing;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
@@ -22,3 +23,4 @@ pub use self::issued::NewIntent;
 pub use self::issued_list::IssuedAfter;
 pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
+pub use self::standing::LeafStanding;
