@@ -147,6 +147,12 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
         never.contains("Response verify OK") && never.contains("4242: unknown"),
         "{never}"
     );
+    let metrics = plant.server.own_api().get("/provost/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.raw);
+    for (status, count) in [("good", 4), ("revoked", 4), ("unknown", 1)] {
+        let line = format!("provost_ocsp_answers_total{{status=\"{status}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
 }
 
 /// Several certificates in one request, each with its own status.
