@@ -360,29 +360,35 @@ async fn an_issuing_ca_under_a_customers_root_answers_for_its_leaves() {
     assert!(said.contains("leaf.pem: good"), "{said}");
 }
 
-/// A policy that is deleted leaves leaves that go on: before its CA's key is destroyed it signs a last
-/// responder, which lasts for all of them.
+/// A policy that is deleted leaves leaves that go on, and a credential an issuing CA: both can be asked about
+/// after the root's key is destroyed, and the leaves be revoked.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_ca_leaves_a_responder_for_everything_it_signed() {
+async fn what_deleted_cas_signed_can_be_asked_about_to_the_end() {
     let (plant, clock) = open_with_clock().await;
     let issuing = plant.policy().await.issuing.unwrap();
+    let root = root(&plant, &issuing).await;
     responder(&plant, &issuing.id).await;
     let leaf = plant.certify("press").await;
-    let deleted = plant
-        .registry()
-        .delete_policy(&plant.caller, &namespace(), &policy(), false)
-        .await;
-    deleted.unwrap();
+    let registry = plant.registry();
+    let deleted = registry.delete_policy(&plant.caller, &namespace(), &policy(), false);
+    deleted.await.unwrap();
+    let deleted = registry.delete_credential(&plant.caller, &namespace());
+    deleted.await.unwrap();
     pass(&clock, Duration::from_secs(20));
-    eventually("the key of the CA is destroyed", async || {
-        let id = issuing.id.clone();
+    eventually("the key of the root is destroyed", async || {
+        let id = root.id.clone();
         read(&plant, move |tx| tx.key_destroyed_at(&id)).await
     })
     .await;
-    let last = responder(&plant, &issuing.id).await;
-    assert!(last.not_after >= leaf.certificate.leaf().not_after());
+    let last = responder(&plant, &root.id).await;
+    assert!(last.not_after >= issuing.not_after.unwrap());
     let party = RelyingParty::new(&plant);
     party.keep(&leaf.chain);
+    let said = party.ask(&root.id, "", "-issuer root.pem -cert ica.pem");
+    assert!(
+        said.contains("Response verify OK") && said.contains("ica.pem: good"),
+        "{said}"
+    );
     let said = party.ask_of_leaf(&issuing.id, "");
     assert!(said.contains("leaf.pem: good"), "{said}");
     plant.revoke("press", false).await;
