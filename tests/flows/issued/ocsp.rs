@@ -370,9 +370,10 @@ async fn what_deleted_cas_signed_can_be_asked_about_to_the_end() {
     responder(&plant, &issuing.id).await;
     let leaf = plant.certify("press").await;
     let registry = plant.registry();
-    let deleted = registry.delete_policy(&plant.caller, &namespace(), &policy(), false);
+    let (namespace, policy) = (namespace(), policy());
+    let deleted = registry.delete_policy(&plant.caller, &namespace, &policy, false);
     deleted.await.unwrap();
-    let deleted = registry.delete_credential(&plant.caller, &namespace());
+    let deleted = registry.delete_credential(&plant.caller, &namespace);
     deleted.await.unwrap();
     pass(&clock, Duration::from_secs(20));
     eventually("the key of the root is destroyed", async || {
