@@ -8,6 +8,7 @@
 
 mod background;
 mod certificate_issuer;
+pub(crate) mod data_lock;
 mod first_start;
 mod hub_directory;
 pub(crate) mod keys;
@@ -37,6 +38,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::data_lock::DataLock;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -72,6 +74,7 @@ pub struct Server {
     keys: Arc<dyn KeyProvider>,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    _lock: DataLock,
 }
 
 /// How long background work may take to end after the listeners have; together with the listeners'
@@ -132,6 +135,8 @@ impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
+        let lock = DataLock::shared(&config.data, &config.store)?;
+        crate::backup::refuse_cut_off(&config.data)?;
         let store = open_store(&config, &ambient).await?;
         let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
@@ -188,6 +193,7 @@ impl Server {
             keys,
             trigger,
             tasks,
+            _lock: lock,
         })
     }
 
