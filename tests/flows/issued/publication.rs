@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 
 use super::plant::{Plant, namespace, policy};
 
-fn with_plain_http(config: &mut provost::config::Config) {
+pub(super) fn with_plain_http(config: &mut provost::config::Config) {
     config.http_port = Some(0);
 }
 
 /// One request over plain HTTP: head and body.
-async fn ask(plant: &Plant, method: &str, path: &str, header: &str) -> (String, Vec<u8>) {
+pub(super) async fn ask(plant: &Plant, method: &str, path: &str, header: &str) -> (String, Vec<u8>) {
     let address = plant.server.http_address().expect("plain HTTP is served");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\n{header}\r\n");

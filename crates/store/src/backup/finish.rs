@@ -54,10 +54,12 @@ fn in_transaction(engine: Engine<'_>, with_newer: bool, now: Timestamp) -> Resul
         last = theirs.into_iter().fold(last, i64::max);
         done = reapply::reapply(engine, now, &mut last)?;
     }
-    // What has its last CRL out stays as it is: nothing could be signed in its place.
+    // What has its last CRL out stays as it is, and what a root kept offline signed: nothing could be signed
+    // here in its place.
     engine.execute(
         "UPDATE crl SET number = number + ?1, changes = changes + 1, due_at = 0, rests_until = 0 \
-         WHERE due_at IS NOT NULL AND ca NOT IN (SELECT id FROM ca WHERE key_destroyed_at IS NOT NULL)",
+         WHERE due_at IS NOT NULL AND ca NOT IN (SELECT id FROM ca WHERE key_destroyed_at IS NOT NULL \
+         OR key_ref = 'offline')",
         params![CRL_STEP],
     )?;
     let number = last + 1;

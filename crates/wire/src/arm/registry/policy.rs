@@ -148,15 +148,18 @@ pub struct PolicyView<'a> {
     pub thumbprint: Option<&'a str>,
 }
 
-/// The policy resource.
+/// The policy resource. One that waits for a root kept offline issues nothing: it is not ready, and says
+/// `Accepted`; there is no other word for it in the contract.
 pub fn policy(view: &PolicyView<'_>) -> Value {
     let record = view.policy;
+    let is_waiting = !record.is_external && view.issuing.is_none();
+    let state = if is_waiting { "Accepted" } else { "Succeeded" };
     let mut resource = json!({
         "id": policy_id(view.scope, &record.namespace, &record.name),
         "name": record.name.as_str(),
         "type": "Microsoft.DeviceRegistry/namespaces/credentials/policies",
         "properties": {
-            "provisioningState": "Succeeded",
+            "provisioningState": state,
             "certificate": {
                 AUTHORITY: authority(view),
                 LEAF: { VALIDITY: record.validity_days },
