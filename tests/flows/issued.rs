@@ -1,9 +1,11 @@
 //! Certificates that are issued and revoked: the rules A- (certificate-management.md 4), each test under
 //! its number, with devices over the network and the Device Registry asked as management asks it.
 
+mod audit_log;
 mod device_revocation;
 mod expiry;
 mod external_root;
+mod forced_deletion;
 mod identifiers;
 mod issuance;
 mod plant;
@@ -12,3 +14,4 @@ mod policy_revocation;
 mod publication;
 mod renewal;
 mod renewal_of_issuers;
+mod separate_operations;

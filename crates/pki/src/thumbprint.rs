@@ -1,6 +1,7 @@
 use std::fmt::{self, Write};
 
 use aws_lc_rs::digest;
+use provost_model::{AuditFact, Fact};
 
 /// Why a text is not a thumbprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,12 @@ macro_rules! thumbprint {
             /// Upper-case hex without separators, as Azure shows it.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+            }
+        }
+
+        impl AuditFact for $name {
+            fn to_fact(&self) -> Fact {
+                self.to_string().into()
             }
         }
 

@@ -19,7 +19,7 @@ use crate::new_ca::NewCa;
 use crate::operations::{done, failed};
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::service::event;
-use crate::{ByorRevoke, RegistryError, RegistryService};
+use crate::{ByorRevoke, RegistryError, RegistryService, facts};
 
 pub(crate) const KIND: &str = "revokeIssuer";
 
@@ -166,6 +166,7 @@ impl RegistryService {
             thumbprint(new),
             if is_external { EXTERNAL_NOTE } else { "" },
         );
+        let now_stands = facts::of_ca(new).with("state", new.state);
         let actor = Actor::Admin(started.by.clone());
         let event = AuditEvent::new(
             actor,
@@ -174,7 +175,9 @@ impl RegistryService {
             namespace.as_str(),
             policy.name.as_str(),
         )
-        .with_detail(detail);
+        .with_detail(detail)
+        .with_before(facts::of_cas(&old))
+        .with_after(now_stands);
         Ok(tx.record(&event, (operation, old))?)
     }
 
@@ -288,6 +291,7 @@ fn begin(
             ),
         ));
     }
+    let facts = facts::of_policy(&view);
     let Some(issuing) = view.policy.issuing else {
         return Err(RegistryError::conflict(
             "PolicyPendingActivation",
@@ -301,7 +305,9 @@ fn begin(
     };
     operation.progress = started.text();
     tx.put_registry_operation(&operation)?;
-    let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail("begun");
+    let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str())
+        .with_detail(format!("begun as operation {}", operation.id))
+        .with_before(facts);
     Ok(tx.record(&event, operation)?)
 }
 

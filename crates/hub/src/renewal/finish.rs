@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, RequestedBy};
-use provost_model::{Action, Actor, Assignment, AuditEvent, IdentityId, RegistryDeviceName};
-use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError};
+use provost_model::{Action, Actor, Assignment, AuditEvent, AuditOrigin, IdentityId, RegistryDeviceName};
+use provost_store::{
+    CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError, with_origin,
+};
 use tracing::{info, warn};
 
 use super::failure::of_refusal;
@@ -60,7 +62,8 @@ impl HubService {
             .read(move |tx: &ReadTx<'_>| tx.pending_renewals(before, CHUNK))
             .await?;
         for renewal in abandoned {
-            self.clone().finish_renewal(renewal).await;
+            let origin = AuditOrigin::system(&renewal.correlation_id);
+            with_origin(origin, self.clone().finish_renewal(renewal)).await;
         }
         Ok(())
     }
