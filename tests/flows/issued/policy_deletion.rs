@@ -100,7 +100,7 @@ async fn a_050_a_credential_goes_after_its_policies_and_never_comes_back() {
     plant.make_policy(&policy(), false).await;
     let anew = plant.certify("press").await;
     assert_ne!(anew.chain[2], certified.chain[2]);
-    let [old, new] = [&certified, &anew].map(|it| provost_pki::Certificate::from_der(&it.chain[2]).unwrap());
+    let [old, new] = [&certified, &anew].map(|it| Certificate::from_der(&it.chain[2]).unwrap());
     assert_ne!(old.spki_der(), new.spki_der());
 }
 

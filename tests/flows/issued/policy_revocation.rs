@@ -41,7 +41,7 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
         .map(|from| &from.ca)
         .collect();
     assert_eq!(cas, [&new.id]);
-    let certificate = provost_pki::Certificate::from_der(&old.certificate.unwrap().0).unwrap();
+    let certificate = Certificate::from_der(&old.certificate.unwrap().0).unwrap();
     let serial = provost_model::registry::SerialNumber::parse(&certificate.serial_hex()).unwrap();
     let part = CrlPart {
         ca: old.parent.unwrap(),
