@@ -8,6 +8,7 @@ mod external_root;
 mod forced_deletion;
 mod identifiers;
 mod issuance;
+mod offline_root;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;

@@ -11,7 +11,7 @@ use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 171] = [
+pub(crate) const NAMES: [&str; 174] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -177,6 +177,9 @@ pub(crate) const NAMES: [&str; 171] = [
     "own adr preview delete credential",
     "own adr list operations",
     "own adr get operation",
+    "own adr get offline root",
+    "own adr put offline root",
+    "own adr bring answers",
     "own get hub namespace",
     "own put hub namespace",
     "own delete hub namespace",
@@ -413,6 +416,9 @@ fn registry_extra(extra: &RegistryExtra) -> &'static str {
         RegistryExtra::DeleteCredential(Deletion::DryRun) => "own adr preview delete credential",
         RegistryExtra::ListOperations => "own adr list operations",
         RegistryExtra::GetOperation(_) => "own adr get operation",
+        RegistryExtra::GetOfflineRoot => "own adr get offline root",
+        RegistryExtra::PutOfflineRoot => "own adr put offline root",
+        RegistryExtra::PostOfflineAnswers => "own adr bring answers",
     }
 }
 

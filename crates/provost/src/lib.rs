@@ -13,6 +13,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connection_file;
+mod exchange;
 pub mod outbound;
 pub mod output;
 pub mod serve;

@@ -13,13 +13,21 @@
 //! | `DELETE …/policies/{policy}`, `DELETE …/credentials/default` | 204 |
 //! | the same with `?force=true` or `?dryRun=true` | [`OrphansView`]: what is left without its policy |
 //! | `GET …/operations[/{id}]` | long-running operations |
+//! | `PUT …/offlineRoot` | makes the credential, its root kept offline: [`OfflineRootView`] |
+//! | `GET …/offlineRoot` | what waits for that root |
+//! | `POST …/offlineRoot/answers` | what it signed: [`OfflineAnswersInput`] |
 
 mod input;
+mod offline;
 mod query;
 mod route;
 mod view;
 
 pub use input::{BulkRevokeInput, NamespaceLinkBody, RevokeInput};
+pub use offline::{
+    OfflineAnswerView, OfflineAnswersInput, OfflineCrlView, OfflineImportView, OfflineRequestView,
+    OfflineRevokedView, OfflineRootInput, OfflineRootView,
+};
 pub use query::CertificateQuery;
 pub use route::{Deletion, NamespaceLinkAction, RegistryExtra};
 pub use view::{

@@ -22,6 +22,7 @@ use super::{Failure, admin, shown};
 mod authorities;
 mod certificates;
 mod deletion;
+mod offline;
 
 use self::authorities::authority_view;
 
@@ -130,6 +131,9 @@ impl Request<'_> {
                     value: all.iter().map(OperationView::from).collect(),
                 }))
             }
+            RegistryExtra::GetOfflineRoot => self.offline_root().await,
+            RegistryExtra::PutOfflineRoot => self.put_offline_root().await,
+            RegistryExtra::PostOfflineAnswers => self.offline_answers().await,
             RegistryExtra::GetOperation(id) => {
                 let operation = registry.operation_named(admin, &id).await?;
                 if operation.namespace != *namespace {
@@ -193,6 +197,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement,
         } = self.registry.touched(self.admin, self.namespace, target).await?;
         Ok(shown(&TouchView {
             dry_run: true,
@@ -201,6 +206,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement: replacement.map(|outcome| outcome.as_str().to_owned()),
         }))
     }
 

@@ -1,6 +1,6 @@
+use provost_model::pem;
 use provost_model::registry::{Ca, CaId};
 use provost_pki::Certificate;
-use provost_wire::arm::registry::pem;
 use provost_wire::own::registry::{AuthorityView, CrlView};
 use provost_wire::time;
 
