@@ -3,6 +3,7 @@
 
 mod audit_log;
 mod device_revocation;
+mod elsewhere;
 mod expiry;
 mod external_root;
 mod forced_deletion;

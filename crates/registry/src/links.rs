@@ -1,7 +1,7 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::NamespaceLink;
 use provost_model::{Action, AuditFacts, Change, NamespaceName};
-use provost_store::ReadTx;
+use provost_store::{ReadTx, StoreError, WriteTx};
 
 use crate::namespaces::known;
 use crate::service::event;
@@ -61,7 +61,7 @@ impl RegistryService {
                 exists(&tx, &link)?;
                 let was = tx.linked_namespace(&link)?;
                 tx.put_namespace_link(&link, &namespace)?;
-                tx.announce(&Change::Configuration)?;
+                announce(&tx, &link)?;
                 let event = event(&caller, Action::Update, "namespaceLink", &namespace, &text(&link))
                     .with_before(to(was.as_ref()))
                     .with_after(to(Some(&namespace)));
@@ -89,7 +89,7 @@ impl RegistryService {
                 if !tx.delete_namespace_link(&link)? {
                     return Ok(tx.unchanged(()));
                 }
-                tx.announce(&Change::Configuration)?;
+                announce(&tx, &link)?;
                 let event = event(&caller, Action::Delete, "namespaceLink", &namespace, &text(&link))
                     .with_before(to(Some(&namespace)));
                 Ok(tx.record(&event, ())?)
@@ -100,6 +100,14 @@ impl RegistryService {
 
 fn to(namespace: Option<&NamespaceName>) -> AuditFacts {
     AuditFacts::new().with("namespace", namespace)
+}
+
+/// A device that is disabled in the namespace is so at the hub from now on, whatever it was admitted by.
+fn announce(tx: &WriteTx<'_>, link: &NamespaceLink) -> Result<(), StoreError> {
+    if let NamespaceLink::Hub(hub) = link {
+        tx.announce(&Change::Hub { hub: hub.clone() })?;
+    }
+    tx.announce(&Change::Configuration)
 }
 
 fn text(link: &NamespaceLink) -> String {
