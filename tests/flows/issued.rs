@@ -9,6 +9,7 @@ mod external_root;
 mod forced_deletion;
 mod identifiers;
 mod issuance;
+mod ocsp;
 mod offline_root;
 mod plant;
 mod policy_deletion;
