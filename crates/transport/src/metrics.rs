@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use provost_hub::TelemetryCounts;
+use provost_hub::{RenewalStep, TelemetryCounts};
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
@@ -40,6 +40,13 @@ struct OperationLabels {
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct HubLabel {
     hub: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct RenewalLabels {
+    hub: String,
+    step: &'static str,
+    code: String,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -77,6 +84,8 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
+    renewals: Family<RenewalLabels, Counter>,
+    renewals_pending: Family<HubLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -95,6 +104,8 @@ impl Default for Metrics {
             connections: Family::default(),
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
+            renewals: Family::default(),
+            renewals_pending: Family::default(),
         };
         metrics.register();
         metrics
@@ -161,6 +172,16 @@ impl Metrics {
         );
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
+        registry.register(
+            "certificate_renewals",
+            "Requests of connected devices for another certificate, by what was done with them",
+            self.renewals.clone(),
+        );
+        registry.register(
+            "certificate_renewals_pending",
+            "Those that wait for their outcome",
+            self.renewals_pending.clone(),
+        );
     }
 
     /// Counts a register request.
@@ -249,6 +270,7 @@ impl Metrics {
             }
         }
         self.show_reprovisions(hubs);
+        self.show_renewals(hubs);
         self.show_authorities(authorities);
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -270,6 +292,23 @@ impl Metrics {
             };
             if let Some(end) = ca.not_after {
                 self.ca_not_after.get_or_create(&labels).set(end.unix_seconds());
+            }
+        }
+    }
+
+    fn show_renewals(&self, hubs: &[HubNumbers]) {
+        for numbers in hubs {
+            let pending = i64::try_from(numbers.renewals_pending).unwrap_or(i64::MAX);
+            let label = hub_label(&numbers.hub);
+            self.renewals_pending.get_or_create(&label).set(pending);
+            for (step, count) in &numbers.renewals {
+                let labels = RenewalLabels {
+                    hub: numbers.hub.key().to_owned(),
+                    step: step.word(),
+                    code: step.code().map(|code| code.to_string()).unwrap_or_default(),
+                };
+                let counter = self.renewals.get_or_create(&labels);
+                counter.inner().store(*count, Ordering::Relaxed);
             }
         }
     }
@@ -305,6 +344,10 @@ pub(crate) struct HubNumbers {
     pub(crate) telemetry: TelemetryCounts,
     /// Of the runs over its fleet that are under way.
     pub(crate) reprovisions: Vec<ReprovisionCounts>,
+    /// What was done with requests for certificates on this node.
+    pub(crate) renewals: Vec<(RenewalStep, u64)>,
+    /// Those that wait for their outcome, on any node.
+    pub(crate) renewals_pending: u64,
 }
 
 fn hub_label(hub: &HubName) -> HubLabel {
@@ -351,6 +394,8 @@ mod tests {
                     left: 4,
                     ..ReprovisionCounts::default()
                 }],
+                renewals: vec![(RenewalStep::Issued, 5), (RenewalStep::Refused(409_005), 1)],
+                renewals_pending: 2,
             }],
             &[],
         );
@@ -368,6 +413,9 @@ mod tests {
             "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
             "provost_fleet_reprovision_devices{hub=\"hub1\",state=\"left\"} 4",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"issued\",code=\"\"} 5",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"refused\",code=\"409005\"} 1",
+            "provost_certificate_renewals_pending{hub=\"hub1\"} 2",
         ] {
             assert!(
                 text.lines().any(|present| present == line),

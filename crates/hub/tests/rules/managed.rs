@@ -14,6 +14,7 @@ use provost_model::{
 };
 use provost_pki::PresentedChain;
 use provost_store::{CrlPart, NewIntent, StoreError};
+use provost_wire::ApiVersion;
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 
 use crate::certificates::{Made, root};
@@ -145,7 +146,8 @@ impl Plant {
             certificates: Some(chain),
             is_kept: false,
         };
-        self.house.service.connect(request).await
+        let session = self.house.service.connect(request).await?;
+        Ok(session.speaking(ApiVersion::new("2025-08-01-preview")))
     }
 
     pub(crate) async fn registered(&self, id: &str) -> DeviceIdentifier {
