@@ -57,7 +57,9 @@ impl RegistrySection {
         let days = |days: Option<u32>, default| days.map_or(default, |days| days * DAY);
         let least = self.min_validity_days.unwrap_or(*default.validity_days.start());
         let most = self.max_validity_days.unwrap_or(*default.validity_days.end());
-        let leaf_day = self.trial_day_seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        let leaf_day = self
+            .trial_day_seconds
+            .map(|seconds| Duration::from_secs(u64::from(seconds)));
         let backdate = leaf_day.map_or(default.backdate, |_| Duration::ZERO);
         let options = RegistryOptions {
             validity_days: least..=most,
@@ -184,7 +186,10 @@ mod tests {
     #[test]
     fn a_day_of_a_trial_is_short_and_leaves_are_not_backdated() {
         let options = read("trial_day_seconds = 2").unwrap();
-        assert_eq!((options.leaf_day, options.backdate), (Duration::from_secs(2), Duration::ZERO));
+        assert_eq!(
+            (options.leaf_day, options.backdate),
+            (Duration::from_secs(2), Duration::ZERO)
+        );
         let options = read("trial_day_seconds = 2\nbackdate_seconds = 5").unwrap();
         assert_eq!(options.backdate, Duration::from_secs(5));
         assert_eq!(read("").unwrap().leaf_day, DAY);
