@@ -12,6 +12,7 @@ mod malformed_websocket;
 mod own_certificate;
 mod pending_run_cut;
 mod power_cut;
+mod renewal_cut;
 mod shutdown;
 mod telemetry_cut;
 mod witness;

@@ -10,5 +10,7 @@ mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod publication;
+mod refused_requests;
 mod renewal;
+mod renewal_meets_revocation;
 mod renewal_of_issuers;

@@ -29,6 +29,7 @@ mod query;
 mod registry;
 #[cfg(test)]
 mod renewal;
+mod renewal_sessions;
 #[cfg(test)]
 mod service_auth;
 #[cfg(test)]

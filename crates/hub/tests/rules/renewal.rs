@@ -22,10 +22,10 @@ use crate::managed::Plant;
 
 /// Issues what it is asked for, unless it is closed: then it says that it cannot now.
 #[derive(Default)]
-struct Issuer {
-    is_closed: AtomicBool,
+pub(crate) struct Issuer {
+    pub(crate) is_closed: AtomicBool,
     asked: AtomicUsize,
-    completed: Mutex<Vec<String>>,
+    pub(crate) completed: Mutex<Vec<String>>,
     moves: AtomicUsize,
 }
 
@@ -72,7 +72,7 @@ impl CertificateIssuer for Issuer {
     }
 }
 
-async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
+pub(crate) async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
     let plant = Plant::new().await;
     let issuer = Arc::new(Issuer::default());
     issuer.is_closed.store(is_closed, Ordering::SeqCst);
@@ -87,7 +87,12 @@ async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
     (plant, issuer, session)
 }
 
-async fn ask(session: &DeviceSession, rid: &str, csr: &str, replace: impl Into<Value>) -> (u16, Value) {
+pub(crate) async fn ask(
+    session: &DeviceSession,
+    rid: &str,
+    csr: &str,
+    replace: impl Into<Value>,
+) -> (u16, Value) {
     let body = json!({ "id": "press-1", "csr": csr, "replace": replace.into() }).to_string();
     let reply = session.renew(rid, body.as_bytes()).await.unwrap().unwrap();
     assert_eq!(reply.rid, rid);
@@ -99,7 +104,7 @@ fn read(reply: &RenewalReply) -> (u16, Value) {
 }
 
 /// The outcome, once it is there.
-async fn outcome(session: &DeviceSession) -> (u16, String) {
+pub(crate) async fn outcome(session: &DeviceSession) -> (u16, String) {
     loop {
         assert!(matches!(event(session).await, SessionEvent::Renewal));
         if let Some(reply) = session.take_renewal().await.unwrap() {
