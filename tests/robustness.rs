@@ -15,6 +15,7 @@ mod pending_run_cut;
 mod power_cut;
 mod renewal_cut;
 mod shutdown;
+mod signer;
 mod telemetry_cut;
 mod witness;
 

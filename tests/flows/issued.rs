@@ -6,6 +6,7 @@ mod expiry;
 mod external_root;
 mod identifiers;
 mod issuance;
+mod offline_root;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;

@@ -31,6 +31,9 @@ pub struct RegistryOptions {
     pub byor_revoke: ByorRevoke,
     /// How long before its end an external issuing CA gets a new signing request.
     pub byor_renewal_window: Duration,
+    /// Policies under a root that is kept offline ask for a spare issuing CA, too, signed in advance: it takes the
+    /// place of one that is revoked, at once.
+    pub offline_spares: bool,
     /// How long a root is valid.
     pub root_validity: Duration,
     /// How long an issuing CA of ours is valid; it is renewed at a third left.
@@ -57,6 +60,7 @@ impl Default for RegistryOptions {
             policies_per_credential: 1,
             byor_revoke: ByorRevoke::default(),
             byor_renewal_window: 60 * DAY,
+            offline_spares: true,
             root_validity: 3650 * DAY,
             issuing_validity: 365 * DAY,
             backdate: Duration::from_mins(1),

@@ -256,7 +256,13 @@ fn issuing(tx: &ReadTx<'_>, policy: &CredentialPolicy, now: Timestamp) -> Result
         None => None,
     };
     let ca = ca.filter(|ca| ca.state == CaState::Active && ca.certificate.is_some());
-    let ca = ca.ok_or_else(|| not_ready("waits for its external certificate authority"))?;
+    let ca = ca.ok_or_else(|| {
+        not_ready(if policy.is_external {
+            "waits for its external certificate authority"
+        } else {
+            "waits for its root, which is kept offline"
+        })
+    })?;
     if ca.not_after.is_none_or(|ends| ends <= now) {
         return Err(not_ready("has an issuing CA that has expired").into());
     }

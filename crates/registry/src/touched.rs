@@ -13,7 +13,7 @@ use provost_store::{ReadTx, StoreError};
 
 use crate::devices::found;
 use crate::policies::view;
-use crate::{RegistryError, RegistryService};
+use crate::{IssuerRevoked, RegistryError, RegistryService};
 
 /// What is to be revoked.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Touched {
     pub can_renew: u64,
     /// The others: somebody has to do something before they come back.
     pub stranded: u64,
+    /// What would stand in the place of the issuing CA; `None` when it is not that which is revoked.
+    pub replacement: Option<IssuerRevoked>,
 }
 
 /// What is looked up once.
@@ -82,7 +84,8 @@ impl RegistryService {
                         }
                     }
                     RevocationTarget::Issuer(policy) => {
-                        view(tx, &namespace, &policy)?;
+                        let view = view(tx, &namespace, &policy)?;
+                        touched.replacement = Some(crate::offline::replacement(tx, &view.policy, now)?);
                         touched.add_policy(tx, &around, &namespace, &policy)?;
                     }
                 }

@@ -1,6 +1,8 @@
 //! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
+mod offline;
+
 use std::sync::atomic::Ordering;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +14,8 @@ use prometheus_client::registry::Registry;
 use provost_hub::{RenewalStep, TelemetryCounts};
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
+
+use self::offline::OfflineRoots;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -86,6 +90,7 @@ pub struct Metrics {
     ca_not_after: Family<CaLabels, Gauge>,
     renewals: Family<RenewalLabels, Counter>,
     renewals_pending: Family<HubLabel, Gauge>,
+    offline_roots: OfflineRoots,
 }
 
 impl Default for Metrics {
@@ -106,6 +111,7 @@ impl Default for Metrics {
             ca_not_after: Family::default(),
             renewals: Family::default(),
             renewals_pending: Family::default(),
+            offline_roots: OfflineRoots::default(),
         };
         metrics.register();
         metrics
@@ -182,6 +188,7 @@ impl Metrics {
             "Those that wait for their outcome",
             self.renewals_pending.clone(),
         );
+        self.offline_roots.register(registry);
     }
 
     /// Counts a register request.

@@ -29,6 +29,8 @@ pub struct RegistrySection {
     pub byor_revoke: Option<String>,
     /// Days before its end in which an external issuing CA gets a new signing request.
     pub byor_renewal_days: Option<u32>,
+    /// Whether policies under a root kept offline have a spare issuing CA signed in advance.
+    pub offline_spares: Option<bool>,
     /// Years a namespace's root is valid.
     pub root_years: Option<u32>,
     /// Days an issuing CA is valid.
@@ -69,6 +71,7 @@ impl RegistrySection {
                 .unwrap_or(default.policies_per_credential),
             byor_revoke: byor_revoke(self.byor_revoke.as_deref())?,
             byor_renewal_window: days(self.byor_renewal_days, default.byor_renewal_window),
+            offline_spares: self.offline_spares.unwrap_or(default.offline_spares),
             root_validity: days(self.root_years.map(|years| years * 365), default.root_validity),
             issuing_validity: days(self.issuing_days, default.issuing_validity),
             backdate: self
@@ -199,13 +202,14 @@ mod tests {
     fn every_switch_can_be_set() {
         let options = read(
             "min_validity_days = 1\nmax_validity_days = 30\npolicies_per_credential = 8\n\
-             byor_revoke = \"rotate\"\nbyor_renewal_days = 30\nroot_years = 20\nissuing_days = 100\n\
+             byor_revoke = \"rotate\"\nbyor_renewal_days = 30\noffline_spares = false\nroot_years = 20\nissuing_days = 100\n\
              backdate_seconds = 300\ncrl_shards = 64\nallowed_keys = [\"P-384\"]\nidentifier = \"azure\"\n\
              critical_identifier = true\npublication = [\"http://crl.plant.example\"]",
         )
         .unwrap();
         assert_eq!(options.validity_days, 1..=30);
         assert_eq!(options.byor_revoke, ByorRevoke::Rotate);
+        assert!(!options.offline_spares);
         assert_eq!(options.csr, CsrRules::strict());
         assert!(options.identifier.azure && options.identifier.critical);
         assert_eq!(options.issuing_validity, 100 * DAY);

@@ -22,6 +22,12 @@ impl ReadTx<'_> {
         self.query(&sql, params![namespace.key()], ca)
     }
 
+    /// Every root that ever was, of every namespace, oldest first.
+    pub fn root_cas(&self) -> Result<Vec<Ca>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM ca WHERE role = ?1 ORDER BY created_at, id");
+        self.query(&sql, params![CaRole::Root.as_str()], ca)
+    }
+
     /// Every CA in a state, by the end of its certificate.
     pub fn cas_in_state(&self, state: CaState) -> Result<Vec<Ca>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM ca WHERE state = ?1 ORDER BY not_after, id");

@@ -20,6 +20,7 @@ use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
 mod certificates;
+mod offline;
 
 /// Most operations that are listed.
 const OPERATIONS: usize = 100;
@@ -127,6 +128,9 @@ impl Request<'_> {
                     value: all.iter().map(OperationView::from).collect(),
                 }))
             }
+            RegistryExtra::GetOfflineRoot => self.offline_root().await,
+            RegistryExtra::PutOfflineRoot => self.put_offline_root().await,
+            RegistryExtra::PostOfflineAnswers => self.offline_answers().await,
             RegistryExtra::GetOperation(id) => {
                 let operation = registry.operation_named(admin, &id).await?;
                 if operation.namespace != *namespace {
@@ -197,6 +201,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement,
         } = self.registry.touched(self.admin, self.namespace, target).await?;
         Ok(shown(&TouchView {
             dry_run: true,
@@ -205,6 +210,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement: replacement.map(|outcome| outcome.as_str().to_owned()),
         }))
     }
 
