@@ -2,6 +2,7 @@
 //! its number, with devices over the network and the Device Registry asked as management asks it.
 
 mod device_revocation;
+mod elsewhere;
 mod expiry;
 mod external_root;
 mod identifiers;

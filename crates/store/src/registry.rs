@@ -14,9 +14,11 @@ mod namespace;
 mod operation;
 mod policy;
 mod revoked;
+mod standing;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
 pub use self::issued::NewIntent;
 pub use self::issued_list::IssuedAfter;
 pub use self::revoked::{CrlPart, RevokedLeaves};
+pub use self::standing::LeafStanding;
