@@ -7,6 +7,7 @@ mod expiry;
 mod external_root;
 mod identifiers;
 mod issuance;
+mod ocsp;
 mod offline_root;
 mod plant;
 mod policy_deletion;

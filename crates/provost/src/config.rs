@@ -193,7 +193,7 @@ impl Config {
         };
         let http_port = arguments.http_port.or(file.http_port);
         Ok(Self {
-            registry: registry_options(file.registry, &host, http_port)?,
+            registry: registry_options(file.registry, arguments.ocsp, &host, http_port)?,
             keys: file
                 .keys
                 .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
@@ -254,9 +254,14 @@ fn limits_config(limits: &LimitsSection) -> Result<Limits> {
 /// Without addresses of their own, CRLs and CA certificates are told to be where this server serves them.
 fn registry_options(
     mut section: registry::RegistrySection,
+    ocsp: bool,
     host: &HostName,
     http_port: Option<u16>,
 ) -> Result<RegistryOptions> {
+    section.ocsp |= ocsp;
+    if section.ocsp && http_port.is_none() {
+        bail!("OCSP is on, and there is no plain HTTP to answer it over: set http_port");
+    }
     if let (true, Some(port @ 1..)) = (section.publication.is_empty(), http_port) {
         section.publication = vec![match port {
             80 => format!("http://{host}"),

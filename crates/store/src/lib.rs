@@ -73,8 +73,8 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CrlPart, CrlWork, IssuedAfter, LeafStanding, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves,
-    StoredCrl,
+    CrlPart, CrlWork, IssuedAfter, LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity,
+    RevokedLeaves, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

@@ -2,6 +2,7 @@
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
 mod offline;
+mod renewals;
 
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
 use self::offline::OfflineRoots;
+use self::renewals::Renewals;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,13 +49,6 @@ struct HubLabel {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
-struct RenewalLabels {
-    hub: String,
-    step: &'static str,
-    code: String,
-}
-
-#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ReprovisionLabels {
     hub: String,
     state: &'static str,
@@ -65,6 +60,11 @@ struct CaLabels {
     policy: String,
     ca: String,
     role: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct OcspLabel {
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
@@ -88,8 +88,8 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
-    renewals: Family<RenewalLabels, Counter>,
-    renewals_pending: Family<HubLabel, Gauge>,
+    ocsp_answers: Family<OcspLabel, Counter>,
+    renewals: Renewals,
     offline_roots: OfflineRoots,
 }
 
@@ -109,8 +109,8 @@ impl Default for Metrics {
             connections: Family::default(),
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
-            renewals: Family::default(),
-            renewals_pending: Family::default(),
+            ocsp_answers: Family::default(),
+            renewals: Renewals::default(),
             offline_roots: OfflineRoots::default(),
         };
         metrics.register();
@@ -178,16 +178,9 @@ impl Metrics {
         );
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
-        registry.register(
-            "certificate_renewals",
-            "Requests of connected devices for another certificate, by what was done with them",
-            self.renewals.clone(),
-        );
-        registry.register(
-            "certificate_renewals_pending",
-            "Those that wait for their outcome",
-            self.renewals_pending.clone(),
-        );
+        let help = "Answers of the OCSP responder, by what they say";
+        registry.register("ocsp_answers", help, self.ocsp_answers.clone());
+        self.renewals.register(registry);
         self.offline_roots.register(registry);
     }
 
@@ -250,6 +243,11 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts an answer of the OCSP responder.
+    pub(crate) fn ocsp_answer(&self, status: &'static str) {
+        self.ocsp_answers.get_or_create(&OcspLabel { status }).inc();
+    }
+
     /// Counts a connection of a listener for as long as the value lives.
     pub fn connection(&self, listener: &'static str) -> OpenConnection {
         let open = self.connections.get_or_create_owned(&ListenerLabel { listener });
@@ -277,7 +275,7 @@ impl Metrics {
             }
         }
         self.show_reprovisions(hubs);
-        self.show_renewals(hubs);
+        self.renewals.show(hubs);
         self.show_authorities(authorities);
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -299,23 +297,6 @@ impl Metrics {
             };
             if let Some(end) = ca.not_after {
                 self.ca_not_after.get_or_create(&labels).set(end.unix_seconds());
-            }
-        }
-    }
-
-    fn show_renewals(&self, hubs: &[HubNumbers]) {
-        for numbers in hubs {
-            let pending = i64::try_from(numbers.renewals_pending).unwrap_or(i64::MAX);
-            let label = hub_label(&numbers.hub);
-            self.renewals_pending.get_or_create(&label).set(pending);
-            for (step, count) in &numbers.renewals {
-                let labels = RenewalLabels {
-                    hub: numbers.hub.key().to_owned(),
-                    step: step.word(),
-                    code: step.code().map(|code| code.to_string()).unwrap_or_default(),
-                };
-                let counter = self.renewals.get_or_create(&labels);
-                counter.inner().store(*count, Ordering::Relaxed);
             }
         }
     }

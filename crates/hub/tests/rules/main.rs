@@ -30,6 +30,7 @@ mod registry;
 #[cfg(test)]
 mod renewal;
 mod renewal_sessions;
+mod renewal_turns;
 #[cfg(test)]
 mod service_auth;
 #[cfg(test)]

@@ -29,6 +29,24 @@ pub(crate) struct Issuer {
     moves: AtomicUsize,
 }
 
+/// What a certificate for a request may look like.
+pub(crate) fn prepared(request: &CertificateRequest, number: i64) -> PreparedCertificate {
+    PreparedCertificate {
+        number,
+        namespace: NamespaceName::parse("plant").unwrap(),
+        device: request.device.clone(),
+        device_id: request.device_id.clone(),
+        policy: CredentialPolicyName::parse("line-7").unwrap(),
+        ca: CaId::generate(&SystemRandom),
+        identifier: DeviceIdentifier::generate(&SystemRandom),
+        key_sha256: [0; 32],
+        is_new_device: false,
+        certificate: CertificateDer(vec![1]),
+        issuers: Vec::new(),
+        not_after: provost_model::Timestamp::from_unix_seconds(0),
+    }
+}
+
 impl CertificateIssuer for Issuer {
     fn prepare<'a>(
         &'a self,
@@ -38,20 +56,7 @@ impl CertificateIssuer for Issuer {
         let prepared = if self.is_closed.load(Ordering::SeqCst) {
             Err(CertificateRefusal::Unavailable)
         } else {
-            Ok(PreparedCertificate {
-                number: i64::try_from(number).unwrap(),
-                namespace: NamespaceName::parse("plant").unwrap(),
-                device: request.device.clone(),
-                device_id: request.device_id.clone(),
-                policy: CredentialPolicyName::parse("line-7").unwrap(),
-                ca: CaId::generate(&SystemRandom),
-                identifier: DeviceIdentifier::generate(&SystemRandom),
-                key_sha256: [0; 32],
-                is_new_device: false,
-                certificate: CertificateDer(vec![1]),
-                issuers: Vec::new(),
-                not_after: provost_model::Timestamp::from_unix_seconds(0),
-            })
+            Ok(prepared(request, i64::try_from(number).unwrap()))
         };
         Box::pin(std::future::ready(prepared))
     }
