@@ -286,6 +286,32 @@ fn host_name(text: &str) -> Result<HostName> {
     Ok(host)
 }
 
+/// Data folder and store as `serve` finds them; whether the store was named rather than taken for granted.
+pub(crate) struct Located {
+    pub(crate) data: PathBuf,
+    pub(crate) store: StoreAddress,
+    pub(crate) is_store_named: bool,
+}
+
+/// Finds data folder and store by flags and the configuration file, without the rest of it.
+pub(crate) fn locate(
+    data: Option<PathBuf>,
+    store: Option<String>,
+    config: Option<&std::path::Path>,
+) -> Result<Located> {
+    let file = match config {
+        Some(path) => ConfigFile::read(path)?,
+        None => ConfigFile::default(),
+    };
+    let data = data.or(file.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+    let store = store.or(file.store);
+    Ok(Located {
+        is_store_named: store.is_some(),
+        store: store_address(store, &data),
+        data,
+    })
+}
+
 pub(crate) fn store_address(text: Option<String>, data: &std::path::Path) -> StoreAddress {
     match text {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {

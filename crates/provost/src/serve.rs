@@ -8,6 +8,7 @@
 
 mod background;
 mod certificate_issuer;
+pub(crate) mod data_lock;
 mod first_start;
 mod hub_directory;
 pub(crate) mod keys;
@@ -38,6 +39,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::data_lock::DataLock;
 use self::keys::ServedKeys;
 use self::publishing::Publishing;
 use crate::config::{Config, ServeArguments};
@@ -75,6 +77,7 @@ pub struct Server {
     keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    _lock: DataLock,
 }
 
 /// How long background work may take to end after the listeners have; together with the listeners'
@@ -132,6 +135,8 @@ impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
+        let lock = DataLock::shared(&config.data, &config.store)?;
+        crate::backup::refuse_cut_off(&config.data)?;
         let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
@@ -186,6 +191,7 @@ impl Server {
             keys,
             trigger,
             tasks,
+            _lock: lock,
         })
     }
 
