@@ -15,6 +15,8 @@ mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod publication;
+mod refused_requests;
 mod renewal;
+mod renewal_meets_revocation;
 mod renewal_of_issuers;
 mod separate_operations;
