@@ -371,7 +371,7 @@ async fn what_deleted_cas_signed_can_be_asked_about_to_the_end() {
     let leaf = plant.certify("press").await;
     let registry = plant.registry();
     let (namespace, policy) = (namespace(), policy());
-    let deleted = registry.delete_policy(&plant.caller, &namespace, &policy, false);
+    let deleted = registry.delete_policy(&plant.caller, &namespace, &policy);
     deleted.await.unwrap();
     let deleted = registry.delete_credential(&plant.caller, &namespace);
     deleted.await.unwrap();
