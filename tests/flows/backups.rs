@@ -23,6 +23,12 @@ fn told(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
+#[track_caller]
+fn assert_refused(output: &Output, reason: &str) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains(reason), "{text}");
+}
+
 fn group(id: &str, authority: &FixtureAuthority) -> Enrollment {
     Enrollment::group(id).x509(&signers(authority))
 }
@@ -48,10 +54,10 @@ async fn a_group_that_was_disabled_after_the_backup_blocks_its_chain_in_other_gr
 
     // Not while it runs; that leaves no trace.
     let refused = backup(&data, &["restore", "--from", to, "--force"]).await;
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("in use"));
+    assert_refused(&refused, "in use");
     server.kill().await;
     let refused = backup(&data, &["restore", "--from", to]).await;
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("--force"));
+    assert_refused(&refused, "--force");
     let report = told(&backup(&data, &["restore", "--from", to, "--force"]).await);
     assert_eq!(report["shutOutAgain"]["enrollments"], 1, "{report}");
 
@@ -71,7 +77,7 @@ async fn deleted_policies_and_modules_do_not_come_back_and_renewed_keys_are_the_
     let made = json!({ "deviceId": "dev-1" });
     let mut device = hub.put("/devices/dev-1", &made).await.ok();
     let module = json!({ "deviceId": "dev-1", "moduleId": "m" });
-    hub.put("/devices/dev-1/modules/m", &module).await.ok();
+    assert_eq!(hub.put("/devices/dev-1/modules/m", &module).await.status, 201);
     told(&backup(&data, &["create", "--to", to]).await);
     hub.delete("/devices/dev-1/modules/m").await.no_content();
     let renewed = json!({
