@@ -7,6 +7,7 @@ mod examples;
 mod exit_codes;
 mod group_registrations;
 mod monitor;
+mod offline_root;
 mod quickstart;
 mod rolling_and_blocking;
 mod simulated_fleet;
