@@ -146,13 +146,9 @@ impl OpenArguments {
     fn passphrase(&self) -> Result<KekSource, Failure> {
         let opened_by = match &self.passphrase_file {
             Some(path) => OpenedBy::PassphraseFile(path.clone()),
-            None => KeysEnvironment::read()
-                .map_err(Failure::Other)?
-                .into_passphrase()
-                .map(OpenedBy::Passphrase)
-                .ok_or_else(|| {
-                    Failure::usage("a passphrase is needed: --passphrase-file or PROVOST_KEYS_PASSPHRASE")
-                })?,
+            None => KeysEnvironment::read().passphrase().ok_or_else(|| {
+                Failure::usage("a passphrase is needed: --passphrase-file or PROVOST_KEYS_PASSPHRASE")
+            })?,
         };
         opened_by.source().map_err(Failure::Other)
     }
