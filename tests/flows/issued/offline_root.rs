@@ -320,7 +320,10 @@ async fn a_request_for_a_customers_root_is_not_answered_by_the_offline_root() {
     let pending = plant.make_policy(&own, true).await.pending.unwrap();
     assert!(status(&plant).await.requests.is_empty());
     let signed = root.sign(&pending.signing_request.unwrap(), 1000);
-    assert_eq!(bring(&plant, chain(signed)).await.unwrap_err().code(), "NoSuchRequest");
+    assert_eq!(
+        bring(&plant, chain(signed)).await.unwrap_err().code(),
+        "NoSuchRequest"
+    );
 }
 
 /// A CRL that takes away what the server uses is not published behind its back.
