@@ -324,10 +324,10 @@ fn the_crl_of_an_offline_root_is_the_newest_that_was_brought() {
             VALUES ('root', 0, x'0a', 7, 'cACompromise', 99);";
     open_existing(&newer).unwrap().execute_batch(later).unwrap();
     let out = "SELECT number || ' ' || hex(der) FROM crl WHERE ca = 'root'";
-    finish_restore(&older, Some(&newer), now()).unwrap();
+    finish(&older, Some(&newer)).unwrap();
     assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
     let revoked = "SELECT hex(serial) FROM revoked_certificate WHERE ca = 'root'";
     assert_eq!(text(&open_existing(&older).unwrap(), revoked), "0A");
-    finish_restore(&older, None, now()).unwrap();
+    finish(&older, None).unwrap();
     assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
 }
