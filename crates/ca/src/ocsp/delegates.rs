@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use provost_keys::{KeyAlgorithm, KeyProviderError};
 use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
-use provost_model::{Action, Actor, AuditEvent, CertificateDer, Clock, Random, Timestamp};
+use provost_model::{Action, Actor, AuditEvent, AuditFacts, CertificateDer, Clock, Random, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{AppendTx, ReadTx, Store, StoreError};
-use serde_json::json;
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::due::{Due, due, last_due, served};
@@ -91,14 +91,32 @@ impl OcspDelegates {
                     tell(&error);
                 }
             }
+            if !self.wait(&mut changed).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the next look: a while, or until a CA that signs has no responder. `false` when the store is
+    /// closed.
+    async fn wait(&self, changed: &mut watch::Receiver<u64>) -> bool {
+        let next = tokio::time::sleep(LOOK);
+        tokio::pin!(next);
+        loop {
             tokio::time::sleep(REST).await;
             tokio::select! {
                 woken = changed.changed(), if self.is_on => {
                     if woken.is_err() {
-                        return;
+                        return false;
                     }
                 }
-                () = tokio::time::sleep(LOOK) => {}
+                () = &mut next => return true,
+            }
+            let now = self.clock.now();
+            let lacks: Result<bool, StoreError> =
+                self.store.read(move |tx| tx.is_responder_missing(now)).await;
+            if lacks.unwrap_or(true) {
+                return true;
             }
         }
     }
@@ -256,7 +274,7 @@ impl OcspDelegates {
                 }
                 let scope = namespace.as_str();
                 let event = AuditEvent::new(Actor::System, Action::Create, SUBJECT, scope, ca.as_str())
-                    .with_after(json!({ "serial": serial.to_string() }));
+                    .with_after(AuditFacts::new().with("serial", &serial));
                 tx.record(&event, true)
             })
             .await;
@@ -293,7 +311,7 @@ impl OcspDelegates {
                 let scope = tx.ca(&ca)?.map(|ca| ca.namespace);
                 let scope = scope.as_ref().map_or("", |namespace| namespace.as_str());
                 let event = AuditEvent::new(Actor::System, Action::Delete, SUBJECT, scope, ca.as_str())
-                    .with_before(json!({ "serial": serial.to_string() }));
+                    .with_before(AuditFacts::new().with("serial", &serial));
                 tx.record(&event, ())
             })
             .await;
