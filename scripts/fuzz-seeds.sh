@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{certificate,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,sas,telemetry_segment}
+mkdir -p "$seeds"/{certificate,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,sas,signer_frame,telemetry_segment}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -78,3 +78,11 @@ printf '%s' 'SharedAccessSignature sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 # One message of device d1, generation 1, known auth method, property a=1.
 cd ../telemetry_segment
 printf '\x01\x17\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02d1\x00\x011\x01\x01\x01a\x021\x00{}' >message
+
+cd ../signer_frame
+printf '\0\0\0\x09\0\0\0\0\0\0\0\x01\x05' >health
+printf '\0\0\0\x10\0\0\0\0\0\0\0\x02\x02\0\x05sealed:'  >cut
+printf '\0\0\0\0\0\0\0\x03\x03\0\x08sealed:1\0\x04hash' >sign
+printf '\0\0\0\0\0\0\0\x04\x01\x02\0\x05ica-1' >generate
+printf '\0\0\0\0\0\0\0\x05\x11\0\x08sealed:1\0\x06broken' >unusable
+printf '\0\x01{}' >opening

@@ -106,7 +106,7 @@ async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store> {
 async fn open_registry(
     config: &Config,
     store: &Store,
-    keys: &Arc<dyn KeyProvider>,
+    keys: &CaKeys,
     hub: &HubService,
     ambient: &Ambient,
 ) -> Result<RegistryService> {
@@ -119,10 +119,10 @@ async fn open_registry(
 }
 
 /// What makes CRLs.
-fn publisher(config: &Config, store: &Store, keys: &Arc<dyn KeyProvider>, ambient: &Ambient) -> CrlPublisher {
+fn publisher(config: &Config, store: &Store, keys: &CaKeys, ambient: &Ambient) -> CrlPublisher {
     CrlPublisher::new(
         store.clone(),
-        CaKeys::new(Arc::clone(keys)),
+        keys.clone(),
         Arc::clone(&ambient.clock),
         config.registry.publication.clone(),
         CrlSchedule::default(),
@@ -140,7 +140,8 @@ impl Server {
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let keys = keys::opened(opening).await?;
-        let registry = open_registry(&config, &store, &keys.provider(), &hub, &ambient).await?;
+        let ca_keys = CaKeys::new(keys.provider());
+        let registry = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
@@ -165,7 +166,7 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        let publisher = publisher(&config, &store, &keys.provider(), &ambient);
+        let publisher = publisher(&config, &store, &ca_keys, &ambient);
         background::spawn(&mut tasks, &shutdown, publisher.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;

@@ -1,6 +1,7 @@
 //! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
+mod keys;
 mod offline;
 
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use provost_hub::TelemetryCounts;
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
+use self::keys::CaKeyUse;
 use self::offline::OfflineRoots;
 
 /// The media type of [`Metrics::render`].
@@ -82,6 +84,7 @@ pub struct Metrics {
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
     offline_roots: OfflineRoots,
+    ca_key_use: CaKeyUse,
 }
 
 impl Default for Metrics {
@@ -101,6 +104,7 @@ impl Default for Metrics {
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
             offline_roots: OfflineRoots::default(),
+            ca_key_use: CaKeyUse::default(),
         };
         metrics.register();
         metrics
@@ -168,6 +172,7 @@ impl Metrics {
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
         self.offline_roots.register(registry);
+        self.ca_key_use.register(registry);
     }
 
     /// Counts a register request.
