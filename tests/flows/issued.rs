@@ -2,14 +2,18 @@
 //! its number, with devices over the network and the Device Registry asked as management asks it.
 
 mod device_revocation;
+mod elsewhere;
 mod expiry;
 mod external_root;
 mod identifiers;
 mod issuance;
+mod ocsp;
 mod offline_root;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod publication;
+mod refused_requests;
 mod renewal;
+mod renewal_meets_revocation;
 mod renewal_of_issuers;

@@ -31,7 +31,7 @@ fn name(text: &str) -> RegistryDeviceName {
     RegistryDeviceName::parse(text).unwrap()
 }
 
-fn ca_id(digit: char) -> CaId {
+pub(super) fn ca_id(digit: char) -> CaId {
     CaId::parse(&digit.to_string().repeat(32)).unwrap()
 }
 
@@ -42,7 +42,7 @@ fn identifier(byte: u8) -> DeviceIdentifier {
     }
 }
 
-fn ca(digit: char, state: CaState) -> Ca {
+pub(super) fn ca(digit: char, state: CaState) -> Ca {
     Ca {
         id: ca_id(digit),
         namespace: plant(),
@@ -81,7 +81,10 @@ fn device(text: &str) -> RegistryDevice {
     }
 }
 
-async fn write(store: &Store, work: impl FnOnce(&WriteTx<'_>) -> Result<(), StoreError> + Send + 'static) {
+pub(super) async fn write(
+    store: &Store,
+    work: impl FnOnce(&WriteTx<'_>) -> Result<(), StoreError> + Send + 'static,
+) {
     let done: Result<(), StoreError> = store
         .write(move |tx| {
             work(&tx)?;
@@ -91,7 +94,7 @@ async fn write(store: &Store, work: impl FnOnce(&WriteTx<'_>) -> Result<(), Stor
     done.unwrap();
 }
 
-fn intent(device: &str, serial: u8, ca: char, days: u32) -> NewIntent {
+pub(super) fn intent(device: &str, serial: u8, ca: char, days: u32) -> NewIntent {
     NewIntent {
         ca: ca_id(ca),
         serial: SerialNumber::from_bytes(&[serial]).unwrap(),
@@ -108,7 +111,7 @@ fn intent(device: &str, serial: u8, ca: char, days: u32) -> NewIntent {
 }
 
 /// Writes the row of an issued certificate; its thumbprints repeat the serial number.
-async fn issue(store: &Store, device: &str, serial: u8, ca: char, days: u32) -> i64 {
+pub(super) async fn issue(store: &Store, device: &str, serial: u8, ca: char, days: u32) -> i64 {
     let intent = intent(device, serial, ca, days);
     let number = store
         .append(move |tx| tx.intend_certificate(&intent))

@@ -157,9 +157,9 @@ pub(crate) fn run(binary: &Path, work: &Path, token: Option<&Path>, rounds: u32,
 
 fn ways(binary: &Path, work: &Path, token: Option<&Path>) -> Result<Vec<Way>> {
     let mut ways = Vec::new();
-    let kek = work.join("kek");
-    provost_keys::make_key_file(&kek, &SystemRandom)?;
     let folder = work.join("keys");
+    let kek = folder.join("kek");
+    provost_keys::make_key_file(&kek, &SystemRandom)?;
     let here = || -> Result<Box<dyn KeyProvider>> {
         let source = KekSource::key(read_secret(&kek, SecretFileGuard::OwnerOnly)?)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));

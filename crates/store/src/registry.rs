@@ -13,10 +13,14 @@ mod link;
 mod namespace;
 mod operation;
 mod policy;
+mod responder;
 mod revoked;
+mod standing;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
 pub use self::issued::NewIntent;
 pub use self::issued_list::IssuedAfter;
+pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
+pub use self::standing::LeafStanding;

@@ -3,6 +3,7 @@
 
 mod keys;
 mod offline;
+mod renewals;
 
 use std::sync::atomic::Ordering;
 
@@ -12,12 +13,13 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use provost_hub::TelemetryCounts;
+use provost_hub::{RenewalStep, TelemetryCounts};
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
 use self::keys::CaKeyUse;
 use self::offline::OfflineRoots;
+use self::renewals::Renewals;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -63,6 +65,11 @@ struct CaLabels {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct OcspLabel {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ListenerLabel {
     listener: &'static str,
 }
@@ -83,6 +90,8 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
+    ocsp_answers: Family<OcspLabel, Counter>,
+    renewals: Renewals,
     offline_roots: OfflineRoots,
     ca_key_use: CaKeyUse,
 }
@@ -103,6 +112,8 @@ impl Default for Metrics {
             connections: Family::default(),
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
+            ocsp_answers: Family::default(),
+            renewals: Renewals::default(),
             offline_roots: OfflineRoots::default(),
             ca_key_use: CaKeyUse::default(),
         };
@@ -171,6 +182,9 @@ impl Metrics {
         );
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
+        let help = "Answers of the OCSP responder, by what they say";
+        registry.register("ocsp_answers", help, self.ocsp_answers.clone());
+        self.renewals.register(registry);
         self.offline_roots.register(registry);
         self.ca_key_use.register(registry);
     }
@@ -234,6 +248,11 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts an answer of the OCSP responder.
+    pub(crate) fn ocsp_answer(&self, status: &'static str) {
+        self.ocsp_answers.get_or_create(&OcspLabel { status }).inc();
+    }
+
     /// Counts a connection of a listener for as long as the value lives.
     pub fn connection(&self, listener: &'static str) -> OpenConnection {
         let open = self.connections.get_or_create_owned(&ListenerLabel { listener });
@@ -261,6 +280,7 @@ impl Metrics {
             }
         }
         self.show_reprovisions(hubs);
+        self.renewals.show(hubs);
         self.show_authorities(authorities);
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -317,6 +337,10 @@ pub(crate) struct HubNumbers {
     pub(crate) telemetry: TelemetryCounts,
     /// Of the runs over its fleet that are under way.
     pub(crate) reprovisions: Vec<ReprovisionCounts>,
+    /// What was done with requests for certificates on this node.
+    pub(crate) renewals: Vec<(RenewalStep, u64)>,
+    /// Those that wait for their outcome, on any node.
+    pub(crate) renewals_pending: u64,
 }
 
 fn hub_label(hub: &HubName) -> HubLabel {
@@ -363,6 +387,8 @@ mod tests {
                     left: 4,
                     ..ReprovisionCounts::default()
                 }],
+                renewals: vec![(RenewalStep::Issued, 5), (RenewalStep::Refused(409_005), 1)],
+                renewals_pending: 2,
             }],
             &[],
         );
@@ -380,6 +406,9 @@ mod tests {
             "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
             "provost_fleet_reprovision_devices{hub=\"hub1\",state=\"left\"} 4",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"issued\",code=\"\"} 5",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"refused\",code=\"409005\"} 1",
+            "provost_certificate_renewals_pending{hub=\"hub1\"} 2",
         ] {
             assert!(
                 text.lines().any(|present| present == line),

@@ -1,9 +1,11 @@
 //! The outcome on its way to the device.
 
 use provost_model::CertificateDer;
-use provost_store::{CertificateRenewal, ReadTx, RenewalState, StoreError};
+use provost_store::{CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
 use provost_wire::hub::device::{RenewalFailure, failed_body, issued_body};
 
+use super::LATE;
+use super::counts::RenewalStep;
 use super::failure::of_kept;
 use crate::HubError;
 use crate::session::{DeviceSession, Feature};
@@ -40,11 +42,14 @@ impl DeviceSession {
             if renewal.is_delivered || renewal.expires_at <= now || !counts {
                 return Ok(None);
             }
-            let chain = match renewal.state {
-                RenewalState::Issued(number) => tx.issued_chain(number)?,
-                RenewalState::Pending | RenewalState::Failed(_) => Vec::new(),
+            let RenewalState::Issued(number) = renewal.state else {
+                return Ok::<_, StoreError>(Some((renewal, Vec::new())));
             };
-            Ok::<_, StoreError>(Some((renewal, chain)))
+            if tx.issued_standing(number)? == Some(LeafStanding::Revoked) {
+                // Its CA was revoked: the device must not put a dead leaf in the place of a good one.
+                return Ok(None);
+            }
+            Ok(Some((renewal, tx.issued_chain(number)?)))
         };
         let Some((renewal, chain)) = self.service().store().read(read).await? else {
             return Ok(None);
@@ -52,11 +57,17 @@ impl DeviceSession {
         let Some(reply) = self.outcome(&renewal, &chain) else {
             return Ok(None);
         };
+        let step = if now.since(renewal.asked_at) > LATE {
+            RenewalStep::DeliveredLate
+        } else {
+            RenewalStep::Delivered
+        };
         let note = self
             .service()
             .store()
             .append(move |tx| tx.note_renewal_delivered(&renewal, true));
         note.await?;
+        self.service().renewal_counters().add(self.hub(), step);
         Ok(Some(reply))
     }
 

@@ -20,6 +20,9 @@ pub struct RegistrySection {
     pub min_validity_days: Option<u32>,
     /// Most days.
     pub max_validity_days: Option<u32>,
+    /// For trials: seconds that a day of a leaf's validity lasts, 1 to 86400. Leaves are then not backdated
+    /// unless it is asked for.
+    pub trial_day_seconds: Option<u32>,
     /// Most policies of one credential.
     pub policies_per_credential: Option<usize>,
     /// `refuse` or `rotate`: what revoking the issuer of a policy under a customer's root does.
@@ -44,6 +47,8 @@ pub struct RegistrySection {
     pub critical_identifier: Option<bool>,
     /// Addresses CRLs and CA certificates are published under, `http://…`.
     pub publication: Vec<String>,
+    /// Whether OCSP is answered, and certificates say where.
+    pub ocsp: bool,
 }
 
 impl RegistrySection {
@@ -56,8 +61,13 @@ impl RegistrySection {
         let days = |days: Option<u32>, default| days.map_or(default, |days| days * DAY);
         let least = self.min_validity_days.unwrap_or(*default.validity_days.start());
         let most = self.max_validity_days.unwrap_or(*default.validity_days.end());
+        let leaf_day = self
+            .trial_day_seconds
+            .map(|seconds| Duration::from_secs(u64::from(seconds)));
+        let backdate = leaf_day.map_or(default.backdate, |_| Duration::ZERO);
         let options = RegistryOptions {
             validity_days: least..=most,
+            leaf_day: leaf_day.unwrap_or(default.leaf_day),
             policies_per_credential: self
                 .policies_per_credential
                 .unwrap_or(default.policies_per_credential),
@@ -66,13 +76,13 @@ impl RegistrySection {
             offline_spares: self.offline_spares.unwrap_or(default.offline_spares),
             root_validity: days(self.root_years.map(|years| years * 365), default.root_validity),
             issuing_validity: days(self.issuing_days, default.issuing_validity),
-            backdate: self.backdate_seconds.map_or(default.backdate, |seconds| {
-                Duration::from_secs(u64::from(seconds))
-            }),
+            backdate: self
+                .backdate_seconds
+                .map_or(backdate, |seconds| Duration::from_secs(u64::from(seconds))),
             shards: self.crl_shards.unwrap_or(default.shards),
             csr: csr_rules(self.allowed_keys)?,
             identifier: identifier(self.identifier.as_deref(), self.critical_identifier)?,
-            publication: PublicAddresses::new(addresses(self.publication)?, false),
+            publication: PublicAddresses::new(addresses(self.publication)?, self.ocsp),
             activation: default.activation,
         };
         check(&options)?;
@@ -85,6 +95,9 @@ fn check(options: &RegistryOptions) -> Result<()> {
     if *least == 0 || least > most || *most > 3650 {
         bail!("[registry] min_validity_days and max_validity_days must be 1 to 3650, the least first");
     }
+    if options.leaf_day.is_zero() || options.leaf_day > DAY {
+        bail!("[registry] trial_day_seconds must be 1 to 86400");
+    }
     if options.policies_per_credential == 0 {
         bail!("[registry] policies_per_credential must be at least 1");
     }
@@ -96,6 +109,12 @@ fn check(options: &RegistryOptions) -> Result<()> {
     }
     if options.backdate > Duration::from_mins(5) {
         bail!("[registry] backdate_seconds must be at most 300");
+    }
+    if options.publication.is_ocsp_on() && options.publication.is_empty() {
+        bail!(
+            "[registry] ocsp is on, and nothing says where it is answered: set http_port, and publication when \
+             the address others reach it by is another one"
+        );
     }
     if options.shards == 0 || options.shards > MAX_SHARDS {
         bail!("[registry] crl_shards must be 1 to {MAX_SHARDS}");
@@ -173,6 +192,19 @@ mod tests {
         assert_eq!(options.validity_days, 7..=90);
         assert_eq!(options.policies_per_credential, 1);
         assert_eq!(options.byor_revoke, ByorRevoke::Refuse);
+        assert!(!options.publication.is_ocsp_on());
+    }
+
+    #[test]
+    fn a_day_of_a_trial_is_short_and_leaves_are_not_backdated() {
+        let options = read("trial_day_seconds = 2").unwrap();
+        assert_eq!(
+            (options.leaf_day, options.backdate),
+            (Duration::from_secs(2), Duration::ZERO)
+        );
+        let options = read("trial_day_seconds = 2\nbackdate_seconds = 5").unwrap();
+        assert_eq!(options.backdate, Duration::from_secs(5));
+        assert_eq!(read("").unwrap().leaf_day, DAY);
     }
 
     #[test]
@@ -181,7 +213,7 @@ mod tests {
             "min_validity_days = 1\nmax_validity_days = 30\npolicies_per_credential = 8\n\
              byor_revoke = \"rotate\"\nbyor_renewal_days = 30\noffline_spares = false\nroot_years = 20\nissuing_days = 100\n\
              backdate_seconds = 300\ncrl_shards = 64\nallowed_keys = [\"P-384\"]\nidentifier = \"azure\"\n\
-             critical_identifier = true\npublication = [\"http://crl.plant.example\"]",
+             critical_identifier = true\npublication = [\"http://crl.plant.example\"]\nocsp = true",
         )
         .unwrap();
         assert_eq!(options.validity_days, 1..=30);
@@ -190,6 +222,7 @@ mod tests {
         assert_eq!(options.csr, CsrRules::strict());
         assert!(options.identifier.azure && options.identifier.critical);
         assert_eq!(options.issuing_validity, 100 * DAY);
+        assert!(options.publication.is_ocsp_on());
     }
 
     #[test]
@@ -198,6 +231,8 @@ mod tests {
             "min_validity_days = 0",
             "min_validity_days = 91",
             "max_validity_days = 100000",
+            "trial_day_seconds = 0",
+            "trial_day_seconds = 86401",
             "policies_per_credential = 0",
             "byor_revoke = \"maybe\"",
             "issuing_days = 0",
@@ -209,6 +244,7 @@ mod tests {
             "allowed_keys = [\"DSA\"]",
             "identifier = \"other\"",
             "publication = [\"https://crl.example\"]",
+            "ocsp = true",
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("[registry]"), "{text}: {error}");

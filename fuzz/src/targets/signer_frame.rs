@@ -1,10 +1,8 @@
 //! Bytes between server and signer: read as frames and messages or refused, and what was read is written as it was.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use provost_keys::{Answer, MAX_FRAME_BYTES, Opened, Opening, Request, read_frame, write_frame};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let mut from = data;
     let mut frames = Vec::new();
     while let Ok(Some(frame)) = read_frame(&mut from) {
@@ -18,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     }
     assert!(data.starts_with(&written));
     message(data);
-});
+}
 
 fn message(bytes: &[u8]) {
     if let Ok(request) = Request::parse(bytes) {
