@@ -26,7 +26,7 @@ impl CaError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Keys(error) => error.kind(),
-            // The key's place says whether it can be had later; everything else is a mistake of this program.
+            // A key that was opened and went away before it signed is away all the same.
             Self::Issue(IssueError::Signer { kind, .. }) => *kind,
             Self::Issue(_) | Self::Lint(_) | Self::Stored(_) => ErrorKind::Internal,
         }

@@ -112,7 +112,7 @@ CREATE UNIQUE INDEX issued_certificate_serial ON issued_certificate (ca, serial)
 -- With the expiry, or SQLite takes the index over all that expire later for those of one device.
 CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, not_after, number);
 CREATE INDEX issued_certificate_expiry ON issued_certificate (namespace, not_after, number);
-CREATE INDEX issued_certificate_ca ON issued_certificate (ca, not_after);
+CREATE INDEX issued_certificate_ca ON issued_certificate (ca, not_after, number);
 CREATE INDEX issued_certificate_intended ON issued_certificate (created_at) WHERE state = 'intended';
 CREATE INDEX issued_certificate_key ON issued_certificate (key_sha256);
 CREATE INDEX issued_certificate_sha256 ON issued_certificate (sha256);

@@ -290,7 +290,7 @@ async fn a_038_after_the_policy_is_deleted_renewal_fails_with_a_precondition() {
     let mut session = listening(&plant, "press").await;
     let deleted = plant
         .registry()
-        .delete_policy(&plant.caller, &super::plant::namespace(), &policy(), false)
+        .delete_policy(&plant.caller, &super::plant::namespace(), &policy())
         .await;
     deleted.unwrap();
     let request = SigningRequest::new("press").unwrap();

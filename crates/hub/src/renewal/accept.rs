@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use provost_model::Timestamp;
-use provost_store::{AppendTx, CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
+use provost_store::{
+    AppendTx, CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError, with_tracking_id,
+};
 use provost_wire::hub::device::{
     RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body, renews_certificates,
 };
@@ -67,7 +69,9 @@ impl DeviceSession {
                 }
                 let accepted = accepted(rid, &renewal);
                 // Not waited for: the answer comes as an event, after this one.
-                tokio::spawn(self.service().clone().finish_renewal(renewal));
+                let id = renewal.correlation_id.clone();
+                let work = self.service().clone().finish_renewal(renewal);
+                tokio::spawn(with_tracking_id(&id, work));
                 Ok(Some(accepted))
             }
             Ok(Verdict::Again(renewal)) => {

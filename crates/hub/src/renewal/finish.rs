@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, RequestedBy};
-use provost_model::{Action, Actor, Assignment, AuditEvent, IdentityId, RegistryDeviceName, Timestamp};
-use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError};
+use provost_model::{
+    Action, Actor, Assignment, AuditEvent, AuditOrigin, IdentityId, RegistryDeviceName, Timestamp,
+};
+use provost_store::{
+    CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError, with_origin,
+};
 use tracing::{info, warn};
 
 use super::counts::RenewalStep;
@@ -64,7 +68,8 @@ impl HubService {
             .read(move |tx: &ReadTx<'_>| tx.pending_renewals(before, CHUNK))
             .await?;
         for renewal in abandoned {
-            self.clone().finish_renewal(renewal).await;
+            let origin = AuditOrigin::system(&renewal.correlation_id);
+            with_origin(origin, self.clone().finish_renewal(renewal)).await;
         }
         Ok(())
     }
