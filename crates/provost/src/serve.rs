@@ -19,6 +19,7 @@ mod provisioning;
 mod publishing;
 mod ready;
 mod registry;
+pub(crate) mod store_mark;
 pub(crate) mod telling;
 mod tls_files;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::CaKeys;
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
@@ -42,6 +44,7 @@ use self::certificate_issuer::RegistryIssuer;
 use self::data_lock::DataLock;
 use self::keys::ServedKeys;
 use self::publishing::Publishing;
+use self::store_mark::StoreMarking;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -77,6 +80,7 @@ pub struct Server {
     keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    marking: StoreMarking,
     _lock: DataLock,
 }
 
@@ -111,7 +115,7 @@ async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store> {
 async fn open_registry(
     config: &Config,
     store: &Store,
-    keys: &Arc<dyn KeyProvider>,
+    keys: &CaKeys,
     hub: &HubService,
     ambient: &Ambient,
 ) -> Result<RegistryService> {
@@ -139,12 +143,14 @@ impl Server {
         crate::backup::refuse_cut_off(&config.data)?;
         let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
+        let is_latest = store_mark::compare(&config.data, &store).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let keys = keys::opened(opening).await?;
-        let registry = open_registry(&config, &store, &keys.provider(), &hub, &ambient).await?;
+        let ca_keys = CaKeys::new(keys.provider());
+        let registry = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
@@ -158,7 +164,7 @@ impl Server {
             (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let publishing = Publishing::new(&config, &store, keys.provider(), &ambient);
+        let publishing = Publishing::new(&config, &store, &ca_keys, &ambient);
         let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,
@@ -178,6 +184,11 @@ impl Server {
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }
+        let marking = StoreMarking {
+            data: is_latest.then(|| config.data.clone()),
+            clock: Arc::clone(&ambient.clock),
+        };
+        marking.note(&store).await?;
         info!(%https, %mqtt, host = %config.host, "serving");
         Ok(Self {
             connection,
@@ -191,6 +202,7 @@ impl Server {
             keys,
             trigger,
             tasks,
+            marking,
             _lock: lock,
         })
     }
@@ -263,6 +275,9 @@ impl Server {
             );
         }
         self.keys.close().await;
+        if let Err(error) = self.marking.note(&self.store).await {
+            warn!(%error, "how far the database is was not noted");
+        }
     }
 }
 

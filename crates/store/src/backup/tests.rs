@@ -4,6 +4,8 @@ use super::*;
 use crate::migrate::migrate;
 use crate::{StoreAddress, audit};
 
+mod postgres;
+
 fn now() -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000)
 }
@@ -74,14 +76,13 @@ fn databases(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let connection = sqlite::open(&newer).unwrap();
     migrate(Engine::Sqlite(&connection), now()).unwrap();
     connection.execute_batch(ROWS).unwrap();
-    add_event(&connection, "before the backup");
+    add_event(Engine::Sqlite(&connection), "before the backup");
     copy_sqlite(&newer, &older).unwrap();
     connection.execute_batch(LATER).unwrap();
     (older, newer)
 }
 
-fn add_event(connection: &Connection, what: &str) {
-    let engine = Engine::Sqlite(connection);
+fn add_event(engine: Engine<'_>, what: &str) {
     let (last, head) = crate::tx::lock_numbers(engine).unwrap();
     let event = provost_model::AuditEvent::new(
         provost_model::Actor::System,
@@ -191,7 +192,7 @@ fn a_last_crl_stays_the_last_and_all_others_are_made_anew() {
 
 const ENTRIES: &str = "
 INSERT INTO dps (name_key, name, id_scope_key, id_scope, host_key, host, allocation, operation_key, etag, created_at)
-    VALUES ('s', 's', 'x', 'x', 'h', 'h', 'hashed', x'', 'e', 0);
+    VALUES ('s', 's', 'ids', 'ids', 'h', 'h', 'hashed', x'', 'e', 0);
 INSERT INTO ca_certificate (owner, name_key, name, certificate, subject_hash, thumbprint, is_verified, etag,
         created_at, updated_at) VALUES ('dps:s', 'root', 'root', x'', x'', x'0a', 1, 'e', 0, 0),
         ('dps:s', 'other', 'other', x'', x'', x'0b', 1, 'e', 0, 0);
@@ -264,7 +265,7 @@ fn only_a_later_state_of_the_same_database_counts_as_newer() {
     // After a restore too, as long as nothing else was done.
     finish(&older, Some(&newer)).unwrap();
     // Of another life.
-    add_event(&open_existing(&older).unwrap(), "served");
+    add_event(Engine::Sqlite(&open_existing(&older).unwrap()), "served");
     for newer in [&newer, &folder.path().join("elsewhere.db")] {
         if !newer.exists() {
             sqlite::create(newer).unwrap();
@@ -303,4 +304,56 @@ fn a_copy_is_its_owners_alone_and_never_takes_a_place() {
         database_facts(&at(&newer)).unwrap()
     );
     assert!(check_sqlite(&folder.path().join("nothing.db")).is_err());
+}
+
+/// What a root kept offline signed cannot be signed anew here: numbers stay those of the CRLs themselves, and the newest
+/// that was brought stays out.
+#[test]
+fn the_crl_of_an_offline_root_is_the_newest_that_was_brought() {
+    const ROOT: &str = "
+    INSERT INTO ca (id, namespace, role, state, key_ref, subject, issuers, shards, created_at, changed_at)
+        VALUES ('root', 'ns', 'root', 'active', 'offline', 'CN=root', x'', 1, 0, 0);
+    INSERT INTO crl (ca, shard, number, entries, changes, told, due_at, rests_until, der)
+        VALUES ('root', 0, 3, 0, 1, 1, 9, 0, x'03');";
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    for path in [&older, &newer] {
+        open_existing(path).unwrap().execute_batch(ROOT).unwrap();
+    }
+    let later = "UPDATE crl SET number = 4, der = x'04' WHERE ca = 'root';
+        INSERT INTO revoked_certificate (ca, shard, serial, revoked_at, reason, not_after)
+            VALUES ('root', 0, x'0a', 7, 'cACompromise', 99);";
+    open_existing(&newer).unwrap().execute_batch(later).unwrap();
+    let out = "SELECT number || ' ' || hex(der) FROM crl WHERE ca = 'root'";
+    finish(&older, Some(&newer)).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
+    let revoked = "SELECT hex(serial) FROM revoked_certificate WHERE ca = 'root'";
+    assert_eq!(text(&open_existing(&older).unwrap(), revoked), "0A");
+    finish(&older, None).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
+}
+
+#[test]
+fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    let connection = open_existing(&newer).unwrap();
+    add_event(Engine::Sqlite(&connection), "after the backup");
+    let newer_log = crate::ReadTx {
+        engine: Engine::Sqlite(&connection),
+    };
+    let mark = newer_log.audit_mark().unwrap().unwrap();
+    let taken_at = Timestamp::from_micros(now().as_micros() - 1);
+    assert!(newer_log.holds_audit_mark(&mark, taken_at).unwrap());
+    let holds = || {
+        let connection = open_existing(&older).unwrap();
+        let log = crate::ReadTx {
+            engine: Engine::Sqlite(&connection),
+        };
+        log.holds_audit_mark(&mark, taken_at).unwrap()
+    };
+    assert!(!holds());
+    // An event of another life under the same number is not the one.
+    finish(&older, Some(&newer)).unwrap();
+    assert!(holds(), "taken care of");
 }
