@@ -67,6 +67,24 @@ enum Role {
     },
     /// Acts as many devices; told what to do on standard input
     Client,
+    /// Signs in different ways and prints what that costs
+    Signing {
+        /// The program that can be a signer
+        #[arg(long)]
+        server: PathBuf,
+        /// A folder for keys
+        #[arg(long)]
+        work: PathBuf,
+        /// The PKCS#11 library with a token `provost`
+        #[arg(long)]
+        token: Option<PathBuf>,
+        /// Rounds that count
+        #[arg(long)]
+        rounds: u32,
+        /// Signatures in each
+        #[arg(long)]
+        count: u32,
+    },
     /// Stores numbered individual enrollments in a data folder that was served once
     Seed {
         /// The data folder
@@ -94,6 +112,13 @@ fn main() -> Result<()> {
             acknowledges,
         }) => baseline_server::run(&certificate, &key, acknowledges),
         Some(Role::Client) => client::run(),
+        Some(Role::Signing {
+            server,
+            work,
+            token,
+            rounds,
+            count,
+        }) => run::signing::run(&server, &work, token.as_deref(), rounds, count),
         Some(Role::Seed {
             data,
             count,
