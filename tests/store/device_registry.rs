@@ -321,8 +321,13 @@ async fn one_leaf_is_revoked_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_issued_is_found_by_serial_thumbprint_key_and_expiry() {
     let test = TestStore::open().await;
-    for (serial, days) in [(1, 30), (2, 10), (3, 10), (4, 90)] {
-        issue(&test.store, "x", serial, 'a', days).await;
+    write(&test.store, |tx| {
+        tx.insert_ca(&ca('a', CaState::Active))?;
+        tx.insert_ca(&ca('b', CaState::Retired))
+    })
+    .await;
+    for (serial, issuer, days) in [(1, 'a', 30), (2, 'a', 10), (3, 'b', 10), (4, 'a', 90)] {
+        issue(&test.store, "x", serial, issuer, days).await;
     }
     let read = test.store.read(|tx| {
         let serial = SerialNumber::from_bytes(&[2]).unwrap();

@@ -9,7 +9,7 @@ use super::{Amounts, issuance, revoking};
 /// What was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificates {
-    pub(crate) issuing: issuance::Issuing,
+    pub(crate) issuing: Vec<issuance::Placed>,
     pub(crate) revoking: revoking::Revoking,
     pub(crate) sessions: u32,
     pub(crate) stored: u32,

@@ -94,7 +94,7 @@ impl RegistryService {
         for ca in self.store().read(retired).await? {
             let work = move |tx: WriteTx<'_>| {
                 let is_over =
-                    ca.not_after.is_some_and(|end| end <= now) || tx.unexpired_leaves(&ca.id, now)? == 0;
+                    ca.not_after.is_some_and(|end| end <= now) || !tx.has_unexpired_leaf(&ca.id, now)?;
                 if !is_over || !tx.set_ca_state(&ca.id, CaState::Closed, now)? {
                     return Ok(tx.unchanged(()));
                 }

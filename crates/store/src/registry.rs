@@ -7,6 +7,7 @@ mod crl;
 mod device;
 mod ending;
 mod identity;
+mod intent;
 mod issued;
 mod issued_list;
 mod link;
@@ -17,6 +18,6 @@ mod revoked;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::identity::RegistryIdentity;
-pub use self::issued::NewIntent;
+pub use self::intent::NewIntent;
 pub use self::issued_list::IssuedAfter;
 pub use self::revoked::{CrlPart, RevokedLeaves};

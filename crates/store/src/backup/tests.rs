@@ -16,9 +16,9 @@ INSERT INTO registry_device (namespace, name_key, name, uuid, generation, extern
            ('ns', 'd2', 'd2', 'u2', 'g2', 'd2', 1, '{}', 1, 'e', 0, 0, 0),
            ('ns', 'd3', 'd3', 'u3', 'g3', 'd3', 1, '{}', 1, 'e', 0, 0, 0);
 INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, generation,
-        state, key_sha256, not_before, not_after, shard, created_at)
-    VALUES (1, 'ica1', x'01', 'ns', 'd1', 'p', 'u1', 'g1', 'issued', x'', 0, 0, 0, 0),
-           (2, 'ica1', x'02', 'ns', 'd2', 'p', 'u2', 'g2', 'issued', x'', 0, 0, 0, 0);
+        key_sha256, not_before, not_after, shard, created_at)
+    VALUES (1, 'ica1', x'01', 'ns', 'd1', 'p', 'u1', 'g1', x'', 0, 0, 0, 0),
+           (2, 'ica1', x'02', 'ns', 'd2', 'p', 'u2', 'g2', x'', 0, 0, 0, 0);
 INSERT INTO admin_token (hash, name, role, created_at) VALUES (x'01', 'a', 'owner', 0), (x'02', 'b', 'owner', 0);
 ";
 

@@ -22,6 +22,19 @@ impl ReadTx<'_> {
         self.query(&sql, params![namespace.key()], ca)
     }
 
+    /// The IDs of every CA of a namespace, without what they are.
+    pub(super) fn ca_ids(&self, namespace: &NamespaceName) -> Result<Vec<CaId>, StoreError> {
+        let sql = "SELECT id FROM ca WHERE namespace = ?1 ORDER BY created_at, id";
+        self.query(sql, params![namespace.key()], |row| {
+            let id = row.text(0)?;
+            let place = Place {
+                table: "ca",
+                key: &id,
+            };
+            CaId::parse(&id).ok_or_else(|| place.inconsistent("id"))
+        })
+    }
+
     /// Every CA in a state, by the end of its certificate.
     pub fn cas_in_state(&self, state: CaState) -> Result<Vec<Ca>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM ca WHERE state = ?1 ORDER BY not_after, id");
