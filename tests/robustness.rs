@@ -13,6 +13,7 @@ mod own_certificate;
 mod pending_run_cut;
 mod power_cut;
 mod shutdown;
+mod signer;
 mod telemetry_cut;
 mod witness;
 

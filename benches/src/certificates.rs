@@ -10,9 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_device::tls::ClientIdentity;
 use provost_model::ambient::{SystemClock, SystemRandom};
-use provost_model::{Clock, Random, Timestamp};
+use provost_model::{Clock, Random, Timestamp, pem};
+use provost_pki::Certificate;
 use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
-use provost_pki::{Certificate, pem};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 

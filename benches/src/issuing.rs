@@ -19,12 +19,15 @@ use self::house::House;
 use self::requests::Requests;
 use crate::process::CpuTime;
 
-pub(crate) use self::keys::{make_token, softhsm};
+pub(crate) use self::keys::{make_token, sign, softhsm};
 
 /// Where the key of the issuing CA is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum KeyPlace {
-    /// In a sealed file, opened once a second, as the server does.
+    /// In a sealed file, opened once a second by a process of its own, as the server does unless told
+    /// otherwise.
+    Process,
+    /// The same without such a process.
     Held,
     /// In a sealed file, opened for each signature.
     Opened,
@@ -36,6 +39,7 @@ impl KeyPlace {
     /// As the command line spells it.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Process => "process",
             Self::Held => "held",
             Self::Opened => "opened",
             Self::Token => "token",
@@ -57,17 +61,22 @@ pub(crate) fn run(place: KeyPlace, folder: &Path, count: u32, rounds: u32) -> Re
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut found = Issuing::default();
     let signer: Box<dyn Signer> = match place {
-        KeyPlace::Token => Box::new(keys::open(place, folder)?.make("bare")?),
-        KeyPlace::Held | KeyPlace::Opened => Box::new(KeyPair::generate(KeyAlgorithm::P384)?),
+        KeyPlace::Token => Box::new(keys::open(place, folder)?.keys.make("bare")?),
+        KeyPlace::Process | KeyPlace::Held | KeyPlace::Opened => {
+            Box::new(KeyPair::generate(KeyAlgorithm::P384)?)
+        }
     };
     let bare = Bare::new(&*signer)?;
     for round in 0..=rounds {
         let requests = Arc::new(Requests::make(&format!("r{round}"), count)?);
-        let without = micros(&requests, || bare.run(&requests))?;
+        let without = micros(&requests, None, || bare.run(&requests))?;
         let round_folder = folder.join(format!("round-{round}"));
         std::fs::create_dir_all(&round_folder)?;
-        let house = runtime.block_on(House::build(&round_folder, keys::open(place, &round_folder)?))?;
-        let with = micros(&requests, || runtime.block_on(house.issue(Arc::clone(&requests))))?;
+        let opened = keys::open(place, &round_folder)?;
+        let house = runtime.block_on(House::build(&round_folder, opened.keys))?;
+        let with = micros(&requests, opened.process, || {
+            runtime.block_on(house.issue(Arc::clone(&requests)))
+        })?;
         std::fs::remove_dir_all(&round_folder)?;
         // The first warms up.
         if round > 0 {
@@ -79,11 +88,21 @@ pub(crate) fn run(place: KeyPlace, folder: &Path, count: u32, rounds: u32) -> Re
     Ok(())
 }
 
-/// Microseconds of CPU of this process for each request.
-fn micros(requests: &Requests, work: impl FnOnce() -> Result<()>) -> Result<f64> {
-    let before = CpuTime::of(std::process::id())?;
+/// Microseconds of CPU of this process, and of another one, for each request.
+fn micros(requests: &Requests, other: Option<u32>, work: impl FnOnce() -> Result<()>) -> Result<f64> {
+    let pids: Vec<u32> = std::iter::once(std::process::id()).chain(other).collect();
+    let times = || {
+        pids.iter()
+            .map(|pid| CpuTime::of(*pid))
+            .collect::<Result<Vec<_>>>()
+    };
+    let before = times()?;
     work()?;
-    let seconds = CpuTime::of(std::process::id())?.seconds_since(before);
+    let after = times()?;
+    let spent = after
+        .iter()
+        .zip(before)
+        .map(|(after, before)| after.seconds_since(before));
     let count = u32::try_from(requests.0.len())?;
-    Ok(seconds * 1e6 / f64::from(count.max(1)))
+    Ok(spent.sum::<f64>() * 1e6 / f64::from(count.max(1)))
 }

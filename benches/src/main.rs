@@ -85,6 +85,12 @@ enum Role {
         #[arg(long)]
         rounds: u32,
     },
+    /// Signs with the sealed keys of a folder for a program that started it
+    Signer {
+        /// The folder
+        #[arg(long)]
+        folder: PathBuf,
+    },
     /// Stores numbered individual enrollments in a data folder that was served once
     Seed {
         /// The data folder
@@ -118,6 +124,7 @@ fn main() -> Result<()> {
             count,
             rounds,
         }) => issuing::run(key, &folder, count, rounds),
+        Some(Role::Signer { folder }) => issuing::sign(&folder),
         Some(Role::Seed {
             data,
             count,

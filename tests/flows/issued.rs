@@ -4,8 +4,10 @@
 mod device_revocation;
 mod expiry;
 mod external_root;
+mod forgetting;
 mod identifiers;
 mod issuance;
+mod offline_root;
 mod plant;
 mod policy_deletion;
 mod policy_revocation;

@@ -1,6 +1,11 @@
 //! The operations of the Device Registry, in the life of one namespace.
 
+use std::time::Duration;
+
 use provost_access::Permission as P;
+use provost_model::Clock;
+use provost_model::ambient::SystemClock;
+use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, self_signed};
 use serde_json::{Value, json};
 
 use super::{Door, Operation, World};
@@ -17,7 +22,9 @@ pub(super) fn device_registry(world: &World) -> Vec<Operation> {
     all.extend(devices());
     all.extend(beside_the_contract());
     all.extend(revocation());
-    all.extend(ends(world));
+    all.extend(ends());
+    all.extend(offline_root());
+    all.extend(links_end(world));
     all
 }
 
@@ -230,13 +237,7 @@ fn revocation() -> Vec<Operation> {
     ]
 }
 
-fn ends(world: &World) -> Vec<Operation> {
-    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
-    let unlink = |path: String| {
-        Operation::new(Door::Own, "DELETE", path)
-            .needs(&LINKS)
-            .status(204)
-    };
+fn ends() -> Vec<Operation> {
     vec![
         arm("DELETE", POLICY, &[P::PoliciesWrite])
             .status(204)
@@ -248,6 +249,48 @@ fn ends(world: &World) -> Vec<Operation> {
         arm("DELETE", "credentials/default", &[P::CredentialsWrite])
             .status(204)
             .leaves("delete", "credential", "default"),
+    ]
+}
+
+/// A root that somebody keeps elsewhere.
+fn root_certificate() -> String {
+    let key = KeyPair::generate(KeyAlgorithm::P384).unwrap();
+    let now = SystemClock.now();
+    let order = Issuance {
+        subject: &SubjectName::common_name("kept-offline").unwrap(),
+        public_key_der: &key.public_key_der().unwrap(),
+        profile: &Profile::NamespaceRoot,
+        not_before: now.before(Duration::from_mins(1)),
+        not_after: now.after(Duration::from_hours(24 * 3650)),
+        serial: &[1; 16],
+    };
+    self_signed(&order, &key).unwrap().to_pem()
+}
+
+fn offline_root() -> Vec<Operation> {
+    vec![
+        own("PUT", "offlineRoot", &[P::CredentialsWrite])
+            .body(json!({}))
+            .status(201)
+            .leaves("create", "credential", "default"),
+        own("GET", "offlineRoot", &[P::CredentialsRead]),
+        own("POST", "offlineRoot/answers", &[P::CredentialsWrite])
+            .body(json!({ "rootCertificate": root_certificate() }))
+            .leaves("activate", "credential", "default"),
+        arm("DELETE", "credentials/default", &[P::CredentialsWrite])
+            .status(204)
+            .leaves("delete", "credential", "default"),
+    ]
+}
+
+fn links_end(world: &World) -> Vec<Operation> {
+    let (dps, hub) = (&world.server.dps().name, &world.server.hub().name);
+    let unlink = |path: String| {
+        Operation::new(Door::Own, "DELETE", path)
+            .needs(&LINKS)
+            .status(204)
+    };
+    vec![
         unlink(format!("/provost/hubs/{hub}/namespace")).leaves(
             "delete",
             "namespaceLink",

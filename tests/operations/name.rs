@@ -11,7 +11,7 @@ use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 165] = [
+pub(crate) const NAMES: [&str; 168] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -171,6 +171,9 @@ pub(crate) const NAMES: [&str; 165] = [
     "own adr delete policy",
     "own adr list operations",
     "own adr get operation",
+    "own adr get offline root",
+    "own adr put offline root",
+    "own adr bring answers",
     "own get hub namespace",
     "own put hub namespace",
     "own delete hub namespace",
@@ -401,6 +404,9 @@ fn registry_extra(extra: &RegistryExtra) -> &'static str {
         RegistryExtra::DeletePolicy(..) => "own adr delete policy",
         RegistryExtra::ListOperations => "own adr list operations",
         RegistryExtra::GetOperation(_) => "own adr get operation",
+        RegistryExtra::GetOfflineRoot => "own adr get offline root",
+        RegistryExtra::PutOfflineRoot => "own adr put offline root",
+        RegistryExtra::PostOfflineAnswers => "own adr bring answers",
     }
 }
 

@@ -1,13 +1,20 @@
 //! Where the key of the issuing CA is.
 
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use provost_ca::CaKeys;
-use provost_keys::{KekSource, KeyHome, KeyRing, SealedKeys, TokenKeys, TokenOptions, TokenUri};
+use provost_keys::{
+    KekSource, KeyHome, KeyRing, LaunchedSigner, OpenedKeys, SealedKeys, SignerProcess, TokenKeys,
+    TokenOptions, TokenUri, serve_signer,
+};
 use provost_model::Secret;
 use provost_model::ambient::{SystemClock, SystemRandom};
 
@@ -37,7 +44,16 @@ pub(crate) fn make_token(folder: &Path) -> Result<PathBuf> {
     let text = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
     std::fs::write(&file, text)?;
     let made = Command::new("softhsm2-util")
-        .args(["--init-token", "--free", "--label", "bench", "--pin", PIN, "--so-pin", PIN])
+        .args([
+            "--init-token",
+            "--free",
+            "--label",
+            "bench",
+            "--pin",
+            PIN,
+            "--so-pin",
+            PIN,
+        ])
         .env("SOFTHSM2_CONF", &file)
         .stdout(Stdio::null())
         .status()
@@ -46,9 +62,16 @@ pub(crate) fn make_token(folder: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Keys, and the process besides this one that signs with them.
+pub(super) struct Opened {
+    pub(super) keys: CaKeys,
+    pub(super) process: Option<u32>,
+}
+
 /// Opens the place for keys.
-pub(super) fn open(place: KeyPlace, folder: &Path) -> Result<CaKeys> {
+pub(super) fn open(place: KeyPlace, folder: &Path) -> Result<Opened> {
     let home = match place {
+        KeyPlace::Process => return in_process(folder),
         KeyPlace::Held => KeyHome::sealed(sealed(folder, HOLD)?),
         KeyPlace::Opened => KeyHome::sealed(sealed(folder, Duration::ZERO)?),
         KeyPlace::Token => KeyHome::token(TokenKeys::open(
@@ -62,7 +85,49 @@ pub(super) fn open(place: KeyPlace, folder: &Path) -> Result<CaKeys> {
             Arc::new(SystemRandom),
         )?),
     };
-    Ok(CaKeys::new(Arc::new(KeyRing::new(home, Vec::new()))))
+    Ok(Opened {
+        keys: CaKeys::new(Arc::new(KeyRing::new(home, Vec::new()))),
+        process: None,
+    })
+}
+
+/// This program again, as the server starts a signer.
+fn in_process(folder: &Path) -> Result<Opened> {
+    let (program, folder) = (std::env::current_exe()?, folder.to_owned());
+    let id = Arc::new(AtomicU32::new(0));
+    let noted = Arc::clone(&id);
+    let launch = move || -> io::Result<LaunchedSigner> {
+        let (ours, its) = UnixStream::pair()?;
+        let process = Command::new(&program)
+            .args(["signer", "--folder"])
+            .arg(&folder)
+            .stdin(Stdio::from(OwnedFd::from(its)))
+            .stdout(Stdio::null())
+            .spawn()?;
+        noted.store(process.id(), Ordering::Relaxed);
+        Ok(LaunchedSigner {
+            stream: ours,
+            process: Some(process),
+        })
+    };
+    let signer = SignerProcess::start(Box::new(launch), Vec::new())?;
+    Ok(Opened {
+        keys: CaKeys::new(Arc::new(signer)),
+        process: Some(id.load(Ordering::Relaxed)),
+    })
+}
+
+/// Signs with the sealed keys of a folder until standard input is closed.
+pub(crate) fn sign(folder: &Path) -> Result<()> {
+    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let keys = sealed(folder, HOLD)?;
+    serve_signer(stream, |_| {
+        Ok(OpenedKeys {
+            provider: Box::new(KeyRing::new(KeyHome::sealed(keys), Vec::new())),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        })
+    })?;
+    Ok(())
 }
 
 fn sealed(folder: &Path, hold: Duration) -> Result<SealedKeys> {

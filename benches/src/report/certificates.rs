@@ -4,7 +4,7 @@ use crate::issuing::{Issuing, KeyPlace};
 use crate::run::certificates::Certificates;
 use crate::spread::{Spread, quantile};
 
-use super::{Goal, cell, line, row};
+use super::table::{Goal, cell, line, row};
 
 /// Most CPU of a certificate on disk, of what cannot be saved.
 const ISSUING: f64 = 1.5;
@@ -58,6 +58,12 @@ pub(super) fn goals(text: &mut String, found: &Certificates) {
             revoking.fleet_back_ms,
             FLEET_BACK,
         ),
+        (
+            "3",
+            "the same with the devices of `provost simulate`, ms",
+            found.healing.back_ms,
+            FLEET_BACK,
+        ),
     ] {
         row(text, number, name, Spread::of([value]), 1, Goal::AtMost(goal));
     }
@@ -67,7 +73,10 @@ pub(super) fn goals(text: &mut String, found: &Certificates) {
 pub(super) fn details(text: &mut String, found: &Certificates) {
     let micros = |place: KeyPlace, of: fn(&Issuing) -> &[f64]| {
         let placed = found.issuing.iter().find(|placed| placed.place == place);
-        cell(Spread::of(placed.iter().flat_map(|placed| of(&placed.found)).copied()), 0)
+        cell(
+            Spread::of(placed.iter().flat_map(|placed| of(&placed.found)).copied()),
+            0,
+        )
     };
     line(
         text,
@@ -87,7 +96,7 @@ pub(super) fn details(text: &mut String, found: &Certificates) {
         &format!(
             "\nRevoking one of {} connected devices with {} certificates in the store, {} of them revoked: answered p50 \
              {:.1} ms, p99 {:.1} ms; closed after the answer p50 {:.1} ms. Revoking the issuing CA of {} connected \
-             devices was answered in {:.0} ms.",
+             devices was answered in {:.0} ms, its preview in {:.0} ms.",
             found.sessions,
             found.stored,
             found.revoked,
@@ -96,13 +105,15 @@ pub(super) fn details(text: &mut String, found: &Certificates) {
             quantile(&revoking.closed_ms, 50),
             revoking.fleet,
             revoking.issuer_answered_ms,
+            revoking.preview_ms,
         ),
     );
 }
 
 fn spelled(place: KeyPlace) -> &'static str {
     match place {
-        KeyPlace::Held => "key in a sealed file, opened once a second",
+        KeyPlace::Process => "key in a sealed file, opened by a process of its own, CPU of both",
+        KeyPlace::Held => "key in a sealed file, opened once a second in the same process",
         KeyPlace::Opened => "key in a sealed file, opened for each signature",
         KeyPlace::Token => "key in a PKCS#11 token (SoftHSM)",
     }

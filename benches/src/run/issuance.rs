@@ -18,7 +18,12 @@ pub(crate) struct Placed {
 /// Measures each place; a token only where SoftHSM is installed.
 pub(super) fn measure(amounts: &Amounts, work: &Path) -> Result<Vec<Placed>> {
     let mut all = Vec::new();
-    for place in [KeyPlace::Held, KeyPlace::Opened, KeyPlace::Token] {
+    for place in [
+        KeyPlace::Process,
+        KeyPlace::Held,
+        KeyPlace::Opened,
+        KeyPlace::Token,
+    ] {
         if place == KeyPlace::Token && softhsm().is_none() {
             say("issuing: without a token, SoftHSM is not installed");
             continue;
@@ -47,7 +52,11 @@ fn one(amounts: &Amounts, place: KeyPlace, folder: &Path) -> Result<Issuing> {
         command.env("SOFTHSM2_CONF", make_token(folder)?);
     }
     let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
-    ensure!(done.status.success(), "issuing with the key {} failed", place.word());
+    ensure!(
+        done.status.success(),
+        "issuing with the key {} failed",
+        place.word()
+    );
     std::fs::remove_dir_all(folder)?;
     Ok(serde_json::from_slice(&done.stdout)?)
 }

@@ -105,13 +105,18 @@ pub fn sign_issuing_ca(
     Ok(SignedCa::of(&made))
 }
 
-/// The signing request of an issuing CA under a customer's root, in DER: named curve, and the extensions
-/// the customer's CA is to copy (certificate-management.md 2.4).
+/// The signing request of an issuing CA whose root signs elsewhere, in DER: named curve, and the extensions
+/// that are to be copied (certificate-management.md 2.4). `publication` is where the root publishes; empty
+/// when that is a customer's to know.
 ///
 /// # Errors
 /// [`CaError`].
-pub fn request_for_external_ca(common_name: &str, signer: &CaSigner) -> Result<Vec<u8>, CaError> {
+pub fn request_for_ca(
+    common_name: &str,
+    signer: &CaSigner,
+    publication: Publication,
+) -> Result<Vec<u8>, CaError> {
     let subject = SubjectName::common_name(common_name)?;
-    let wanted = Profile::IssuingCa(Publication::default());
+    let wanted = Profile::IssuingCa(publication);
     Ok(certification_request(&subject, signer, Some(&wanted))?)
 }

@@ -14,7 +14,7 @@ mod publish;
 mod serial;
 
 pub use addresses::PublicAddresses;
-pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_external_ca, sign_issuing_ca, sign_root};
+pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_ca, sign_issuing_ca, sign_root};
 pub use error::CaError;
 pub use keys::{CaKeys, CaSigner};
 pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};

@@ -1,3 +1,4 @@
+use aws_lc_rs::digest::{self, Digest};
 use provost_model::registry::KeyRef;
 
 use crate::KeyProviderError;
@@ -17,6 +18,29 @@ impl KeyAlgorithm {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
+        }
+    }
+
+    /// The hash of a message as it is signed.
+    pub fn digest(self, message: &[u8]) -> Vec<u8> {
+        digest::digest(self.hash(), message).as_ref().to_vec()
+    }
+
+    /// Takes bytes for such a hash.
+    pub(crate) fn hashed(self, bytes: &[u8]) -> Result<Digest, KeyProviderError> {
+        Digest::import_less_safe(bytes, self.hash()).map_err(|_| {
+            KeyProviderError::Refused(format!(
+                "{} bytes are not a hash that {} signs",
+                bytes.len(),
+                self.as_str()
+            ))
+        })
+    }
+
+    fn hash(self) -> &'static digest::Algorithm {
+        match self {
+            Self::P256 => &digest::SHA256,
+            Self::P384 => &digest::SHA384,
         }
     }
 
@@ -63,6 +87,17 @@ pub trait KeyProvider: Send + Sync {
 
     /// Signs the message (which it hashes itself); the signature is DER (`ECDSA-Sig-Value`).
     fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError>;
+
+    /// Signs what was hashed already, with the hash that goes with the key's kind: 32 bytes for P-256, 48 for P-384.
+    ///
+    /// A provider that only takes whole messages refuses.
+    fn sign_digest(&self, key: &KeyRef, digest: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        let _ = digest;
+        Err(KeyProviderError::Refused(format!(
+            "`{}` signs whole messages only",
+            key.0
+        )))
+    }
 
     /// Destroys a key for ever; one that is gone already is no error.
     fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError>;

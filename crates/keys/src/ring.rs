@@ -63,6 +63,10 @@ impl KeyProvider for KeyRing {
         self.of(key)?.sign(key, message)
     }
 
+    fn sign_digest(&self, key: &KeyRef, digest: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        self.of(key)?.sign_digest(key, digest)
+    }
+
     fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
         self.of(key)?.destroy(key)
     }

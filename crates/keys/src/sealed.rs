@@ -118,6 +118,17 @@ impl SealedKeys {
         read_envelope(&self.folder, id)
     }
 
+    /// The key, opened now or a moment ago.
+    fn held_or_opened(&self, key: &KeyRef) -> Result<Arc<PrivateKey>, KeyProviderError> {
+        let id = id_of(key)?;
+        if let Some(held) = self.held.get(id) {
+            return Ok(held);
+        }
+        let opened = Arc::new(self.open_key(key)?.0);
+        self.held.put(id, &opened);
+        Ok(opened)
+    }
+
     fn open_key(&self, key: &KeyRef) -> Result<(PrivateKey, Envelope), KeyProviderError> {
         let envelope = self.read(id_of(key)?)?;
         let opened = envelope.open(&self.kek)?;
@@ -150,13 +161,11 @@ impl KeyProvider for SealedKeys {
     }
 
     fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
-        let id = id_of(key)?;
-        if let Some(held) = self.held.get(id) {
-            return held.sign(message);
-        }
-        let opened = Arc::new(self.open_key(key)?.0);
-        self.held.put(id, &opened);
-        opened.sign(message)
+        self.held_or_opened(key)?.sign(message)
+    }
+
+    fn sign_digest(&self, key: &KeyRef, digest: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        self.held_or_opened(key)?.sign_digest(digest)
     }
 
     fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {

@@ -10,7 +10,6 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
@@ -83,14 +82,15 @@ impl TokenKeys {
         Ok(found)
     }
 
-    fn sign_in(&self, session: &Session, key: &KeyName, message: &[u8]) -> Result<Vec<u8>, PoolError> {
+    /// Signs what the kind of the key makes of the input.
+    fn sign_in(
+        &self,
+        session: &Session,
+        key: &KeyName,
+        hashed: impl Fn(KeyAlgorithm) -> Result<Vec<u8>, KeyProviderError>,
+    ) -> Result<Vec<u8>, PoolError> {
         let found = self.private_key(session, key)?;
-        let hash = match found.algorithm {
-            KeyAlgorithm::P256 => &digest::SHA256,
-            KeyAlgorithm::P384 => &digest::SHA384,
-        };
-        let hashed = digest::digest(hash, message);
-        let raw = session.sign(&Mechanism::Ecdsa, found.handle, hashed.as_ref())?;
+        let raw = session.sign(&Mechanism::Ecdsa, found.handle, &hashed(found.algorithm)?)?;
         point::signature_to_der(&raw, found.algorithm)
             .ok_or_else(|| key.unusable("the token's signature has an unknown form").into())
     }
@@ -109,8 +109,8 @@ impl KeyProvider for TokenKeys {
         self.pool
             .once(|session| make(session, purpose, &id))
             .and_then(|()| {
-                self.pool
-                    .run(|session| self.sign_in(session, &key, b"provost: proof of a new key"))
+                let proof = |kind: KeyAlgorithm| Ok(kind.digest(b"provost: proof of a new key"));
+                self.pool.run(|session| self.sign_in(session, &key, proof))
             })?;
         Ok(key.to_ref())
     }
@@ -123,7 +123,14 @@ impl KeyProvider for TokenKeys {
 
     fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
         let key = KeyName::of(key)?;
-        self.pool.run(|session| self.sign_in(session, &key, message))
+        let hashed = |kind: KeyAlgorithm| Ok(kind.digest(message));
+        self.pool.run(|session| self.sign_in(session, &key, hashed))
+    }
+
+    fn sign_digest(&self, key: &KeyRef, digest: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
+        let key = KeyName::of(key)?;
+        let hashed = |kind: KeyAlgorithm| kind.hashed(digest).map(|digest| digest.as_ref().to_vec());
+        self.pool.run(|session| self.sign_in(session, &key, hashed))
     }
 
     fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {

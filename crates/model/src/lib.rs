@@ -38,6 +38,7 @@ mod rights;
 mod secret;
 mod shut_out;
 mod telemetry;
+mod text_form;
 mod time;
 pub mod twin;
 mod uuid;
@@ -96,5 +97,6 @@ pub use telemetry::{
     SegmentBuilder, SegmentError, StoredSegment, StoredTelemetry, Telemetry, TelemetryCursor,
     TelemetryPartition, TelemetrySegment, TelemetryStart,
 };
+pub use text_form::{UpperHex, pem};
 pub use time::{Clock, Timestamp};
 pub use uuid::Uuid;

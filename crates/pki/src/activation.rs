@@ -1,10 +1,12 @@
 //! Bring your own root: judging what a customer's CA made of an issuing CA's signing request
-//! (certificate-management.md 2.4, 3.8).
+//! (certificate-management.md 2.4, 3.8); and the same of a namespace's root that is kept offline.
 
 mod error;
+mod offline;
 mod steps;
 
 pub use error::ActivationError;
+pub use offline::{check_root, check_under};
 
 use std::time::Duration;
 

@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use const_oid::ObjectIdentifier;
-use provost_model::Timestamp;
+use provost_model::{Timestamp, UpperHex};
 
 use crate::extensions::{Extensions, RawExtension, raw_extensions};
 use crate::frame::{Frame, Spki};
-use crate::thumbprint::hex_of;
 use crate::{CertificateError, ChainError, PublicKeyInfo, Sha1Thumbprint, Sha256Thumbprint, name};
 
 /// The largest certificate read, in bytes of DER.
@@ -155,7 +154,7 @@ impl Certificate {
             [0, rest @ ..] if !rest.is_empty() => rest,
             all => all,
         };
-        hex_of(serial)
+        UpperHex(serial).to_string()
     }
 
     /// X.509 version: 1, 2 or 3.

@@ -58,6 +58,6 @@ pub use key_kind::{KeyKind, PublicKeyInfo};
 pub use presented::{MAX_PRESENTED_CERTIFICATES, PresentedChain};
 pub use signature::{SignatureError, verify_signature};
 pub use signature_memo::SignatureMemo;
-pub use text::{MAX_TEXT_BYTES, Uploaded, pem};
+pub use text::{MAX_TEXT_BYTES, Uploaded};
 pub use thumbprint::{Sha1Thumbprint, Sha256Thumbprint, ThumbprintError};
 pub use verified::{VerifiedChain, verify_chain};

@@ -4,6 +4,7 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc3280, rfc4519};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag, Tagged};
+use provost_model::UpperHex;
 
 /// One attribute of a name, e.g. `CN=device-7`.
 struct Attribute<'a> {
@@ -137,9 +138,8 @@ fn show(shown: &mut String, attribute: &Attribute<'_>) {
     shown.push('=');
     let Some(value) = text(attribute.value) else {
         shown.push('#');
-        for byte in attribute.value.to_der().unwrap_or_default() {
-            let _ = write!(shown, "{byte:02X}");
-        }
+        let der = attribute.value.to_der().unwrap_or_default();
+        let _ = write!(shown, "{}", UpperHex(&der));
         return;
     };
     let special = value.contains([',', '+', '=', '"', '\n', '\r', '<', '>', '#', ';']);

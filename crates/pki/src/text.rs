@@ -56,25 +56,8 @@ impl Certificate {
 
     /// The certificate as PEM with a trailing line feed.
     pub fn to_pem(&self) -> String {
-        pem("CERTIFICATE", self.der())
+        provost_model::pem("CERTIFICATE", self.der())
     }
-}
-
-/// PEM text of DER bytes: 64 characters a line, line feeds (RFC 7468).
-pub fn pem(label: &str, der: &[u8]) -> String {
-    let encoded = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut text = format!("{BEGIN}{label}{DASHES}\n");
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, tail) = rest.split_at(rest.len().min(64));
-        text.push_str(line);
-        text.push('\n');
-        rest = tail;
-    }
-    text.push_str("-----END ");
-    text.push_str(label);
-    text.push_str("-----\n");
-    text
 }
 
 /// First byte of every DER certificate.

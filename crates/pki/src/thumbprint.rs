@@ -1,6 +1,7 @@
-use std::fmt::{self, Write};
+use std::fmt;
 
 use aws_lc_rs::digest;
+use provost_model::UpperHex;
 
 /// Why a text is not a thumbprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +53,7 @@ macro_rules! thumbprint {
         impl fmt::Display for $name {
             /// Upper-case hex without separators, as Azure shows it.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+                UpperHex(&self.0).fmt(f)
             }
         }
 
@@ -73,17 +74,6 @@ thumbprint!(
     /// SHA-256 over a certificate's DER: 64 hex digits.
     Sha256Thumbprint, 32, &digest::SHA256
 );
-
-/// Upper-case hex, two digits a byte.
-pub(crate) fn hex_of(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02X}");
-            text
-        })
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,11 @@
 //! | `keys/` | the root's key, sealed with a passphrase | nobody |
 //! | `root.pem` | its certificate | everybody |
 //! | `root.crl` | its last CRL, DER | everybody |
+//! | `issued/` | what it signed, by the hash of the request | everybody |
 //! | `transcript.jsonl` | what was done | witnesses |
 
+mod answer;
+mod last_crl;
 mod transcript;
 
 use std::path::{Path, PathBuf};
@@ -84,7 +87,7 @@ impl Ceremony {
         made.insert("key".into(), signer.key().0.clone().into());
         self.transcript.add(now, "root", made.clone())?;
         private_file::write_public(&self.folder.join(ROOT), root.to_pem().as_bytes())?;
-        self.write_crl(&signer, &root, &[], crl_days)?;
+        self.write_crl((&root, &signer), &[], crl_days, 1)?;
         Ok(self.told(made))
     }
 
@@ -96,6 +99,16 @@ impl Ceremony {
         terms: &IssuingTerms,
     ) -> Result<(String, Value)> {
         let (root, signer) = self.root(passphrase)?;
+        let (signed, made) = self.sign_with((&root, &signer), request, terms)?;
+        Ok((format!("{}{}", signed.to_pem(), root.to_pem()), self.told(made)))
+    }
+
+    fn sign_with(
+        &mut self,
+        (root, signer): (&Certificate, &CaSigner),
+        request: &[u8],
+        terms: &IssuingTerms,
+    ) -> Result<(Certificate, Map<String, Value>)> {
         let rules = CsrRules {
             allowed_keys: vec![CsrKey::P256, CsrKey::P384],
         };
@@ -117,19 +130,19 @@ impl Ceremony {
             not_after: now.after(DAY * days).min(root.not_after()),
             serial: serial.as_bytes(),
         };
-        let signed = issue(&issuance, &root, &signer)?;
+        let signed = issue(&issuance, root, signer)?;
         let mut made = described(&signed);
         let asked = Sha256Thumbprint::of(request.csr().der()).to_string();
         made.insert("request".into(), asked.into());
         self.transcript.add(now, "issuing CA", made.clone())?;
-        Ok((format!("{}{}", signed.to_pem(), root.to_pem()), self.told(made)))
+        Ok((signed, made))
     }
 
     /// Signs a CRL with what the last one had and what the list adds: nothing is ever taken off.
     pub(crate) fn revoke(&mut self, passphrase: &KekSource, list: &str, days: u64) -> Result<Value> {
         let (root, signer) = self.root(passphrase)?;
         let added = parse_list(list, self.clock.now(), root.not_after())?;
-        let made = self.write_crl(&signer, &root, &added, days)?;
+        let made = self.write_crl((&root, &signer), &added, days, 1)?;
         Ok(self.told(made))
     }
 
@@ -149,10 +162,10 @@ impl Ceremony {
 
     fn write_crl(
         &mut self,
-        signer: &CaSigner,
-        root: &Certificate,
+        (root, signer): (&Certificate, &CaSigner),
         added: &[RevokedEntry],
         days: u64,
+        least_number: u64,
     ) -> Result<Map<String, Value>> {
         let last = self.last_crl(root)?;
         let mut entries = match &last {
@@ -164,12 +177,8 @@ impl Ceremony {
                 entries.push(entry.clone());
             }
         }
-        // Also over a CRL file that was lost: the transcript remembers how many there were.
-        let counted = u64::try_from(self.transcript.count("crl"))?;
-        let number = last.and_then(|crl| crl.number()).unwrap_or(0).max(counted) + 1;
-        if number > 1 && !self.folder.join(CRL).exists() {
-            bail!("{CRL} is missing: without it, what it revoked would be valid again. Put it back first");
-        }
+        let last = last.and_then(|crl| crl.number()).unwrap_or(0);
+        let number = last.saturating_add(1).max(least_number);
         let now = self.clock.now();
         let next_update = now.after(DAY * u32::try_from(days).context("too many days")?);
         let list = RevocationList {
@@ -186,21 +195,8 @@ impl Ceremony {
             "nextUpdate": iso_seconds(next_update),
             "sha256": Sha256Thumbprint::of(&der).to_string(),
         }));
-        self.transcript.add(now, "crl", made.clone())?;
-        private_file::write_public(&self.folder.join(CRL), &der)?;
+        self.keep_crl(now, &der, made.clone())?;
         Ok(made)
-    }
-
-    fn last_crl(&self, root: &Certificate) -> Result<Option<Crl>> {
-        let path = self.folder.join(CRL);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let crl = Crl::from_der(&bytes).with_context(|| format!("{} is not a CRL", path.display()))?;
-        crl.verify(root)
-            .with_context(|| format!("{} is not the root's", path.display()))?;
-        Ok(Some(crl))
     }
 
     fn root(&self, passphrase: &KekSource) -> Result<(Certificate, CaSigner)> {

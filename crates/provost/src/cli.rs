@@ -98,6 +98,9 @@ enum Command {
     /// Run the server
     #[command(after_help = "Example:\n  provost serve --data ./provost-data")]
     Serve(Box<ServeArguments>),
+    /// Holds the keys of CAs for a server, which starts it; nothing for people
+    #[command(hide = true)]
+    Signer,
     /// Print a connection string for back ends and SDKs
     ConnectionString(connection_string::ConnectionStringArguments),
     /// Admin tokens for the management API: make, list, delete
@@ -170,6 +173,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
     let global = line.global;
     match line.command {
         Command::Serve(arguments) => crate::serve::run(*arguments).map_err(Failure::Other),
+        Command::Signer => crate::signer::run().map_err(Failure::Other),
         command => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(talk(command, &global.into_context()))
@@ -180,7 +184,7 @@ fn run(line: CommandLine) -> Result<(), Failure> {
 /// Every verb that is a client of a running server.
 async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
-        Command::Serve(_) => Ok(()),
+        Command::Serve(_) | Command::Signer => Ok(()),
         Command::ConnectionString(arguments) => arguments.run(context).await,
         Command::Token(arguments) => arguments.run(context).await,
         Command::Dps(command) => Box::pin(command.run(context)).await,

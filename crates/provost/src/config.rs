@@ -21,13 +21,14 @@ use provost_provisioning::{Quotas, RefusalRetention};
 use provost_registry::RegistryOptions;
 use provost_store::StoreAddress;
 use provost_transport::device_api::RateLimits;
+use serde::{Deserialize, Serialize};
 
 pub use self::arguments::ServeArguments;
 pub use self::file::ConfigFile;
 use self::file::LimitsSection;
 pub use provost_hub::JobOptions;
 
-pub use self::keys::{KeysConfig, KeysEnvironment, KeysSection, OpenedBy};
+pub use self::keys::{KeysConfig, KeysEnvironment, KeysProcess, KeysSection, OpenedBy, ProcessWord};
 pub use self::outbound::{OutboundConfig, WebhookConfig};
 pub use self::token::{PinSource, TokenConfig, TokenSection};
 
@@ -100,7 +101,7 @@ pub struct TlsFiles {
 }
 
 /// What the log shows and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogConfig {
     /// A filter such as `info` or `provost=debug,warn`.
     pub filter: String,
@@ -176,7 +177,7 @@ impl Config {
             Some(path) => ConfigFile::read(path)?,
             None => ConfigFile::default(),
         };
-        Self::merge(arguments, file, KeysEnvironment::read()?)
+        Self::merge(arguments, file, KeysEnvironment::read())
     }
 
     fn merge(arguments: ServeArguments, file: ConfigFile, environment: KeysEnvironment) -> Result<Self> {
@@ -191,12 +192,18 @@ impl Config {
             arguments.alias
         };
         let http_port = arguments.http_port.or(file.http_port);
+        let mut registry = registry_options(file.registry, &host, http_port)?;
+        let keys = file
+            .keys
+            .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
+            .config(&data, &environment)?;
+        if let Some(token) = &keys.token {
+            // Others sign while a token over a network is waited for.
+            registry.signing_threads = registry.signing_threads.max(token.sessions);
+        }
         Ok(Self {
-            registry: registry_options(file.registry, &host, http_port)?,
-            keys: file
-                .keys
-                .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
-                .config(&data, environment)?,
+            registry,
+            keys,
             store: store_address(arguments.store.or(file.store), &data),
             data,
             aliases: aliases

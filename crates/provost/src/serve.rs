@@ -17,7 +17,7 @@ pub mod private_file;
 mod provisioning;
 mod ready;
 mod registry;
-mod telling;
+pub(crate) mod telling;
 mod tls_files;
 
 use std::net::SocketAddr;
@@ -37,6 +37,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::keys::ServedKeys;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -69,7 +70,7 @@ pub struct Server {
     hub: HubService,
     dps: ProvisioningService,
     registry: RegistryService,
-    keys: Arc<dyn KeyProvider>,
+    keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
 }
@@ -132,13 +133,14 @@ impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
+        let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
-        let keys = keys::open_in_background(&config.keys, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
-        let registry = open_registry(&config, &store, &keys, &hub, &ambient).await?;
+        let keys = keys::opened(opening).await?;
+        let registry = open_registry(&config, &store, &keys.provider(), &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
@@ -163,11 +165,8 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        background::spawn(
-            &mut tasks,
-            &shutdown,
-            publisher(&config, &store, &keys, &ambient).run(),
-        );
+        let publisher = publisher(&config, &store, &keys.provider(), &ambient);
+        background::spawn(&mut tasks, &shutdown, publisher.run());
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
@@ -212,8 +211,8 @@ impl Server {
     }
 
     /// The private keys of CAs.
-    pub fn keys(&self) -> &Arc<dyn KeyProvider> {
-        &self.keys
+    pub fn keys(&self) -> Arc<dyn KeyProvider> {
+        self.keys.provider()
     }
 
     /// The Device Registry.
@@ -258,6 +257,7 @@ impl Server {
                 "the last refusals were not stored"
             );
         }
+        self.keys.close().await;
     }
 }
 

@@ -32,6 +32,13 @@ pub struct CredentialView {
     pub root: Ca,
 }
 
+impl CredentialView {
+    /// Nothing can be issued yet: the root is kept offline, and its certificate was not brought.
+    pub fn is_waiting(&self) -> bool {
+        self.root.certificate.is_none()
+    }
+}
+
 impl RegistryService {
     /// The credential of a namespace.
     ///
@@ -213,7 +220,7 @@ pub(crate) fn view(tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Credent
     root_of(tx, credential)
 }
 
-fn root_of(tx: &ReadTx<'_>, credential: Credential) -> Result<CredentialView, RegistryError> {
+pub(crate) fn root_of(tx: &ReadTx<'_>, credential: Credential) -> Result<CredentialView, RegistryError> {
     let root = tx.ca(&credential.root)?;
     let root = root.ok_or_else(|| RegistryError::not_found("CA", credential.root.to_string()))?;
     Ok(CredentialView { credential, root })

@@ -48,6 +48,6 @@ impl RegistryService {
                 );
             }
         }
-        Ok(())
+        self.warn_of_offline_roots().await
     }
 }

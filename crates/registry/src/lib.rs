@@ -13,13 +13,13 @@
 //! [`AdminCaller`]: provost_access::AdminCaller
 
 mod activate;
-mod blast_radius;
 mod certificates;
 mod complete;
 mod credentials;
 mod devices;
 mod error;
 mod expiry;
+mod forgetting;
 mod hub_trust;
 mod issuer;
 mod links;
@@ -27,6 +27,7 @@ mod lookups;
 mod maintenance;
 mod namespaces;
 mod new_ca;
+mod offline;
 mod once_in;
 mod operations;
 mod options;
@@ -36,19 +37,24 @@ mod prepare;
 mod revoke_device;
 mod revoke_issuer;
 mod service;
+mod signing;
 mod synchronize;
 mod touched;
 
-pub use blast_radius::BlastRadius;
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
 pub use devices::{DeviceInput, DevicePatch, DocumentChange};
 pub use error::RegistryError;
 pub use namespaces::NamespaceInput;
+pub use offline::{
+    AnswerOutcome, ImportedAnswer, OfflineAnswers, OfflineNumbers, OfflineRequest, OfflineRoot,
+    RequestPurpose,
+};
 pub use options::{ByorRevoke, RegistryOptions};
 pub use policies::{PolicyInput, PolicyView};
 pub use port::{LinkedHubs, PortFuture};
 pub use provost_store::IssuedAfter;
 pub use revoke_device::DeviceRevocation;
+pub use revoke_issuer::Outcome as IssuerRevoked;
 pub use service::{Made, RegistryParts, RegistryService};
 pub use touched::{RevocationTarget, Touched};

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use crate::hub_trust::{distrust, trust};
 use crate::new_ca::NewCa;
+use crate::offline::is_under_offline_root;
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::{RegistryError, RegistryService, revoke_issuer};
 
@@ -62,8 +63,10 @@ impl RegistryService {
             forget.map(|_| ()).map_err(RegistryError::from),
             self.take_up(IN_HAND).await,
             self.renew_issuers().await,
+            self.supply_requests().await,
             self.close_retired().await,
             self.warn_of_ends().await,
+            self.forget_expired().await,
         ];
         for error in outcomes.into_iter().filter_map(Result::err) {
             warn!(
@@ -144,6 +147,9 @@ impl RegistryService {
                 if policy.pending.is_none() && left < self.options().byor_renewal_window {
                     due.push((policy, None));
                 }
+                continue;
+            }
+            if is_under_offline_root(tx, &policy)?.is_some() {
                 continue;
             }
             let whole = ends.since(issuing.not_before.unwrap_or(issuing.created_at));

@@ -5,6 +5,7 @@ use provost_ca::{
 };
 use provost_model::registry::{Ca, CaId, CaRole, CaState};
 use provost_model::{CredentialPolicyName, NamespaceName, Random, Timestamp};
+use provost_pki::issue::Publication;
 
 use crate::RegistryOptions;
 
@@ -71,10 +72,24 @@ impl NewCa<'_> {
 
     /// An issuing CA that waits for the customer to sign its request.
     pub(crate) fn external(&self, policy: &CredentialPolicyName) -> Result<Ca, CaError> {
+        self.waiting(policy, Publication::default())
+    }
+
+    /// An issuing CA that waits for a root that is kept offline, which publishes where we do. Such a root has
+    /// no OCSP responder: nobody could sign for it.
+    pub(crate) fn under_offline_root(
+        &self,
+        policy: &CredentialPolicyName,
+        root: &CaId,
+    ) -> Result<Ca, CaError> {
+        self.waiting(policy, offline_publication(self.options, root))
+    }
+
+    fn waiting(&self, policy: &CredentialPolicyName, publication: Publication) -> Result<Ca, CaError> {
         let id = CaId::generate(self.random);
         let common_name = format!("ica-{id}");
         let signer = self.keys.make(&common_name)?;
-        let request = provost_ca::request_for_external_ca(&common_name, &signer);
+        let request = provost_ca::request_for_ca(&common_name, &signer, publication);
         let request = request.inspect_err(|_| self.give_up(&signer))?;
         Ok(Ca {
             subject: format!("CN={common_name}"),
@@ -107,5 +122,13 @@ impl NewCa<'_> {
     /// Destroys a key nothing was made of. One that cannot be destroyed stays, unused.
     fn give_up(&self, signer: &CaSigner) {
         let _ = self.keys.destroy(signer.key());
+    }
+}
+
+/// Where a root that is kept offline publishes: here, all but OCSP answers.
+pub(crate) fn offline_publication(options: &RegistryOptions, root: &CaId) -> Publication {
+    Publication {
+        ocsp: Vec::new(),
+        ..options.publication.publication(root, 0)
     }
 }

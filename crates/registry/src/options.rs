@@ -28,12 +28,19 @@ pub struct RegistryOptions {
     pub byor_revoke: ByorRevoke,
     /// How long before its end an external issuing CA gets a new signing request.
     pub byor_renewal_window: Duration,
+    /// Policies under a root that is kept offline ask for a spare issuing CA, too, signed in advance: it takes the
+    /// place of one that is revoked, at once.
+    pub offline_spares: bool,
     /// How long a root is valid.
     pub root_validity: Duration,
     /// How long an issuing CA of ours is valid; it is renewed at a third left.
     pub issuing_validity: Duration,
     /// How long before now what is signed begins to be valid, for clocks that are slow.
     pub backdate: Duration,
+    /// How long certificates that expired are kept; for ever when `None`.
+    pub keep_expired: Option<Duration>,
+    /// Leaves that are signed at a time: as many as there are processors, or as a token takes.
+    pub signing_threads: usize,
     /// Into how many parts the CRLs of new issuing CAs are cut.
     pub shards: u32,
     /// Which keys devices may bring.
@@ -53,9 +60,12 @@ impl Default for RegistryOptions {
             policies_per_credential: 1,
             byor_revoke: ByorRevoke::default(),
             byor_renewal_window: 60 * DAY,
+            offline_spares: true,
             root_validity: 3650 * DAY,
             issuing_validity: 365 * DAY,
             backdate: Duration::from_mins(1),
+            keep_expired: Some(365 * DAY),
+            signing_threads: std::thread::available_parallelism().map_or(1, usize::from),
             shards: 1,
             csr: CsrRules::default(),
             identifier: IdentifierStyle::default(),

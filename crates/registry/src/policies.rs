@@ -28,7 +28,7 @@ pub struct PolicyView {
     pub policy: CredentialPolicy,
     /// The CA that signs now.
     pub issuing: Option<Ca>,
-    /// The one whose signing request waits for the customer.
+    /// The one whose signing request waits for the customer, or for a root that is kept offline.
     pub pending: Option<Ca>,
 }
 
@@ -122,9 +122,14 @@ impl RegistryService {
         let root = self.store().read(move |tx| credential(tx, &of)).await?.root;
         let root_id = root.id.clone();
         let for_policy = name.clone();
+        let is_offline = root.key.is_offline() && !input.is_external;
+        let waits = is_offline || input.is_external;
+        let (of_policy, under) = (name.clone(), namespace.clone());
         let make = move |new: &NewCa<'_>| {
             if input.is_external {
                 new.external(&for_policy)
+            } else if is_offline {
+                new.under_offline_root(&for_policy, &root.id)
             } else {
                 new.issuing(&for_policy, &root)
             }
@@ -150,14 +155,14 @@ impl RegistryService {
                 uuid,
                 validity_days: input.validity_days,
                 is_external: input.is_external,
-                issuing: (!input.is_external).then(|| ca.id.clone()),
-                pending: input.is_external.then(|| ca.id.clone()),
+                issuing: (!waits).then(|| ca.id.clone()),
+                pending: waits.then(|| ca.id.clone()),
                 created_at: ca.created_at,
                 updated_at: ca.created_at,
             };
             tx.insert_ca(&ca)?;
             tx.put_credential_policy(&policy)?;
-            if !input.is_external {
+            if !waits {
                 mark_all_parts(&tx, &ca)?;
             }
             let event = event(&caller, Action::Create, SUBJECT, &namespace, name.as_str())
@@ -170,6 +175,9 @@ impl RegistryService {
             self.give_up_ca(made).await;
         }
         let (value, is_new) = written?;
+        if is_offline {
+            self.supply(&under, &of_policy).await;
+        }
         Ok(Made { value, is_new })
     }
 
@@ -294,8 +302,12 @@ fn delete(
         tx.set_ca_state(&ca.id, CaState::Closed, now)?;
         mark_all_parts(&tx, ca)?;
     }
-    if let Some(pending) = &view.pending {
-        tx.set_ca_state(&pending.id, CaState::Closed, now)?;
+    for ca in tx.cas(namespace)? {
+        // Requests that wait, and spares.
+        let is_unused = matches!(ca.state, CaState::Pending | CaState::Spare);
+        if is_unused && ca.policy.as_ref() == Some(name) {
+            tx.set_ca_state(&ca.id, CaState::Closed, now)?;
+        }
     }
     tx.delete_credential_policy(namespace, name)?;
     let subject = view.issuing.map(|ca| ca.subject).unwrap_or_default();

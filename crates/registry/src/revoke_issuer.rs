@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::hub_trust::{distrust, trust, trusted_cas};
 use crate::new_ca::NewCa;
+use crate::offline::{at_once, is_under_offline_root};
 use crate::operations::{done, failed};
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::service::event;
@@ -47,14 +48,30 @@ impl RegistryService {
         let resource = format!("credentials/default/policies/{name}");
         let operation = self.begin(namespace, KIND, resource);
         let (of, asked, caller) = (namespace.clone(), name.clone(), caller.clone());
-        let byor = self.options().byor_revoke;
+        let service = self.clone();
         let begun = self
             .store()
-            .write(move |tx| begin(tx, &caller, (&of, &asked), operation, byor));
-        let operation = begun.await?;
-        let service = self.clone();
-        self.to_the_end(async move { service.go_on_revoking(operation).await })
-            .await
+            .write(move |tx| begin(&service, tx, &caller, (&of, &asked), operation));
+        let (operation, revoked) = begun.await?;
+        let (service, namespace, name) = (self.clone(), namespace.clone(), name.clone());
+        self.to_the_end(async move {
+            if operation.state == OperationState::Running {
+                return service.go_on_revoking(operation).await;
+            }
+            service.after_revoking(revoked).await;
+            service.supply(&namespace, &name).await;
+            Ok(operation)
+        })
+        .await
+    }
+
+    /// After the commit: sessions of what the CAs signed are closed when this returns, and their keys are gone.
+    async fn after_revoking(&self, revoked: Vec<Ca>) {
+        self.hubs().settle_authorities().await;
+        for ca in revoked {
+            info!(ca = %ca.id, "an issuing CA was revoked; its key is destroyed");
+            self.destroy_key(ca.key).await;
+        }
     }
 
     /// Goes on with one that was begun, to its end.
@@ -106,11 +123,7 @@ impl RegistryService {
             // Another one was quicker.
             self.give_up_ca(made).await;
         }
-        self.hubs().settle_authorities().await;
-        for ca in revoked {
-            info!(ca = %ca.id, "an issuing CA was revoked; its key is destroyed");
-            self.destroy_key(ca.key).await;
-        }
+        self.after_revoking(revoked).await;
         Ok(operation)
     }
 
@@ -151,15 +164,13 @@ impl RegistryService {
         if !is_external {
             mark_all_parts(&tx, new)?;
         }
-        let operation = done(operation, tx.now());
+        let mut operation = done(operation, tx.now());
+        operation.progress = started.ended(if is_external {
+            Outcome::WaitsForExternalCa
+        } else {
+            Outcome::Replaced
+        });
         tx.put_registry_operation(&operation)?;
-        let thumbprint = |ca: &Ca| {
-            let der = ca.certificate.as_ref();
-            der.map_or_else(
-                || ca.subject.clone(),
-                |der| provost_pki::Sha1Thumbprint::of(&der.0).to_string(),
-            )
-        };
         let detail = format!(
             "issuing CA {} -> {}{}",
             old.iter().map(thumbprint).collect::<Vec<_>>().join(", "),
@@ -222,9 +233,43 @@ fn ended(tx: &ReadTx<'_>, operation: &RegistryOperation) -> Result<Option<Regist
 /// what we do not do.
 const EXTERNAL_NOTE: &str = "; the CRL of the external root is its owner's to publish";
 
+/// What stands in the place of an issuing CA that was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new one, made at once.
+    Replaced,
+    /// The spare, which a root kept offline had signed in advance.
+    SpareTookOver,
+    /// Nothing: a signing request waits for the root that is kept offline.
+    WaitsForOfflineRoot,
+    /// Nothing: a signing request waits for the customer.
+    WaitsForExternalCa,
+}
+
+impl Outcome {
+    /// The word an operation ends with.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::SpareTookOver => "spareTookOver",
+            Self::WaitsForOfflineRoot => "waitsForOfflineRoot",
+            Self::WaitsForExternalCa => "waitsForExternalCa",
+        }
+    }
+}
+
+/// A CA's certificate for the audit log, or what it is to be called.
+pub(crate) fn thumbprint(ca: &Ca) -> String {
+    let der = ca.certificate.as_ref();
+    der.map_or_else(
+        || ca.subject.clone(),
+        |der| provost_pki::Sha1Thumbprint::of(&der.0).to_string(),
+    )
+}
+
 /// What the operation row keeps.
 #[derive(Debug, Clone)]
-struct Started {
+pub(crate) struct Started {
     policy: CredentialPolicyName,
     /// The CA that signed when it was asked: when another one does, it was done already.
     old: String,
@@ -234,6 +279,12 @@ struct Started {
 impl Started {
     fn text(&self) -> String {
         json!({"policy": self.policy.as_str(), "ca": self.old, "by": self.by}).to_string()
+    }
+
+    /// The same, with how it ended.
+    pub(crate) fn ended(&self, outcome: Outcome) -> String {
+        let (policy, result) = (self.policy.as_str(), outcome.as_str());
+        json!({"policy": policy, "ca": self.old, "by": self.by, "result": result}).to_string()
     }
 
     fn read(operation: &RegistryOperation) -> Result<Self, RegistryError> {
@@ -271,15 +322,16 @@ impl Started {
     }
 }
 
+/// Writes down what is to be done; under a root kept offline it is done right here, for nothing has to be signed.
 fn begin(
+    service: &RegistryService,
     tx: WriteTx<'_>,
     caller: &AdminCaller,
     (namespace, name): (&NamespaceName, &CredentialPolicyName),
     mut operation: RegistryOperation,
-    byor: ByorRevoke,
-) -> Result<Audited<RegistryOperation>, RegistryError> {
+) -> Result<Audited<(RegistryOperation, Vec<Ca>)>, RegistryError> {
     let view = view(&tx, namespace, name)?;
-    if view.policy.is_external && byor == ByorRevoke::Refuse {
+    if view.policy.is_external && service.options().byor_revoke == ByorRevoke::Refuse {
         return Err(RegistryError::invalid(
             "ExternalIssuerNotRevocable",
             format!(
@@ -288,10 +340,15 @@ fn begin(
             ),
         ));
     }
-    let Some(issuing) = view.policy.issuing else {
+    let Some(issuing) = &view.policy.issuing else {
+        let what = if view.policy.is_external {
+            "external certificate authority"
+        } else {
+            "root, which is kept offline"
+        };
         return Err(RegistryError::conflict(
             "PolicyPendingActivation",
-            format!("the policy {name} has no issuing CA; it waits for its external certificate authority"),
+            format!("the policy {name} has no issuing CA; it waits for its {what}"),
         ));
     };
     let started = Started {
@@ -299,14 +356,17 @@ fn begin(
         old: issuing.to_string(),
         by: caller.name().to_owned(),
     };
+    if is_under_offline_root(&tx, &view.policy)?.is_some() {
+        return at_once(service, tx, caller, view, operation, &started);
+    }
     operation.progress = started.text();
     tx.put_registry_operation(&operation)?;
     let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail("begun");
-    Ok(tx.record(&event, operation)?)
+    Ok(tx.record(&event, (operation, Vec::new()))?)
 }
 
 /// Revokes a CA, and puts it on the CRL of our root when one of ours signed it.
-fn revoke_ca(tx: &WriteTx<'_>, ca: &Ca) -> Result<(), RegistryError> {
+pub(crate) fn revoke_ca(tx: &WriteTx<'_>, ca: &Ca) -> Result<(), RegistryError> {
     let now = tx.now();
     tx.set_ca_state(&ca.id, CaState::Revoked, now)?;
     let (Some(root), Some(der)) = (&ca.parent, &ca.certificate) else {

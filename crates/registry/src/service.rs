@@ -7,6 +7,7 @@ use provost_store::{Store, StoreError};
 
 use crate::issuer::Issuers;
 use crate::once_in::OnceIn;
+use crate::signing::SigningThreads;
 use crate::{LinkedHubs, RegistryError, RegistryOptions};
 
 /// The Device Registry of this program. Cheap to clone.
@@ -15,6 +16,8 @@ pub struct RegistryService {
     parts: Arc<RegistryParts>,
     issuers: Arc<Issuers>,
     ends_warned: Arc<OnceIn>,
+    lines_forgotten: Arc<OnceIn>,
+    signing: Arc<SigningThreads>,
 }
 
 /// What the service is made of.
@@ -46,10 +49,13 @@ impl RegistryService {
     /// Puts the service together. Starts nothing: [`Self::resume`] and [`Self::maintain`] are for the
     /// program to run.
     pub fn new(parts: RegistryParts) -> Self {
+        let signing = SigningThreads::new(parts.options.signing_threads);
         Self {
             parts: Arc::new(parts),
             issuers: Arc::new(Issuers::default()),
             ends_warned: Arc::new(OnceIn::default()),
+            lines_forgotten: Arc::new(OnceIn::default()),
+            signing: Arc::new(signing),
         }
     }
 
@@ -82,8 +88,16 @@ impl RegistryService {
         &self.issuers
     }
 
+    pub(crate) fn signing(&self) -> &SigningThreads {
+        &self.signing
+    }
+
     pub(crate) fn ends_warned(&self) -> &OnceIn {
         &self.ends_warned
+    }
+
+    pub(crate) fn lines_forgotten(&self) -> &OnceIn {
+        &self.lines_forgotten
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -80,9 +80,8 @@ CREATE TABLE registry_device (
     updated_at BIGINT NOT NULL,
     transition_at BIGINT NOT NULL,
     PRIMARY KEY (namespace, name_key)
-);
+){clustered};
 CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, external_device_id);
-CREATE INDEX registry_device_policy ON registry_device (namespace, policy, name_key);
 
 -- What is about to be signed, written down before the signature: without indexes, since it moves to
 -- issued_certificate a moment later. What was given up stays here for a while.
@@ -145,7 +144,9 @@ CREATE TABLE revoked_certificate (
     reason {text} NOT NULL,
     not_after BIGINT NOT NULL,
     PRIMARY KEY (ca, shard, serial)
-);
+){clustered};
+-- What a CRL forgets is found without reading every line, in the transaction that puts it out.
+CREATE INDEX revoked_certificate_expiry ON revoked_certificate (ca, shard, not_after);
 
 -- The CRL that is out, one for each part; number 0 while there is none. `changes` counts what was to be told,
 -- `told` is how much of it the CRL tells. `due_at` says when the next is to be made; without it this is the

@@ -107,9 +107,11 @@ fn in_transaction(
     if with_newer {
         done = reapply(connection, now)?;
         connection.execute(RAISE_TO_NEWER, [])?;
+        connection.execute(TAKE_NEWER_OF_OFFLINE_ROOTS, [])?;
     }
     connection.execute(
-        "UPDATE crl SET number = number + ?1, changes = changes + 1, due_at = 0, rests_until = 0",
+        "UPDATE crl SET number = number + ?1, changes = changes + 1, due_at = 0, rests_until = 0 \
+         WHERE ca NOT IN (SELECT id FROM ca WHERE key_ref = 'offline')",
         [CRL_STEP],
     )?;
     let engine = Engine::Sqlite(connection);
@@ -129,7 +131,14 @@ fn in_transaction(
 }
 
 const RAISE_TO_NEWER: &str = "UPDATE crl SET number = MAX(crl.number, n.number) FROM newer.crl n \
-     WHERE n.ca = crl.ca AND n.shard = crl.shard";
+     WHERE n.ca = crl.ca AND n.shard = crl.shard \
+     AND crl.ca NOT IN (SELECT id FROM ca WHERE key_ref = 'offline')";
+
+/// What a root kept offline signed is not made anew here: the newest that was brought stays out.
+const TAKE_NEWER_OF_OFFLINE_ROOTS: &str = "UPDATE crl SET number = n.number, this_update = n.this_update, \
+     next_update = n.next_update, der = n.der, entries = n.entries, changes = crl.changes + 1 FROM newer.crl n \
+     WHERE n.ca = crl.ca AND n.shard = crl.shard AND n.number > crl.number \
+     AND crl.ca IN (SELECT id FROM ca WHERE key_ref = 'offline')";
 
 /// Only ever takes rights away: what the newer database allowed and the restored one does not stays refused.
 fn reapply(connection: &Connection, now: Timestamp) -> Result<Reapplied, StoreError> {

@@ -73,7 +73,8 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CrlPart, CrlWork, IssuedAfter, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, NewCrl, NewIntent, RegistryIdentity,
+    RevokedLeaves, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

@@ -6,6 +6,8 @@ mod credential;
 mod crl;
 mod device;
 mod ending;
+mod expired;
+mod holders;
 mod identity;
 mod intent;
 mod issued;
@@ -17,6 +19,8 @@ mod policy;
 mod revoked;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
+pub use self::expired::CaOfNamespace;
+pub use self::holders::{HolderCounts, Holders};
 pub use self::identity::RegistryIdentity;
 pub use self::intent::NewIntent;
 pub use self::issued_list::IssuedAfter;

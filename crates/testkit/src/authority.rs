@@ -95,7 +95,7 @@ impl FixtureAuthority {
 
     /// The certificate in PEM.
     pub fn pem(&self) -> String {
-        provost_pki::pem("CERTIFICATE", self.certificate.der())
+        provost_model::pem("CERTIFICATE", self.certificate.der())
     }
 
     /// The certificate in DER.
@@ -182,14 +182,14 @@ impl Leaf {
 
     /// The leaf in PEM.
     pub fn pem(&self) -> String {
-        provost_pki::pem("CERTIFICATE", self.certificate.der())
+        provost_model::pem("CERTIFICATE", self.certificate.der())
     }
 
     /// The leaf and its intermediates in PEM, as a server's certificate file has them.
     pub fn chain_pem(&self) -> String {
         let chain = std::iter::once(&self.certificate).chain(&self.path);
         chain
-            .map(|certificate| provost_pki::pem("CERTIFICATE", certificate.der()))
+            .map(|certificate| provost_model::pem("CERTIFICATE", certificate.der()))
             .collect()
     }
 

@@ -25,6 +25,11 @@ impl ChildServer {
 
     /// The same with this configuration file, TOML.
     pub async fn start_configured(data: &Path, toml: &str) -> Self {
+        Self::start_in(data, toml, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn start_in(data: &Path, toml: &str, environment: &[(&str, &Path)]) -> Self {
         std::fs::create_dir_all(data).expect("the data folder");
         let file = data.with_extension("toml");
         std::fs::write(&file, toml).expect("the configuration file");
@@ -48,6 +53,7 @@ impl ChildServer {
             .arg(&file)
             .arg("--ready-file")
             .arg(&ready)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -67,6 +73,27 @@ impl ChildServer {
             endpoints: Endpoints::new(connection, &root, Arc::new(SystemClock)),
             process,
         }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
+    /// How it ended by itself; `None` while it runs.
+    pub fn try_ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().expect("its state")
+    }
+
+    /// The process that holds the keys of its CAs, when it has one.
+    pub fn signer(&self) -> Option<u32> {
+        let processes = std::fs::read_dir("/proc").expect("the list of processes");
+        let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        ids.into_iter().find(|id: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+            let is = |line: &str| status.lines().any(|present| present == line);
+            is("Name:\tprovost-signer") && is(&format!("PPid:\t{}", self.id()))
+        })
     }
 
     /// Ends it without a warning, as a power cut would.

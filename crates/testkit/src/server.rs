@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use provost::config::{
-    Config, DpsOptions, JobOptions, KeysConfig, Limits, LogConfig, OutboundConfig, TlsFiles,
+    Config, DpsOptions, JobOptions, KeysConfig, KeysProcess, Limits, LogConfig, OutboundConfig, TlsFiles,
 };
 use provost::serve::{Ambient, Server};
 use provost_access::AdminCaller;
@@ -14,8 +14,13 @@ use provost_store::{Store, StoreAddress, StoreOptions};
 use provost_transport::device_api::RateLimits;
 use tempfile::TempDir;
 
+use crate::child::program;
 use crate::store::fresh_address;
 use crate::{Endpoints, Enrollment, ManualClock, Stored};
+
+/// Environment variable; when it is set, the keys of CAs are in a process of their own, as they are in the program. Otherwise
+/// they are in that of the test, which is quicker.
+const SIGNER: &str = "PROVOST_TEST_SIGNER";
 
 /// A server in this process on a fresh store of the engine under test, gone with this value.
 pub struct TestServer {
@@ -186,6 +191,14 @@ fn config(data: &Path, store: StoreAddress) -> Config {
         dps: DpsOptions::default(),
         geo: GeoOrder::default(),
         outbound: OutboundConfig::default(),
-        keys: KeysConfig::of_data(&data.join("data")),
+        keys: keys(&data.join("data")),
     }
+}
+
+fn keys(data: &Path) -> KeysConfig {
+    let mut keys = KeysConfig::of_data(data);
+    if std::env::var_os(SIGNER).is_some() {
+        keys.process = KeysProcess::Own(program());
+    }
+    keys
 }

@@ -1,6 +1,8 @@
 //! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
+mod offline;
+
 use std::sync::atomic::Ordering;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +14,8 @@ use prometheus_client::registry::Registry;
 use provost_hub::TelemetryCounts;
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
+
+use self::offline::OfflineRoots;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -77,6 +81,7 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
+    offline_roots: OfflineRoots,
 }
 
 impl Default for Metrics {
@@ -95,6 +100,7 @@ impl Default for Metrics {
             connections: Family::default(),
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
+            offline_roots: OfflineRoots::default(),
         };
         metrics.register();
         metrics
@@ -161,6 +167,7 @@ impl Metrics {
         );
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
+        self.offline_roots.register(registry);
     }
 
     /// Counts a register request.

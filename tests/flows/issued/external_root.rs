@@ -1,8 +1,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use provost_model::pem;
 use provost_model::registry::ByorStatus;
-use provost_pki::pem;
 use provost_registry::{ByorRevoke, RegistryError};
 use tempfile::TempDir;
 

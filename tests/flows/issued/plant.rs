@@ -75,7 +75,24 @@ impl Plant {
         (plant, clock)
     }
 
+    /// Without a credential and a policy.
+    pub(super) async fn open_without_credential(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::bare_on(TestServer::start_configured(configure).await).await
+    }
+
+    /// The same with a clock that is moved by the test.
+    pub(super) async fn open_without_credential_with_clock() -> (Self, ManualClock) {
+        let (server, clock) = TestServer::start_with_clock().await;
+        (Self::bare_on(server).await, clock)
+    }
+
     async fn on(server: TestServer) -> Self {
+        let plant = Self::bare_on(server).await;
+        plant.make_credential().await;
+        plant
+    }
+
+    async fn bare_on(server: TestServer) -> Self {
         let caller = server.admin_caller().await;
         let plant = Self {
             caller,
@@ -99,7 +116,6 @@ impl Plant {
         for link in links {
             registry.link(&plant.caller, &link, &namespace()).await.unwrap();
         }
-        plant.make_credential().await;
         let group = Enrollment::group("line")
             .keys(Some(&plant.group_key), None)
             .with("credentialPolicyName", policy().as_str());

@@ -43,6 +43,11 @@ impl CrlPublisher {
             let end: Result<(), StoreError> = self.store.append(move |tx| tx.end_crl(&part)).await;
             return Ok(end?);
         }
+        if material.ca.key.is_offline() {
+            debug!(ca = %part.ca, "the CRL of a root kept offline is signed elsewhere");
+            let wait: Result<(), StoreError> = self.store.append(move |tx| tx.await_crl(&part)).await;
+            return Ok(wait?);
+        }
         let publisher = self.clone();
         let made = tokio::task::spawn_blocking(move || {
             let mut new = publisher.sign(&material, now)?;
@@ -111,9 +116,11 @@ impl CrlPublisher {
     }
 }
 
-/// A revoked CA signs nothing more, and one that expired is not believed any more.
+/// A revoked CA signs nothing more, one that expired is not believed any more, and one that ended with its key
+/// elsewhere keeps what was brought last.
 fn signs_crls(ca: &Ca, now: Timestamp) -> bool {
-    ca.state != CaState::Revoked && ca.not_after.is_none_or(|end| now <= end)
+    let has_ended = ca.state == CaState::Closed && ca.key.is_offline();
+    ca.state != CaState::Revoked && !has_ended && ca.not_after.is_none_or(|end| now <= end)
 }
 
 fn material(tx: &ReadTx<'_>, part: &CrlPart) -> Result<Option<Material>, StoreError> {

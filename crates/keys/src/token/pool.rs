@@ -109,7 +109,13 @@ impl Pool {
             state: Mutex::default(),
             returned: Condvar::new(),
         };
-        pool.connect(&mut pool.lock())?;
+        let connected = pool.connect(&mut pool.lock());
+        match (connected, pool.lock().pin_refused.take()) {
+            (Ok(()), _) => {}
+            // Final: whoever opens keys again by himself must not come to this a second time.
+            (Err(_), Some(reason)) => return Err(KeyProviderError::Refused(reason)),
+            (Err(error), None) => return Err(error),
+        }
         Ok(pool)
     }
 

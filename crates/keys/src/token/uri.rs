@@ -1,9 +1,11 @@
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::KeyProviderError;
 
 /// A PKCS#11 URI (RFC 7512): which token, which key in it, and where the library is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUri {
     /// `token`, the label of the token.
     pub token: Option<String>,

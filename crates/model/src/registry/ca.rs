@@ -34,6 +34,20 @@ impl fmt::Display for CaId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyRef(pub String);
 
+impl KeyRef {
+    const OFFLINE: &str = "offline";
+
+    /// Stands for the key of a root that is kept offline: nobody here has it, and no provider knows it.
+    pub fn offline() -> Self {
+        Self(Self::OFFLINE.to_owned())
+    }
+
+    /// The key is not here and never was.
+    pub fn is_offline(&self) -> bool {
+        self.0 == Self::OFFLINE
+    }
+}
+
 /// What a CA is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CaRole {
@@ -62,16 +76,19 @@ impl CaRole {
 
 /// What a CA may still do.
 ///
-/// | from \ to | active | retired | revoked | closed |
-/// |---|---|---|---|---|
-/// | pending | the customer's certificate came, or ours was signed | | | given up |
-/// | active | | replaced by renewal | issuer revoked | policy or credential deleted |
-/// | retired | | | issuer revoked | policy or credential deleted, or all it signed expired |
-/// | revoked, closed | | | | |
+/// | from \ to | active | spare | retired | revoked | closed |
+/// |---|---|---|---|---|---|
+/// | pending | its certificate came, or ours was signed | its certificate came, and another one signs | | | given up |
+/// | spare | the one that signed was revoked | | | | ended, or its policy or credential is deleted |
+/// | active | | | replaced by renewal | issuer revoked | policy or credential deleted |
+/// | retired | | | | issuer revoked | policy or credential deleted, or all it signed expired |
+/// | revoked, closed | | | | | |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CaState {
     /// It has a key and no certificate yet.
     Pending,
+    /// It has its certificate and signs nothing: it takes the place of one that is revoked. No hub trusts it.
+    Spare,
     /// It signs.
     Active,
     /// Another one signs; hubs still trust what it signed, and it signs its CRL.
@@ -83,8 +100,9 @@ pub enum CaState {
 }
 
 impl CaState {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Pending,
+        Self::Spare,
         Self::Active,
         Self::Retired,
         Self::Revoked,
@@ -95,6 +113,7 @@ impl CaState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Spare => "spare",
             Self::Active => "active",
             Self::Retired => "retired",
             Self::Revoked => "revoked",
@@ -111,7 +130,8 @@ impl CaState {
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (Self::Pending, Self::Active | Self::Closed)
+            (Self::Pending, Self::Active | Self::Spare | Self::Closed)
+                | (Self::Spare, Self::Active | Self::Closed)
                 | (Self::Active, Self::Retired | Self::Revoked | Self::Closed)
                 | (Self::Retired, Self::Revoked | Self::Closed)
         )
@@ -133,11 +153,11 @@ pub struct Ca {
     pub parent: Option<CaId>,
     /// What it may still do.
     pub state: CaState,
-    /// Where its key is.
+    /// Where its key is; [`KeyRef::offline`] of a root whose key is not here.
     pub key: KeyRef,
     /// Its subject, e.g. `CN=ica-…`.
     pub subject: String,
-    /// The signing request, DER, of one under a customer's root.
+    /// The signing request, DER, of one under a customer's root or under one that is kept offline.
     pub signing_request: Option<Vec<u8>>,
     /// Its certificate, once there is one.
     pub certificate: Option<CertificateDer>,
@@ -163,7 +183,10 @@ mod tests {
     fn every_pair_of_states() {
         let allowed = [
             (CaState::Pending, CaState::Active),
+            (CaState::Pending, CaState::Spare),
             (CaState::Pending, CaState::Closed),
+            (CaState::Spare, CaState::Active),
+            (CaState::Spare, CaState::Closed),
             (CaState::Active, CaState::Retired),
             (CaState::Active, CaState::Revoked),
             (CaState::Active, CaState::Closed),

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::registry::{CaId, DeviceIdentifier};
-use crate::{CertificateDer, CredentialPolicyName, NamespaceName, RegistryDeviceName, Timestamp};
+use crate::{CertificateDer, CredentialPolicyName, NamespaceName, RegistryDeviceName, Timestamp, UpperHex};
 
 /// A serial number, big-endian without leading zeros; shown as upper-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ impl SerialNumber {
 
 impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+        UpperHex(&self.0).fmt(f)
     }
 }
 

@@ -16,7 +16,8 @@ pub struct CredentialPolicy {
     pub is_external: bool,
     /// The CA that signs now.
     pub issuing: Option<CaId>,
-    /// An external CA whose signing request waits for the customer.
+    /// A CA whose signing request waits for the customer, or for a root that is kept offline: it is to sign
+    /// as soon as it has its certificate.
     pub pending: Option<CaId>,
     /// When it was made.
     pub created_at: Timestamp,

@@ -140,6 +140,23 @@ pub enum ActivationError {
     /// The chain ends before a root.
     #[error("the certificate chain does not go up to a root")]
     NoRoot,
+    /// A root is brought alone.
+    #[error("the certificate of the root is wanted, and nothing else; there are {0} certificates")]
+    NotOneRoot(usize),
+    /// What should be a root was issued by another CA.
+    #[error("certificate {0} is no root: it did not sign itself")]
+    NotSelfSigned(String),
+    /// The root would not last.
+    #[error("the root is valid for {found} more days, at least {needed} are needed")]
+    RootTooShort {
+        /// Whole days left.
+        found: u64,
+        /// How many are needed.
+        needed: u64,
+    },
+    /// Not signed by the root of the credential itself.
+    #[error("certificate {0} does not hang directly under the root of the credential, or is another root")]
+    OtherRoot(String),
 }
 
 impl ActivationError {
@@ -178,6 +195,10 @@ impl ActivationError {
             Self::Signature(_) => "signature",
             Self::SelfIssued => "selfIssued",
             Self::NoRoot => "noRoot",
+            Self::NotOneRoot(_) => "notOneRoot",
+            Self::NotSelfSigned(_) => "notSelfSigned",
+            Self::RootTooShort { .. } => "rootTooShort",
+            Self::OtherRoot(_) => "otherRoot",
         }
     }
 

@@ -175,6 +175,41 @@ fn signed(child: &Certificate, issuer: &Certificate) -> Checked {
     })
 }
 
+/// What holds for a root alone: it signed itself, for one CA below it at least, and for CRLs.
+pub(super) fn root(root: &Certificate) -> Checked {
+    let named = || root.subject_display();
+    if !root.is_self_issued() {
+        return Err(ActivationError::NotSelfSigned(named()));
+    }
+    let usage = root.extensions().key_usage;
+    if !usage.is_some_and(|usage| usage.key_cert_sign && usage.crl_sign) {
+        return Err(ActivationError::KeyUsage {
+            certificate: named(),
+            needed: "keyCertSign and cRLSign",
+        });
+    }
+    if let Some(allowed) = root.path_len().filter(|allowed| *allowed < 1) {
+        return Err(ActivationError::PathLength {
+            certificate: named(),
+            allowed,
+            needed: 1,
+        });
+    }
+    if root.subject_key_id().is_none() {
+        return Err(ActivationError::SubjectKeyIdentifier(named()));
+    }
+    signed(root, root)
+}
+
+/// Seconds in a day.
+pub(super) const DAY: u64 = 24 * 60 * 60;
+
+/// Seconds until a certificate ends.
+pub(super) fn left(certificate: &Certificate, at: Timestamp) -> u64 {
+    let left = certificate.not_after().unix_seconds() - at.unix_seconds();
+    u64::try_from(left).unwrap_or(0)
+}
+
 /// The issuing CA lasts long enough, and nothing above it ends earlier.
 pub(super) fn lifetimes(
     issuing: &Certificate,
@@ -182,15 +217,11 @@ pub(super) fn lifetimes(
     rules: &ActivationRules,
     at: Timestamp,
 ) -> Checked {
-    let (day, left) = (
-        24 * 60 * 60,
-        issuing.not_after().unix_seconds() - at.unix_seconds(),
-    );
-    let left = u64::try_from(left).unwrap_or(0);
+    let left = left(issuing, at);
     if left < rules.min_remaining.as_secs() {
         return Err(ActivationError::TooShort {
-            found: left / day,
-            needed: rules.min_remaining.as_secs() / day,
+            found: left / DAY,
+            needed: rules.min_remaining.as_secs() / DAY,
         });
     }
     match issuers

@@ -2,14 +2,13 @@ use std::fmt;
 use std::ops::Range;
 
 use const_oid::ObjectIdentifier;
-use provost_model::Timestamp;
 use provost_model::registry::SerialNumber;
+use provost_model::{Timestamp, UpperHex};
 
 use super::CrlError;
 use super::parts::{Entries, Extensions, Fields, entry_extension};
 use crate::frame::outer;
 use crate::text::{PemBlocks, decode};
-use crate::thumbprint::hex_of;
 use crate::{Certificate, name, signature};
 
 /// The largest CRL read, in bytes of DER: more than a million entries.
@@ -126,7 +125,8 @@ impl Crl {
 
     /// Its number in upper-case hexadecimal digits.
     pub fn number_hex(&self) -> Option<String> {
-        self.number.as_deref().map(hex_of)
+        let number = self.number.as_deref()?;
+        Some(UpperHex(number).to_string())
     }
 
     /// Its number, when it fits.

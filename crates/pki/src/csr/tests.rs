@@ -83,7 +83,7 @@ fn texts_that_are_no_requests_say_why() {
     assert_eq!(read(""), CsrError::Empty);
     assert_eq!(read(&"A".repeat(8193)), CsrError::TooLarge);
     assert_eq!(
-        read(&crate::pem("CERTIFICATE REQUEST", &der)),
+        read(&provost_model::pem("CERTIFICATE REQUEST", &der)),
         CsrError::NotBase64
     );
     assert_eq!(read(&format!("{text}\n")), CsrError::NotBase64);
@@ -100,7 +100,7 @@ fn texts_that_are_no_requests_say_why() {
 #[test]
 fn people_may_bring_any_spelling() {
     let (der, _) = made(KeyAlgorithm::P256, None);
-    let pem = crate::pem("CERTIFICATE REQUEST", &der);
+    let pem = provost_model::pem("CERTIFICATE REQUEST", &der);
     for bytes in [der.clone(), pem.into_bytes(), STANDARD.encode(&der).into_bytes()] {
         assert_eq!(Csr::from_file_bytes(&bytes).unwrap().der(), der);
     }

@@ -12,7 +12,7 @@ use rustls_pki_types::alg_id;
 
 use crate::frame::Spki;
 use crate::issue::IssueError;
-use crate::text::{PemBlocks, decode, pem};
+use crate::text::{PemBlocks, decode};
 use crate::{KeyKind, PublicKeyInfo, encode};
 
 /// The kinds of key made here.
@@ -130,7 +130,10 @@ impl KeyPair {
 
     /// The key as unencrypted PKCS #8 PEM.
     pub fn to_pkcs8_pem(&self) -> Result<Secret<String>, IssueError> {
-        Ok(Secret::new(pem("PRIVATE KEY", self.to_pkcs8_der()?.expose())))
+        Ok(Secret::new(provost_model::pem(
+            "PRIVATE KEY",
+            self.to_pkcs8_der()?.expose(),
+        )))
     }
 
     /// The kind of key.

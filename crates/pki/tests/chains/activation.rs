@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use provost_model::Timestamp;
+use provost_model::{Timestamp, pem};
+use provost_pki::Csr;
 use provost_pki::activation::{self, ActivatedChain, ActivationError, ActivationRules};
 use provost_pki::issue::{KeyAlgorithm, KeyPair, Profile, Publication, SubjectName, certification_request};
-use provost_pki::{Csr, pem};
 
 use crate::fixture::DAY;
 use crate::openssl::Openssl;

@@ -73,7 +73,7 @@ fn keys_survive_pkcs8_and_openssl_reads_them() {
         openssl.run("pkey -in key.pem -check -noout");
         openssl.write(
             "public.pem",
-            &provost_pki::pem("PUBLIC KEY", &key.public_key_der().unwrap()),
+            &provost_model::pem("PUBLIC KEY", &key.public_key_der().unwrap()),
         );
         assert_eq!(
             openssl.run("pkey -in key.pem -pubout"),

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use provost_model::Timestamp;
 use provost_model::registry::{DeviceIdentifier, Revocation, RevocationReason, RevokedEntry, SerialNumber};
+use provost_model::{Timestamp, pem};
+use provost_pki::IdentifierStyle;
 use provost_pki::crl::{Crl, CrlError, RevocationList};
 use provost_pki::issue::{KeyAlgorithm, Profile, Publication, Signer};
 use provost_pki::ocsp::{CertId, CertStatus, OcspRefusal, OcspRequest, OcspResponse, SingleResponse};
-use provost_pki::{IdentifierStyle, pem};
 
 use crate::fixture::{Authority, DAY, Spec};
 use crate::openssl::Openssl;

@@ -1,8 +1,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use provost_model::Timestamp;
-use provost_pki::{Certificate, ChainError, PresentedChain, SignatureMemo, pem, verify_chain};
+use provost_model::{Timestamp, pem};
+use provost_pki::{Certificate, ChainError, PresentedChain, SignatureMemo, verify_chain};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use tempfile::TempDir;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};

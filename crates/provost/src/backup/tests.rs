@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use provost_keys::KeyProvider;
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::{Action, Actor, AuditEvent, Clock};
 use provost_store::{Store, StoreOptions};
@@ -19,7 +20,7 @@ async fn data_folder(folder: &Path, events: usize) {
         random: Arc::new(SystemRandom),
     };
     private_file::make_folder(folder).unwrap();
-    let keys = crate::serve::keys::open(&KeysConfig::of_data(folder), &ambient).unwrap();
+    let keys = crate::serve::keys::open_ring(&KeysConfig::of_data(folder), &ambient).unwrap();
     keys.generate(&provost_keys::KeyPurpose {
         label: "ica-1".to_owned(),
         algorithm: provost_keys::KeyAlgorithm::P256,
@@ -131,7 +132,7 @@ async fn a_data_folder_in_use_is_left_alone() {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };
-    let served = crate::serve::keys::open(&KeysConfig::of_data(&data), &ambient).unwrap();
+    let served = crate::serve::keys::open_ring(&KeysConfig::of_data(&data), &ambient).unwrap();
     let error = restore(&order(&to, &data, true), now()).unwrap_err();
     assert!(format!("{error:#}").contains("in use"), "{error:#}");
     assert!(data.join(DATABASE).exists());

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+
 use provost_model::Secret;
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_pki::issue::{KeyAlgorithm, KeyPair, certification_request};
 
 use super::*;
+use crate::exchange::{self, Direction, Exchange, Manifest};
 
 fn passphrase() -> KekSource {
     KekSource::passphrase(&Secret::new(b"correct horse".to_vec())).unwrap()
@@ -70,6 +73,113 @@ fn what_is_not_a_request_of_an_issuing_ca_is_refused() {
             .is_err()
     );
     assert!(ceremony.make_root(&passphrase(), 10, 90).is_err());
+}
+
+/// An older CRL, signed by the same root, would make what was revoked since valid again.
+#[test]
+fn an_older_crl_that_was_put_back_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("root");
+    opened(&folder).unwrap().make_root(&passphrase(), 10, 90).unwrap();
+    let older = std::fs::read(folder.join(CRL)).unwrap();
+    opened(&folder).unwrap().revoke(&passphrase(), "0A", 90).unwrap();
+    let last = std::fs::read(folder.join(CRL)).unwrap();
+    std::fs::write(folder.join(CRL), older).unwrap();
+    let refused = opened(&folder)
+        .unwrap()
+        .revoke(&passphrase(), "", 90)
+        .unwrap_err();
+    assert!(refused.to_string().contains("not the last one"), "{refused}");
+    assert_eq!(opened(&folder).unwrap().transcript.count("crl"), 2);
+    std::fs::write(folder.join(CRL), last).unwrap();
+    let made = opened(&folder).unwrap().revoke(&passphrase(), "", 90).unwrap();
+    assert_eq!((&made["number"], &made["entries"]), (&3.into(), &1.into()));
+}
+
+/// Cut off between the file and the transcript, or between the transcript and the file's place; the first CRL, too.
+#[test]
+fn a_crl_that_was_cut_off_is_finished_or_was_never_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("root");
+    let (place, next) = (folder.join(CRL), folder.join("root.crl.next"));
+    opened(&folder).unwrap().make_root(&passphrase(), 10, 90).unwrap();
+    // The transcript names it, and it is not in its place yet.
+    std::fs::rename(&place, &next).unwrap();
+    let made = opened(&folder).unwrap().revoke(&passphrase(), "0A", 90).unwrap();
+    assert_eq!((&made["number"], &made["entries"]), (&2.into(), &1.into()));
+    // The transcript does not name it.
+    std::fs::write(&next, b"a CRL nobody had").unwrap();
+    let made = opened(&folder).unwrap().revoke(&passphrase(), "0B", 90).unwrap();
+    assert_eq!((&made["number"], &made["entries"]), (&3.into(), &2.into()));
+    assert!(!next.exists());
+    // Before the first line about a CRL.
+    let text = std::fs::read_to_string(folder.join("transcript.jsonl")).unwrap();
+    let first = text.lines().next().unwrap();
+    std::fs::write(folder.join("transcript.jsonl"), format!("{first}\n")).unwrap();
+    assert!(
+        opened(&folder).unwrap().revoke(&passphrase(), "", 90).is_err(),
+        "not over an unknown one"
+    );
+    std::fs::remove_file(&place).unwrap();
+    let made = opened(&folder).unwrap().revoke(&passphrase(), "", 90).unwrap();
+    assert_eq!(made["number"], 1);
+}
+
+fn asked(requests: &[(&str, Vec<u8>)], revoked: &str, crl_number: u64) -> Exchange {
+    let mut files: BTreeMap<String, Vec<u8>> = requests
+        .iter()
+        .map(|(name, bytes)| ((*name).to_owned(), bytes.clone()))
+        .collect();
+    files.insert(exchange::REVOKED.to_owned(), revoked.as_bytes().to_vec());
+    Exchange {
+        manifest: Manifest {
+            format: Direction::Requests,
+            namespace: "plant".to_owned(),
+            root_sha256: None,
+            crl_number,
+            crl_urls: vec!["http://ca.example/root.crl".to_owned()],
+            certificate_urls: Vec::new(),
+            files: BTreeMap::new(),
+        },
+        files,
+    }
+}
+
+#[test]
+fn a_folder_of_requests_is_answered_in_one_go_and_the_same_request_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("root");
+    opened(&folder).unwrap().make_root(&passphrase(), 10, 90).unwrap();
+    let (one, two) = (request(KeyAlgorithm::P384), request(KeyAlgorithm::P384));
+    let first = asked(&[("one.csr", one.clone())], "", 1);
+    let (answers, told) = opened(&folder)
+        .unwrap()
+        .answer(&passphrase(), &first, 1000, 90)
+        .unwrap();
+    assert_eq!(told["crl"]["number"], 2);
+    let again = asked(
+        &[("one.csr", one), ("two.csr", two)],
+        "0A superseded 2026-01-31T12:00:00Z\n",
+        40,
+    );
+    let (more, told) = opened(&folder)
+        .unwrap()
+        .answer(&passphrase(), &again, 1000, 90)
+        .unwrap();
+    assert_eq!(answers.files["one.pem"], more.files["one.pem"]);
+    assert_eq!(
+        (&told["crl"]["number"], &told["crl"]["entries"]),
+        (&40.into(), &1.into())
+    );
+    assert_eq!(opened(&folder).unwrap().transcript.count("issuing CA"), 2);
+    let mut strange = asked(&[], "", 1);
+    strange.manifest.root_sha256 = Some("00".repeat(32));
+    assert!(
+        opened(&folder)
+            .unwrap()
+            .answer(&passphrase(), &strange, 1000, 90)
+            .is_err()
+    );
 }
 
 #[test]

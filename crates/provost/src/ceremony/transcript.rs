@@ -53,6 +53,11 @@ impl Transcript {
         self.lines.iter().filter(|line| Self::is(line, what)).count()
     }
 
+    /// The last line about that.
+    pub(crate) fn last_of(&self, what: &str) -> Option<&Map<String, Value>> {
+        self.lines.iter().rfind(|line| Self::is(line, what))
+    }
+
     /// Whether a line is about that.
     pub(crate) fn is(line: &Map<String, Value>, what: &str) -> bool {
         line.get("what").and_then(Value::as_str) == Some(what)

@@ -6,6 +6,7 @@ mod certificate;
 mod credential;
 mod device;
 mod namespace;
+mod offline;
 mod operation;
 mod policy;
 mod registry;

@@ -97,12 +97,8 @@ impl OpenArguments {
         let opened_by = match named {
             Some(named) => named,
             None => KeysEnvironment::read()
-                .map_err(Failure::Other)?
-                .into_passphrase()
-                .map_or_else(
-                    || OpenedBy::OwnKeyFile(self.folder(context).join("kek")),
-                    OpenedBy::Passphrase,
-                ),
+                .passphrase()
+                .unwrap_or_else(|| OpenedBy::OwnKeyFile(self.folder(context).join("kek"))),
         };
         opened_by.source().map_err(Failure::Other)
     }

@@ -26,12 +26,16 @@ pub struct RegistrySection {
     pub byor_revoke: Option<String>,
     /// Days before its end in which an external issuing CA gets a new signing request.
     pub byor_renewal_days: Option<u32>,
+    /// Whether policies under a root kept offline have a spare issuing CA signed in advance.
+    pub offline_spares: Option<bool>,
     /// Years a namespace's root is valid.
     pub root_years: Option<u32>,
     /// Days an issuing CA is valid.
     pub issuing_days: Option<u32>,
     /// Seconds before now at which what is signed begins to be valid, 0 to 300.
     pub backdate_seconds: Option<u32>,
+    /// Days certificates that expired are kept, 0 for ever.
+    pub keep_expired_days: Option<u32>,
     /// Parts of the CRLs of issuing CAs made from now on.
     pub crl_shards: Option<u32>,
     /// Kinds of key devices may bring.
@@ -61,16 +65,23 @@ impl RegistrySection {
                 .unwrap_or(default.policies_per_credential),
             byor_revoke: byor_revoke(self.byor_revoke.as_deref())?,
             byor_renewal_window: days(self.byor_renewal_days, default.byor_renewal_window),
+            offline_spares: self.offline_spares.unwrap_or(default.offline_spares),
             root_validity: days(self.root_years.map(|years| years * 365), default.root_validity),
             issuing_validity: days(self.issuing_days, default.issuing_validity),
             backdate: self.backdate_seconds.map_or(default.backdate, |seconds| {
                 Duration::from_secs(u64::from(seconds))
             }),
+            keep_expired: match self.keep_expired_days {
+                None => default.keep_expired,
+                Some(0) => None,
+                Some(days) => Some(days * DAY),
+            },
             shards: self.crl_shards.unwrap_or(default.shards),
             csr: csr_rules(self.allowed_keys)?,
             identifier: identifier(self.identifier.as_deref(), self.critical_identifier)?,
             publication: PublicAddresses::new(addresses(self.publication)?, false),
             activation: default.activation,
+            signing_threads: default.signing_threads,
         };
         check(&options)?;
         Ok(options)
@@ -176,13 +187,14 @@ mod tests {
     fn every_switch_can_be_set() {
         let options = read(
             "min_validity_days = 1\nmax_validity_days = 30\npolicies_per_credential = 8\n\
-             byor_revoke = \"rotate\"\nbyor_renewal_days = 30\nroot_years = 20\nissuing_days = 100\n\
+             byor_revoke = \"rotate\"\nbyor_renewal_days = 30\noffline_spares = false\nroot_years = 20\nissuing_days = 100\n\
              backdate_seconds = 300\ncrl_shards = 64\nallowed_keys = [\"P-384\"]\nidentifier = \"azure\"\n\
              critical_identifier = true\npublication = [\"http://crl.plant.example\"]",
         )
         .unwrap();
         assert_eq!(options.validity_days, 1..=30);
         assert_eq!(options.byor_revoke, ByorRevoke::Rotate);
+        assert!(!options.offline_spares);
         assert_eq!(options.csr, CsrRules::strict());
         assert!(options.identifier.azure && options.identifier.critical);
         assert_eq!(options.issuing_validity, 100 * DAY);

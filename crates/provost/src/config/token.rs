@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use provost_keys::{SecretFileGuard, TokenOptions, TokenUri, read_secret};
 use provost_model::Secret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{PIN_VARIABLE, secret_variable};
 
 /// Signatures at a time.
 const SESSIONS: usize = 16;
@@ -29,7 +31,7 @@ pub struct TokenSection {
 }
 
 /// A token, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenConfig {
     /// Which token.
     pub uri: TokenUri,
@@ -44,10 +46,10 @@ pub struct TokenConfig {
 }
 
 /// Where a PIN is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PinSource {
-    /// Here.
-    Pin(Secret<String>),
+    /// In the environment.
+    Variable,
     /// In a file.
     File(PathBuf),
     /// In a systemd credential, by its path.
@@ -58,7 +60,7 @@ impl TokenSection {
     /// The token with its library and its PIN, of which there must be one each.
     pub(super) fn config(
         self,
-        pin: Option<Secret<String>>,
+        has_pin_variable: bool,
         credential: &dyn Fn(Option<String>) -> Result<Option<PathBuf>>,
     ) -> Result<TokenConfig> {
         let uri = TokenUri::parse(&self.uri).context("[keys.token] uri")?;
@@ -67,7 +69,7 @@ impl TokenSection {
         }
         let module = [self.module, uri.module_path.clone()];
         let pins = [
-            pin.map(PinSource::Pin),
+            has_pin_variable.then_some(PinSource::Variable),
             self.pin_file.map(PinSource::File),
             uri.pin_source.clone().map(PinSource::File),
             credential(self.pin_credential)?.map(PinSource::Credential),
@@ -111,7 +113,7 @@ impl TokenConfig {
 impl PinSource {
     fn read(&self) -> Result<Secret<String>> {
         match self {
-            Self::Pin(pin) => Ok(pin.clone()),
+            Self::Variable => secret_variable(PIN_VARIABLE),
             Self::File(path) => read_pin(path, SecretFileGuard::OwnerOnly),
             Self::Credential(path) => read_pin(path, SecretFileGuard::SystemdCredential),
         }
@@ -132,7 +134,7 @@ mod tests {
 
     fn config(text: &str) -> Result<TokenConfig> {
         let section: TokenSection = toml::from_str(text)?;
-        section.config(None, &|_| Ok(None))
+        section.config(false, &|_| Ok(None))
     }
 
     #[test]

@@ -1,21 +1,67 @@
-//! The private keys of CAs: opened at the start, in the way the configuration names.
+//! The private keys of CAs: opened at the start, in the way the configuration names, by the process it names.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use provost_keys::{KeyHome, KeyProvider, KeyRing, SealedKeys, TokenKeys, make_key_file};
+use provost_keys::{KeyHome, KeyProvider, KeyRing, SealedKeys, SignerProcess, TokenKeys, make_key_file};
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::Ambient;
-use crate::config::{KeysConfig, OpenedBy};
+use crate::config::{Config, KeysConfig, KeysProcess, OpenedBy};
+use crate::signer;
 
-/// Opens the keys; fails when they cannot be opened at all, so that no CA is found out to be mute later.
-///
-/// Blocks for the time a passphrase costs, a fraction of a second.
-pub(crate) fn open(config: &KeysConfig, ambient: &Ambient) -> Result<Arc<dyn KeyProvider>> {
+/// The keys, wherever they are open.
+#[derive(Clone)]
+pub(crate) enum ServedKeys {
+    /// In a process of their own.
+    Own(Arc<SignerProcess>),
+    /// In this one.
+    Server(Arc<KeyRing>),
+}
+
+impl ServedKeys {
+    /// What signs with them.
+    pub(crate) fn provider(&self) -> Arc<dyn KeyProvider> {
+        match self {
+            Self::Own(signer) => Arc::clone(signer) as _,
+            Self::Server(ring) => Arc::clone(ring) as _,
+        }
+    }
+
+    /// Lets go of them; a process of their own has ended when this returns, so that others may open the folder alone.
+    pub(super) async fn close(self) {
+        if let Self::Own(signer) = self {
+            // Nobody waits for it any more when it is cut off.
+            let _ = tokio::task::spawn_blocking(move || signer.close()).await;
+        }
+    }
+}
+
+/// Begins to open the keys, where the server's threads need not wait: for the time a passphrase costs, a fraction of a second.
+pub(super) fn begin(config: &Config, ambient: &Ambient) -> JoinHandle<Result<ServedKeys>> {
+    let (keys, log, ambient) = (config.keys.clone(), config.log.clone(), ambient.clone());
+    tokio::task::spawn_blocking(move || match &keys.process {
+        KeysProcess::Server => Ok(ServedKeys::Server(Arc::new(open_ring(&keys, &ambient)?))),
+        KeysProcess::Own(program) => {
+            let settings = signer::settings(&keys, &log)?;
+            let process = SignerProcess::start(signer::launcher(program), settings)?;
+            Ok(ServedKeys::Own(Arc::new(process)))
+        }
+    })
+}
+
+/// The end of what was begun; fails when they cannot be opened at all, so that no CA is found out to be mute later.
+pub(super) async fn opened(begun: JoinHandle<Result<ServedKeys>>) -> Result<ServedKeys> {
+    let opened = begun.await.context("opening the keys was cut off")?;
+    opened.context("cannot open the keys of the CAs")
+}
+
+/// Opens the keys in this process. Blocks.
+pub(crate) fn open_ring(config: &KeysConfig, ambient: &Ambient) -> Result<KeyRing> {
     let Some(token) = &config.token else {
         let sealed = KeyHome::sealed(open_sealed(config, ambient)?);
-        return Ok(Arc::new(KeyRing::new(sealed, Vec::new())));
+        return Ok(KeyRing::new(sealed, Vec::new()));
     };
     let token = KeyHome::token(TokenKeys::open(token.options()?, Arc::clone(&ambient.random))?);
     // Keys that were sealed before the token came.
@@ -24,19 +70,7 @@ pub(crate) fn open(config: &KeysConfig, ambient: &Ambient) -> Result<Arc<dyn Key
     } else {
         Vec::new()
     };
-    Ok(Arc::new(KeyRing::new(token, others)))
-}
-
-/// The same as [`open`] where the server's threads must not wait.
-pub(super) async fn open_in_background(
-    config: &KeysConfig,
-    ambient: &Ambient,
-) -> Result<Arc<dyn KeyProvider>> {
-    let (config, ambient) = (config.clone(), ambient.clone());
-    tokio::task::spawn_blocking(move || open(&config, &ambient))
-        .await
-        .context("opening the keys was cut off")?
-        .context("cannot open the keys of the CAs")
+    Ok(KeyRing::new(token, others))
 }
 
 /// Opens the sealed keys alone.

@@ -9,7 +9,7 @@ use crate::config::{Config, LogConfig};
 use crate::connection_file::ConnectionFile;
 
 /// Sends the log to standard error.
-pub(super) fn start_log(config: &LogConfig) -> Result<()> {
+pub(crate) fn start_log(config: &LogConfig) -> Result<()> {
     let filter = EnvFilter::try_new(&config.filter)
         .with_context(|| format!("`{}` is not a log filter", config.filter))?;
     let builder = tracing_subscriber::fmt()

@@ -2,11 +2,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use provost_device::tls::{ClientIdentity, TlsError};
-use provost_model::{Clock, Random, Timestamp};
+use provost_model::{Clock, Random, Timestamp, pem};
+use provost_pki::Certificate;
 use provost_pki::issue::{
     Issuance, IssueError, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed,
 };
-use provost_pki::{Certificate, pem};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;

@@ -4,6 +4,7 @@ use provost_model::Timestamp;
 use provost_model::registry::{CaId, Revocation, RevocationReason, RevokedEntry, SerialNumber};
 
 use crate::convert::Place;
+use crate::engine::Engine;
 use crate::registry::CrlPart;
 use crate::sql::{Row, params};
 use crate::{AppendTx, ReadTx, StoreError, WriteTx};
@@ -174,33 +175,44 @@ impl AppendTx<'_> {
     /// Puts a CRL in the place of the one it was made to follow, and forgets what had expired when that
     /// one was made. `false`, and nothing written, when another one came first.
     pub fn replace_crl(&self, work: &CrlWork, new: &NewCrl) -> Result<bool, StoreError> {
-        let sql = "UPDATE crl SET number = ?3, this_update = ?4, next_update = ?5, der = ?6, entries = ?7, \
+        replace(self.engine(), work, new)
+    }
+}
+
+impl WriteTx<'_> {
+    /// The same for a CRL that was signed elsewhere and is brought.
+    pub fn replace_crl(&self, work: &CrlWork, new: &NewCrl) -> Result<bool, StoreError> {
+        replace(self.engine(), work, new)
+    }
+}
+
+fn replace(engine: Engine<'_>, work: &CrlWork, new: &NewCrl) -> Result<bool, StoreError> {
+    let sql = "UPDATE crl SET number = ?3, this_update = ?4, next_update = ?5, der = ?6, entries = ?7, \
                    told = ?8, due_at = CASE WHEN changes = ?8 THEN ?9 ELSE due_at END, \
                    rests_until = ?10 \
                    WHERE ca = ?1 AND shard = ?2 AND number = ?11 AND number < ?3";
-        let (ca, shard) = (work.part.ca.as_str(), i64::from(work.part.shard));
-        let params = params![
-            ca,
-            shard,
-            new.number,
-            new.this_update.as_micros(),
-            new.next_update.as_micros(),
-            new.der.as_slice(),
-            new.entries,
-            work.changes,
-            new.due_at.map(Timestamp::as_micros),
-            new.rests_until.as_micros(),
-            work.number,
-        ];
-        if self.execute(sql, params)? == 0 {
-            return Ok(false);
-        }
-        if let Some(before) = work.this_update {
-            let sql = "DELETE FROM revoked_certificate WHERE ca = ?1 AND shard = ?2 AND not_after <= ?3";
-            self.execute(sql, params![ca, shard, before.as_micros()])?;
-        }
-        Ok(true)
+    let (ca, shard) = (work.part.ca.as_str(), i64::from(work.part.shard));
+    let params = params![
+        ca,
+        shard,
+        new.number,
+        new.this_update.as_micros(),
+        new.next_update.as_micros(),
+        new.der.as_slice(),
+        new.entries,
+        work.changes,
+        new.due_at.map(Timestamp::as_micros),
+        new.rests_until.as_micros(),
+        work.number,
+    ];
+    if engine.execute(sql, params)? == 0 {
+        return Ok(false);
     }
+    if let Some(before) = work.this_update {
+        let sql = "DELETE FROM revoked_certificate WHERE ca = ?1 AND shard = ?2 AND not_after <= ?3";
+        engine.execute(sql, params![ca, shard, before.as_micros()])?;
+    }
+    Ok(true)
 }
 
 fn part(row: &Row<'_>) -> Result<CrlPart, StoreError> {

@@ -17,13 +17,15 @@ impl ReadTx<'_> {
         Ok(found.flatten().map(Timestamp::from_micros))
     }
 
-    /// CAs that sign no more and whose last CRLs are out, with keys that are to be destroyed.
+    /// CAs that sign no more and whose last CRLs are out, with keys that are to be destroyed. A key that is
+    /// not here is nobody's to destroy.
     pub fn keys_to_destroy(&self, limit: usize) -> Result<Vec<(CaId, KeyRef)>, StoreError> {
         let sql = "SELECT id, key_ref FROM ca WHERE state IN ('closed', 'revoked') AND key_destroyed_at IS NULL \
-                   AND NOT EXISTS (SELECT 1 FROM crl WHERE crl.ca = ca.id AND crl.due_at IS NOT NULL) \
+                   AND key_ref <> ?2 AND NOT EXISTS (SELECT 1 FROM crl WHERE crl.ca = ca.id AND crl.due_at IS NOT NULL) \
                    ORDER BY id LIMIT ?1";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.query(sql, params![limit], |row| {
+        let offline = KeyRef::offline();
+        self.query(sql, params![limit, &offline.0], |row| {
             let id = row.text(0)?;
             let place = Place {
                 table: "ca",
@@ -58,6 +60,13 @@ impl AppendTx<'_> {
         let sql = "UPDATE crl SET due_at = ?1 WHERE due_at > ?1 \
                    AND ca IN (SELECT id FROM ca WHERE state IN ('closed', 'revoked'))";
         self.execute(sql, params![now.as_micros()])
+    }
+
+    /// Nobody makes the next CRL of a part here: it is signed elsewhere, and brought.
+    pub fn await_crl(&self, part: &CrlPart) -> Result<(), StoreError> {
+        let sql = "UPDATE crl SET due_at = ?3 WHERE ca = ?1 AND shard = ?2 AND due_at IS NOT NULL";
+        let params = params![part.ca.as_str(), i64::from(part.shard), i64::MAX];
+        self.execute(sql, params).map(|_| ())
     }
 
     /// Nothing follows the CRL that is out, which stays as it is.

@@ -225,7 +225,7 @@ fn a_changed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let store = |identity: &Identity, age| {
         write(
             &certificate,
-            &provost_pki::pem("CERTIFICATE", identity.certificate.der()),
+            &provost_model::pem("CERTIFICATE", identity.certificate.der()),
             age,
         );
         write(&key, identity.key.to_pkcs8_pem().unwrap().expose(), age);
@@ -237,7 +237,7 @@ fn a_changed_certificate_is_taken_over_and_a_broken_one_is_not() {
     // The certificate comes first, its key a moment later.
     write(
         &certificate,
-        &provost_pki::pem("CERTIFICATE", new.certificate.der()),
+        &provost_model::pem("CERTIFICATE", new.certificate.der()),
         20,
     );
     assert!(matches!(

@@ -17,7 +17,7 @@ pub use device::{DevicePatch, DeviceRevokeInput, DeviceView, RegistryDeviceInput
 pub use hub::{HubResourceView, NamespaceLinkInput, hub_resource};
 pub use namespace::{NamespaceInput, NamespacePatch, namespace};
 pub use operation::{OperationAddress, operation_location, operation_result, operation_status};
-pub use policy::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, pem, policy};
+pub use policy::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, policy};
 pub use resource_id::{NamespaceId, PolicyId};
 pub use route::RegistryAction;
 pub use version::{API_VERSION, RegistryVersion, SUPPORTED_VERSIONS};

@@ -11,13 +11,21 @@
 //! | `POST …/policies/{policy}/revokeIssuer?dryRun=true` | [`TouchView`] |
 //! | `DELETE …/policies/{policy}[?force=true]` | 204 |
 //! | `GET …/operations[/{id}]` | long-running operations |
+//! | `PUT …/offlineRoot` | makes the credential, its root kept offline: [`OfflineRootView`] |
+//! | `GET …/offlineRoot` | what waits for that root |
+//! | `POST …/offlineRoot/answers` | what it signed: [`OfflineAnswersInput`] |
 
 mod input;
+mod offline;
 mod query;
 mod route;
 mod view;
 
 pub use input::{BulkRevokeInput, NamespaceLinkBody, RevokeInput};
+pub use offline::{
+    OfflineAnswerView, OfflineAnswersInput, OfflineCrlView, OfflineImportView, OfflineRequestView,
+    OfflineRevokedView, OfflineRootInput, OfflineRootView,
+};
 pub use query::CertificateQuery;
 pub use route::{NamespaceLinkAction, RegistryExtra};
 pub use view::{

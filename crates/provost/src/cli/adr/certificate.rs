@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use provost_device::http::Method;
 use provost_model::registry::RevocationReason;
-use provost_wire::arm::registry::pem;
 use serde_json::{Value, json};
 
 use super::device::reason;
@@ -183,7 +182,7 @@ impl ShowArguments {
             .and_then(Value::as_str)
             .and_then(|text| STANDARD.decode(text).ok());
         let der = der.ok_or(ClientError::Unexpected("there is no certificate in the answer"))?;
-        std::fs::write(&file, pem("CERTIFICATE", &der))
+        std::fs::write(&file, provost_model::pem("CERTIFICATE", &der))
             .map_err(|error| Failure::Io(format!("cannot write {}", file.display()), error))?;
         say(&format!("wrote {}", file.display()));
         Ok(())

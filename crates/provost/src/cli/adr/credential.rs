@@ -2,6 +2,7 @@ use clap::{Args, Subcommand};
 use provost_device::http::Method;
 use serde_json::{Value, json};
 
+use super::offline::{self, ExportArguments, ImportArguments};
 use super::{Confirmation, NamespaceFlag, Waiting};
 use crate::cli::input::{confirm, json_object};
 use crate::cli::{Context, Failure};
@@ -12,7 +13,7 @@ pub(super) const PATH: &str = "/credentials/default";
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum CredentialVerb {
-    /// Make the credential: a root CA for the namespace
+    /// Make the credential: a root CA for the namespace, here or with a root that is kept offline
     #[command(
         after_help = "Example:\n  provost adr namespace create --name plant\n  provost adr credential create --ns plant"
     )]
@@ -45,6 +46,29 @@ pub(in crate::cli) enum CredentialVerb {
         provost hub update --namespace plant\n  provost adr credential sync --ns plant"
     )]
     Sync(SyncArguments),
+    /// Show what waits for the root that is kept offline, and what to do something about
+    #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
+        provost adr credential create --ns plant --offline-root\n  \
+        provost adr credential requests --ns plant")]
+    Requests(NamespaceFlag),
+    /// Write what the root that is kept offline has to sign into a folder
+    #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
+        provost adr credential create --ns plant --offline-root\n  \
+        provost adr policy create --ns plant --name line-7\n  \
+        provost adr credential export --ns plant --to requests")]
+    Export(ExportArguments),
+    /// Bring what the root that is kept offline signed
+    #[command(after_help = "Example, with the root on the same machine:\n  \
+        provost adr namespace create --name plant\n  \
+        provost adr credential create --ns plant --offline-root\n  \
+        provost adr policy create --ns plant --name line-7\n  \
+        provost adr credential export --ns plant --to requests\n  \
+        (umask 077; echo 'correct horse battery' > passphrase)\n  \
+        provost ca ceremony root --folder root --passphrase-file passphrase\n  \
+        provost ca ceremony answer --folder root --passphrase-file passphrase \\\n    \
+        --requests requests --out answers\n  \
+        provost adr credential import --ns plant --from answers")]
+    Import(ImportArguments),
 }
 
 /// Which credential.
@@ -64,6 +88,9 @@ pub(in crate::cli) struct CreateArguments {
     /// Any word; echoed
     #[arg(long, short, default_value = "local")]
     location: String,
+    /// The root's key is kept elsewhere: what it has to sign goes out by `export` and comes back by `import`
+    #[arg(long)]
+    offline_root: bool,
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +132,9 @@ impl CredentialVerb {
         match self {
             Self::Create(arguments) => {
                 let mut registry = arguments.credential.namespace.open(context)?;
+                if arguments.offline_root {
+                    return offline::create(&mut registry, &arguments.location).await;
+                }
                 let made = registry
                     .write(Method::PUT, PATH, &body(&arguments.location))
                     .await?;
@@ -128,6 +158,9 @@ impl CredentialVerb {
                     .await?;
                 registry.show(&changed)
             }
+            Self::Requests(namespace) => offline::requests(namespace, context).await,
+            Self::Export(arguments) => arguments.run(context).await,
+            Self::Import(arguments) => arguments.run(context).await,
             Self::Delete(arguments) => arguments.run(context).await,
             Self::Sync(arguments) => {
                 let mut registry = arguments.credential.namespace.open(context)?;

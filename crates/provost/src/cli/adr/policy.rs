@@ -226,6 +226,16 @@ impl PolicyVerb {
     }
 }
 
+/// A policy that waits for a root kept offline is there and issues nothing.
+fn say_when_it_waits(policy: &Value) {
+    let state = policy
+        .pointer("/properties/provisioningState")
+        .and_then(Value::as_str);
+    if state == Some("Accepted") {
+        say("it waits for the root kept offline: `provost adr credential export --to FOLDER`");
+    }
+}
+
 impl CreateArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         if !self.cert_key_type.eq_ignore_ascii_case("ECC") {
@@ -243,6 +253,7 @@ impl CreateArguments {
         if self.enable_byor {
             say("it waits for your CA: `provost adr policy show --csr-out FILE`, sign, `activate-byor`");
         }
+        say_when_it_waits(&made);
         registry.show(&made)
     }
 }
@@ -309,6 +320,7 @@ impl RevokeArguments {
         registry.finish(&answer, self.waiting.no_wait).await?;
         if !self.waiting.no_wait {
             let after = registry.get(&path(&self.policy.name)).await?;
+            say_when_it_waits(&after);
             registry.show(&after)?;
         }
         Ok(())

@@ -30,6 +30,14 @@ pub(super) async fn tell_and_ask(
             touched.stranded
         ));
     }
+    match touched.replacement.as_deref() {
+        Some("spareTookOver") => say("the spare, signed in advance, takes over at once"),
+        Some("waitsForOfflineRoot") => {
+            warn("there is no spare: nothing is issued until the root kept offline signed another one");
+        }
+        Some("waitsForExternalCa") => warn("nothing is issued until your CA signed another one"),
+        _ => {}
+    }
     warn("this cannot be taken back");
     confirm(question)
 }

@@ -10,6 +10,7 @@ use crate::ceremony::{Ceremony, IssuingTerms};
 use crate::cli::input::read_text;
 use crate::cli::{Context, Failure};
 use crate::config::{KeysEnvironment, OpenedBy};
+use crate::exchange::{Direction, Exchange};
 use crate::serve::private_file;
 
 /// `provost ca ceremony`.
@@ -39,6 +40,16 @@ pub(crate) enum CeremonyVerb {
         provost ca ceremony crl --folder root --passphrase-file passphrase --list revoked.txt"
     )]
     Crl(CrlArguments),
+    /// Sign everything a server asks for in a folder of `provost adr credential export`, its CRL included
+    #[command(after_help = "Example, with the server on the same machine:\n  \
+        provost adr namespace create --name plant\n  \
+        provost adr credential create --ns plant --offline-root\n  \
+        provost adr credential export --ns plant --to requests\n  \
+        (umask 077; echo 'correct horse battery' > passphrase)\n  \
+        provost ca ceremony root --folder root --passphrase-file passphrase\n  \
+        provost ca ceremony answer --folder root --passphrase-file passphrase \\\n    \
+        --requests requests --out answers")]
+    Answer(AnswerArguments),
     /// Show thumbprints, the CRL and the transcript
     #[command(
         after_help = "Example:\n  (umask 077; echo 'correct horse battery' > passphrase)\n  \
@@ -98,6 +109,24 @@ pub(crate) struct SignArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct AnswerArguments {
+    #[command(flatten)]
+    open: OpenArguments,
+    /// Folder of the server
+    #[arg(long, value_name = "DIR")]
+    requests: PathBuf,
+    /// Folder to make, for `provost adr credential import`
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Days each issuing CA is valid, at most as long as the root
+    #[arg(long, value_name = "DAYS", default_value_t = 1095, value_parser = clap::value_parser!(u64).range(1..=18_250))]
+    days: u64,
+    /// Days until the next CRL
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    crl_days: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CrlArguments {
     #[command(flatten)]
     open: OpenArguments,
@@ -117,13 +146,9 @@ impl OpenArguments {
     fn passphrase(&self) -> Result<KekSource, Failure> {
         let opened_by = match &self.passphrase_file {
             Some(path) => OpenedBy::PassphraseFile(path.clone()),
-            None => KeysEnvironment::read()
-                .map_err(Failure::Other)?
-                .into_passphrase()
-                .map(OpenedBy::Passphrase)
-                .ok_or_else(|| {
-                    Failure::usage("a passphrase is needed: --passphrase-file or PROVOST_KEYS_PASSPHRASE")
-                })?,
+            None => KeysEnvironment::read().passphrase().ok_or_else(|| {
+                Failure::usage("a passphrase is needed: --passphrase-file or PROVOST_KEYS_PASSPHRASE")
+            })?,
         };
         opened_by.source().map_err(Failure::Other)
     }
@@ -146,9 +171,20 @@ impl CeremonyVerb {
                 let (mut ceremony, passphrase) = arguments.open.open()?;
                 ceremony.revoke(&passphrase, list.as_deref().unwrap_or_default(), arguments.days)
             }
+            Self::Answer(arguments) => arguments.run(),
             Self::Show(arguments) => ceremony(&arguments.folder)?.show(),
         };
         Ok(context.output.document(&document.map_err(Failure::Other)?)?)
+    }
+}
+
+impl AnswerArguments {
+    fn run(self) -> anyhow::Result<serde_json::Value> {
+        let requests = Exchange::read(&self.requests, Direction::Requests)?;
+        let (mut ceremony, passphrase) = self.open.open()?;
+        let (answers, told) = ceremony.answer(&passphrase, &requests, self.days, self.crl_days)?;
+        answers.write(&self.out)?;
+        Ok(told)
     }
 }
 

@@ -151,6 +151,13 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
         .collect();
     let authorities = parts.registry.standing_authorities().await;
     let authorities = authorities.map_err(ProvisioningError::from)?;
+    match parts.registry.offline_numbers().await {
+        Ok(roots) => parts.metrics.show_offline_roots(&roots),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "roots kept offline cannot be counted"
+        ),
+    }
     let text = parts.metrics.render(&of_hubs, &authorities);
     Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
 }

@@ -54,15 +54,16 @@ impl CredentialPatch {
 }
 
 /// The credential resource. Nothing of the root certificate is told here, as Azure tells nothing;
-/// `/provost/namespaces/{namespace}/authorities` shows it.
-pub fn credential(scope: &ArmScope, credential: &Credential) -> Value {
+/// `/provost/namespaces/{namespace}/authorities` shows it. One that waits for the certificate of a root kept
+/// offline is not ready, and says `Accepted`.
+pub fn credential(scope: &ArmScope, credential: &Credential, is_waiting: bool) -> Value {
     json!({
         "id": resource_id(scope, &credential.namespace, format_args!("/credentials/{CREDENTIAL}")),
         "name": CREDENTIAL,
         "type": "Microsoft.DeviceRegistry/namespaces/credentials",
         "location": credential.location,
         "tags": credential.tags,
-        "properties": { "provisioningState": "Succeeded" },
+        "properties": { "provisioningState": if is_waiting { "Accepted" } else { "Succeeded" } },
     })
 }
 
@@ -88,10 +89,12 @@ mod tests {
             subscription: "s1".to_owned(),
             resource_group: Some("g1".to_owned()),
         };
-        let shown = credential(&scope, &record);
+        let shown = credential(&scope, &record, false);
         let id = shown["id"].as_str().unwrap();
         assert!(id.ends_with("/namespaces/plant/credentials/default"), "{id}");
         assert_eq!(shown["properties"], json!({"provisioningState": "Succeeded"}));
+        let waits = credential(&scope, &record, true);
+        assert_eq!(waits["properties"], json!({"provisioningState": "Accepted"}));
         assert!(CredentialInput::parse(b"{}").is_err());
         assert_eq!(CredentialPatch::parse(b"{}").unwrap().tags, None);
     }

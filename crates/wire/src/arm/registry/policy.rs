@@ -1,5 +1,4 @@
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use provost_model::pem;
 use provost_model::registry::{Ca, CredentialPolicy};
 use serde_json::{Map, Value, json};
 
@@ -149,15 +148,18 @@ pub struct PolicyView<'a> {
     pub thumbprint: Option<&'a str>,
 }
 
-/// The policy resource.
+/// The policy resource. One that waits for a root kept offline issues nothing: it is not ready, and says
+/// `Accepted`; there is no other word for it in the contract.
 pub fn policy(view: &PolicyView<'_>) -> Value {
     let record = view.policy;
+    let is_waiting = !record.is_external && view.issuing.is_none();
+    let state = if is_waiting { "Accepted" } else { "Succeeded" };
     let mut resource = json!({
         "id": policy_id(view.scope, &record.namespace, &record.name),
         "name": record.name.as_str(),
         "type": "Microsoft.DeviceRegistry/namespaces/credentials/policies",
         "properties": {
-            "provisioningState": "Succeeded",
+            "provisioningState": state,
             "certificate": {
                 AUTHORITY: authority(view),
                 LEAF: { VALIDITY: record.validity_days },
@@ -202,18 +204,6 @@ fn authority(view: &PolicyView<'_>) -> Value {
         members.insert("bringYourOwnRoot".to_owned(), external.into());
     }
     members.into()
-}
-
-/// PEM (RFC 7468): lines of 64 characters, ended by a newline.
-pub fn pem(label: &str, der: &[u8]) -> String {
-    let mut lines = String::new();
-    for (index, character) in STANDARD.encode(der).chars().enumerate() {
-        if index > 0 && index % 64 == 0 {
-            lines.push('\n');
-        }
-        lines.push(character);
-    }
-    format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
 #[cfg(test)]

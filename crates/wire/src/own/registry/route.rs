@@ -30,6 +30,12 @@ pub enum RegistryExtra {
     ListOperations,
     /// One operation.
     GetOperation(String),
+    /// What waits for the root that is kept offline.
+    GetOfflineRoot,
+    /// Make the credential with a root that is kept offline.
+    PutOfflineRoot,
+    /// Take what that root signed.
+    PostOfflineAnswers,
 }
 
 /// What is asked of the link between a hub or a provisioning service and a namespace.
@@ -96,6 +102,11 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
             let text = percent::decode(operation).ok_or(RouteError::Encoding)?;
             Ok(Extra::GetOperation(text))
         }),
+        [word] if is(word, "offlineRoot") && method == "GET" => Routed::To(Extra::GetOfflineRoot),
+        [word] if is(word, "offlineRoot") => only("PUT", &|| Ok(Extra::PutOfflineRoot)),
+        [word, answers] if is(word, "offlineRoot") && is(answers, "answers") => {
+            only("POST", &|| Ok(Extra::PostOfflineAnswers))
+        }
         _ => Routed::NotFound,
     }
 }
@@ -172,6 +183,9 @@ mod tests {
             );
         }
         assert_routes("GET", "/operations", Extra::ListOperations);
+        assert_routes("GET", "/offlineRoot", Extra::GetOfflineRoot);
+        assert_routes("PUT", "/offlineRoot", Extra::PutOfflineRoot);
+        assert_routes("POST", "/offlineRoot/answers", Extra::PostOfflineAnswers);
         assert_routes("GET", "/operations/op-1", Extra::GetOperation("op-1".to_owned()));
     }
 

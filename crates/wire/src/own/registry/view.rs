@@ -1,11 +1,9 @@
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use provost_model::registry::{Ca, IssuedCertificate, OperationState, RegistryOperation};
+use provost_model::{UpperHex, pem};
 use serde::{Deserialize, Serialize};
 
-use crate::arm::registry::pem;
 use crate::time;
 
 /// One issued certificate.
@@ -57,8 +55,8 @@ impl IssuedView {
             state: issued.state.as_str().to_owned(),
             not_before: time::iso_seconds(issued.not_before),
             not_after: time::iso_seconds(issued.not_after),
-            sha1_thumbprint: issued.sha1.as_ref().map(|hash| hex(hash)),
-            sha256_thumbprint: issued.sha256.as_ref().map(|hash| hex(hash)),
+            sha1_thumbprint: issued.sha1.as_ref().map(|hash| UpperHex(hash).to_string()),
+            sha256_thumbprint: issued.sha256.as_ref().map(|hash| UpperHex(hash).to_string()),
             revoked_at: issued.revoked.map(|revocation| time::iso(revocation.at)),
             revocation_reason: issued
                 .revoked
@@ -74,14 +72,6 @@ impl IssuedView {
             ..Self::listed(issued)
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 /// `{"value","continuation"}`.
@@ -105,8 +95,11 @@ pub struct AuthorityView {
     /// The policy it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// `pending`, `active`, `retired`, `revoked` or `closed`.
+    /// `pending`, `spare`, `active`, `retired`, `revoked` or `closed`.
     pub state: String,
+    /// Its key is not here: it is a root that is kept offline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_offline: bool,
     /// E.g. `CN=ica-…`.
     pub subject: String,
     /// First instant.
@@ -134,6 +127,7 @@ impl From<&Ca> for AuthorityView {
             role: ca.role.as_str().to_owned(),
             policy: ca.policy.as_ref().map(ToString::to_string),
             state: ca.state.as_str().to_owned(),
+            is_offline: ca.key.is_offline(),
             subject: ca.subject.clone(),
             not_before: ca.not_before.map(time::iso_seconds),
             not_after: ca.not_after.map(time::iso_seconds),
@@ -160,6 +154,10 @@ pub struct TouchView {
     pub can_renew: u64,
     /// Those that cannot: somebody has to go there.
     pub stranded: u64,
+    /// What stands in the place of an issuing CA afterwards: `replaced`, `spareTookOver`,
+    /// `waitsForOfflineRoot` or `waitsForExternalCa`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<String>,
 }
 
 /// What became of one device of many.
@@ -195,6 +193,9 @@ pub struct OperationView {
     pub resource: String,
     /// `InProgress`, `Succeeded` or `Failed`.
     pub status: String,
+    /// How it ended, of those that may end in several ways, e.g. `spareTookOver`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
     /// When it began.
     pub start_time: String,
     /// When it ended.
@@ -203,6 +204,12 @@ pub struct OperationView {
     /// Why it failed: code and message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<crate::arm::ArmError>,
+}
+
+/// An operation that ended writes down how.
+fn result(operation: &RegistryOperation) -> Option<String> {
+    let kept: serde_json::Value = serde_json::from_str(&operation.progress).ok()?;
+    Some(kept.get("result")?.as_str()?.to_owned())
 }
 
 impl From<&RegistryOperation> for OperationView {
@@ -223,6 +230,7 @@ impl From<&RegistryOperation> for OperationView {
             kind: operation.kind.clone(),
             resource: operation.resource.clone(),
             status: status.to_owned(),
+            result: result(operation),
             start_time: time::iso(operation.started_at),
             end_time: operation.ended_at.map(time::iso),
             error,

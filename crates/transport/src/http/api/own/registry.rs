@@ -20,6 +20,7 @@ use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
 mod certificates;
+mod offline;
 
 /// Most operations that are listed.
 const OPERATIONS: usize = 100;
@@ -127,6 +128,9 @@ impl Request<'_> {
                     value: all.iter().map(OperationView::from).collect(),
                 }))
             }
+            RegistryExtra::GetOfflineRoot => self.offline_root().await,
+            RegistryExtra::PutOfflineRoot => self.put_offline_root().await,
+            RegistryExtra::PostOfflineAnswers => self.offline_answers().await,
             RegistryExtra::GetOperation(id) => {
                 let operation = registry.operation_named(admin, &id).await?;
                 if operation.namespace != *namespace {
@@ -162,7 +166,7 @@ impl Request<'_> {
     async fn revoke_device(&self, device: RegistryDeviceName, dry_run: bool) -> Answered {
         let input = RevokeInput::parse(&self.call.body)?;
         if dry_run {
-            return self.touched(RevocationTarget::Devices(vec![device])).await;
+            return self.touched(devices_of(vec![device], input)).await;
         }
         let operation = self
             .registry
@@ -174,7 +178,7 @@ impl Request<'_> {
     async fn revoke_devices(&self, dry_run: bool) -> Answered {
         let BulkRevokeInput { devices, revoke } = BulkRevokeInput::parse(&self.call.body)?;
         if dry_run {
-            return self.touched(RevocationTarget::Devices(devices)).await;
+            return self.touched(devices_of(devices, revoke)).await;
         }
         let outcomes = self
             .registry
@@ -197,6 +201,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement,
         } = self.registry.touched(self.admin, self.namespace, target).await?;
         Ok(shown(&TouchView {
             dry_run: true,
@@ -205,6 +210,7 @@ impl Request<'_> {
             connected,
             can_renew,
             stranded,
+            replacement: replacement.map(|outcome| outcome.as_str().to_owned()),
         }))
     }
 
@@ -215,6 +221,13 @@ impl Request<'_> {
             resource_group: None,
         };
         accepted(&self.call.host, &scope, API_VERSION, operation)
+    }
+}
+
+fn devices_of(names: Vec<RegistryDeviceName>, input: RevokeInput) -> RevocationTarget {
+    RevocationTarget::Devices {
+        names,
+        disable: input.disable,
     }
 }
 

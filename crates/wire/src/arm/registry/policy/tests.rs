@@ -139,6 +139,19 @@ fn managed_policy() {
     assert!(value.get("location").is_none());
 }
 
+/// It issues nothing, and `Succeeded` would say that it does.
+#[test]
+fn a_managed_policy_that_waits_for_its_root_is_accepted_and_not_ready() {
+    let (active, pending) = (ca(CaState::Active), ca(CaState::Pending));
+    for (issuing, state) in [(None, "Accepted"), (Some(&active), "Succeeded")] {
+        let value = shown(false, issuing, Some(&pending));
+        assert_eq!(value["properties"]["provisioningState"], state);
+        let authority = &value["properties"]["certificate"]["certificateAuthorityConfiguration"];
+        assert!(authority.get("bringYourOwnRoot").is_none());
+        assert_eq!(authority.get("validityNotAfter").is_some(), issuing.is_some());
+    }
+}
+
 #[test]
 fn external_policy_through_its_states() {
     let (active, pending) = (ca(CaState::Active), ca(CaState::Pending));

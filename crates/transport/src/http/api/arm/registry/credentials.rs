@@ -8,7 +8,7 @@ impl RegistryRequest<'_> {
     /// One at most: a namespace without a credential has an empty list.
     pub(super) async fn credentials(&self, namespace: &NamespaceName) -> Answered {
         let items = match self.registry().credential(self.admin, namespace).await {
-            Ok(view) => vec![credential(self.scope, &view.credential)],
+            Ok(view) => vec![credential(self.scope, &view.credential, view.is_waiting())],
             Err(RegistryError::NotFound {
                 noun: "credential", ..
             }) => Vec::new(),
@@ -19,7 +19,11 @@ impl RegistryRequest<'_> {
 
     pub(super) async fn credential(&self, namespace: &NamespaceName) -> Answered {
         let view = self.registry().credential(self.admin, namespace).await?;
-        Ok(shown(&credential(self.scope, &view.credential)))
+        Ok(shown(&credential(
+            self.scope,
+            &view.credential,
+            view.is_waiting(),
+        )))
     }
 
     pub(super) async fn put_credential(&self, namespace: &NamespaceName) -> Answered {
@@ -29,7 +33,9 @@ impl RegistryRequest<'_> {
             .registry()
             .put_credential(self.admin, namespace, input)
             .await?;
-        Ok(made(&credential(self.scope, &put.value.credential), put.is_new))
+        let value = &put.value;
+        let shown = credential(self.scope, &value.credential, value.is_waiting());
+        Ok(made(&shown, put.is_new))
     }
 
     pub(super) async fn patch_credential(&self, namespace: &NamespaceName) -> Answered {
@@ -38,7 +44,8 @@ impl RegistryRequest<'_> {
             .registry()
             .change_credential(self.admin, namespace, None, tags)
             .await?;
-        Ok(shown(&credential(self.scope, &changed.credential)))
+        let is_waiting = changed.is_waiting();
+        Ok(shown(&credential(self.scope, &changed.credential, is_waiting)))
     }
 
     pub(super) async fn delete_credential(&self, namespace: &NamespaceName) -> Answered {
