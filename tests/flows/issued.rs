@@ -2,11 +2,13 @@
 //! its number, with devices over the network and the Device Registry asked as management asks it.
 
 mod device_revocation;
+mod elsewhere;
 mod expiry;
 mod external_root;
 mod forgetting;
 mod identifiers;
 mod issuance;
+mod ocsp;
 mod offline_root;
 mod plant;
 mod policy_deletion;

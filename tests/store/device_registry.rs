@@ -94,7 +94,7 @@ pub(super) async fn write(
     done.unwrap();
 }
 
-fn intent(device: &str, serial: u8, ca: char, days: u32) -> NewIntent {
+pub(super) fn intent(device: &str, serial: u8, ca: char, days: u32) -> NewIntent {
     NewIntent {
         ca: ca_id(ca),
         serial: SerialNumber::from_bytes(&[serial]).unwrap(),

@@ -14,6 +14,7 @@ mod messages;
 mod outbound;
 mod registrations;
 mod reprovisions;
+mod responders;
 mod tag_leaves;
 mod telemetry;
 mod transactions;

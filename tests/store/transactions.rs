@@ -1,5 +1,5 @@
 use provost_model::{Change, DeviceId, HostName, Hub, HubName, Timestamp};
-use provost_store::{Store, StoreError};
+use provost_store::{ReadTx, Store, StoreError};
 use provost_testkit::TestStore;
 
 use super::event;
@@ -203,24 +203,32 @@ async fn another_nodes_change_wakes_the_follower_on_postgresql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_changes_are_forgotten_on_request() {
+async fn old_changes_are_forgotten_on_request_but_the_latest_stays() {
     let test = TestStore::open().await;
-    let written: Result<(), StoreError> = test
-        .store
-        .write(|tx| {
-            tx.announce(&Change::Configuration)?;
-            tx.record(&event("x"), ())
-        })
-        .await;
-    written.unwrap();
+    for change in [Change::Configuration, Change::Outbound] {
+        let written: Result<(), StoreError> = test
+            .store
+            .write(move |tx| {
+                tx.announce(&change)?;
+                tx.record(&event("x"), ())
+            })
+            .await;
+        written.unwrap();
+    }
+    let before = test.store.read(|tx| tx.changes_after(0, 10)).await.unwrap();
     let later = Timestamp::from_micros(i64::MAX);
     let pruned: Result<u64, StoreError> = test.store.append(move |tx| tx.prune_changes(later)).await;
     assert_eq!(pruned.unwrap(), 1);
-    assert!(
-        test.store
-            .read(|tx| tx.changes_after(0, 10))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let left = test.store.read(|tx| tx.changes_after(0, 10)).await.unwrap();
+    assert_eq!(left, before[1..]);
+    let (first, last) = (before[0].number, before[1].number);
+    // Who saw the first only has missed what may have come after it; who saw the last has not.
+    let read = move |tx: &ReadTx<'_>| {
+        Ok::<_, StoreError>((
+            tx.missed_changes(first)?,
+            tx.missed_changes(last)?,
+            tx.missed_changes(0)?,
+        ))
+    };
+    assert_eq!(test.store.read(read).await.unwrap(), (true, false, false));
 }

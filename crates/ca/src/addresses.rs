@@ -40,6 +40,16 @@ impl PublicAddresses {
         self.each(|base| format!("{base}/ocsp/{ca}"))
     }
 
+    /// Whether what is signed says where OCSP responders are.
+    pub fn is_ocsp_on(&self) -> bool {
+        self.is_ocsp_on
+    }
+
+    /// Whether anything is told to be anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.bases.is_empty()
+    }
+
     /// What a certificate that `issuer` signs says of it; `shard` is its place in the issuer's CRL, 0 when
     /// the CRL is whole.
     pub fn publication(&self, issuer: &CaId, shard: u32) -> Publication {

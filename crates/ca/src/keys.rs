@@ -23,9 +23,14 @@ impl CaKeys {
     /// # Errors
     /// [`CaError::Keys`].
     pub fn make(&self, label: &str) -> Result<CaSigner, CaError> {
+        self.make_of(label, KeyAlgorithm::P384)
+    }
+
+    /// Makes a key of a kind for what belongs to a CA; it is durable when this returns.
+    pub(crate) fn make_of(&self, label: &str, algorithm: KeyAlgorithm) -> Result<CaSigner, CaError> {
         let purpose = KeyPurpose {
             label: label.to_owned(),
-            algorithm: KeyAlgorithm::P384,
+            algorithm,
         };
         let key = self.provider.generate(&purpose)?;
         self.signer(&key).inspect_err(|_| {

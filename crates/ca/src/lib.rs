@@ -6,9 +6,11 @@
 
 mod addresses;
 mod authority;
+mod delegate;
 mod error;
 mod keys;
 mod leaf;
+mod ocsp;
 mod publications;
 mod publish;
 mod serial;
@@ -18,6 +20,7 @@ pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_ca, sign_issu
 pub use error::CaError;
 pub use keys::{CaKeys, CaSigner};
 pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};
+pub use ocsp::{DelegateError, OcspAnswer, OcspDelegates, OcspResponder, OcspStanding, OcspWord};
 pub use provost_store::{CrlPart, StoreError};
 pub use publications::{Publications, PublishedCrl};
 pub use publish::{CrlPublisher, CrlSchedule, PublishError};

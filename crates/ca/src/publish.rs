@@ -14,7 +14,7 @@ use provost_model::{Action, Actor, AuditEvent, Clock, Timestamp};
 use provost_store::{CrlPart, Store, StoreError};
 use tracing::{info, warn};
 
-use crate::{CaError, CaKeys, PublicAddresses};
+use crate::{CaError, CaKeys, DelegateError, OcspDelegates, PublicAddresses};
 
 /// How long CRLs are promised to stand and how often they are made though nothing changed
 /// (certificate-management.md 6.7).
@@ -61,6 +61,7 @@ pub struct CrlPublisher {
     clock: Arc<dyn Clock>,
     addresses: PublicAddresses,
     schedule: CrlSchedule,
+    responders: Option<OcspDelegates>,
 }
 
 /// Why a CRL was not made.
@@ -95,7 +96,15 @@ impl CrlPublisher {
             clock,
             addresses,
             schedule,
+            responders: None,
         }
+    }
+
+    /// The same, and no key of a closed CA is destroyed before the CA has a last OCSP responder from these.
+    #[must_use]
+    pub fn with_responders(mut self, responders: OcspDelegates) -> Self {
+        self.responders = Some(responders);
+        self
     }
 
     /// Works for ever; several nodes may do so on one store.
@@ -167,6 +176,14 @@ impl CrlPublisher {
         self.publish_due().await?;
         let ended = self.store.scan(|tx| tx.keys_to_destroy(KEYS)).await?;
         for (ca, key) in ended {
+            if let Err(error) = self.make_last_responder(&ca).await {
+                warn!(
+                    %ca,
+                    error = &error as &dyn std::error::Error,
+                    "a closed CA has no last OCSP responder yet; its key stays until then"
+                );
+                continue;
+            }
             let keys = self.keys.clone();
             let destroyed = tokio::task::spawn_blocking(move || keys.destroy(&key))
                 .await
@@ -195,6 +212,13 @@ impl CrlPublisher {
             }
         }
         Ok(())
+    }
+
+    async fn make_last_responder(&self, ca: &CaId) -> Result<(), DelegateError> {
+        match &self.responders {
+            Some(responders) => responders.make_last(ca).await,
+            None => Ok(()),
+        }
     }
 }
 

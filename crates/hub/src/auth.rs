@@ -141,6 +141,9 @@ impl HubService {
             .certificates
             .filter(|_| self.refuses_revoked_serials())
             .map(|chain| chain.leaf().clone());
+        let leaf = presented
+            .certificates
+            .map(|chain| chain.leaf().sha256_thumbprint());
         let read = move |tx: &ReadTx<'_>| {
             let credential = tx.credential(&hub, &id)?;
             let policy = match policy {
@@ -153,11 +156,13 @@ impl HubService {
                 anchors.extend(read_anchors(tx, &hub, issuer, strict_leaf.as_ref())?);
             }
             let registry = tx.registry_identity(&hub, &id.device_id)?;
+            let leaf = leaf.map(|leaf| tx.leaf_standing(leaf.as_bytes())).transpose()?;
             Ok(Known {
                 credential,
                 policy,
                 anchors,
                 registry,
+                leaf: leaf.flatten(),
             })
         };
         self.store().read(read).await

@@ -41,20 +41,33 @@ impl HubService {
     }
 
     /// Acts on everything after the change numbered `last`; returns the number of the latest.
-    /// The first time there is none: every session is looked at once.
-    pub(crate) async fn catch_up(&self, last: Option<i64>) -> Result<i64, StoreError> {
+    /// The first time there is none, and after a time away changes may be gone before they were seen: then
+    /// every session is looked at once.
+    ///
+    /// # Errors
+    /// [`StoreError`]: some changes may have been acted on; acting on them again does no harm.
+    pub async fn catch_up(&self, last: Option<i64>) -> Result<i64, StoreError> {
         let Some(mut last) = last else {
-            let last = self.store().read(last_change).await?;
-            // Whoever connected before this number was known is judged by what stands now.
-            self.recheck_all(|_, _| true).await;
-            return Ok(last);
+            return self.start_anew().await;
         };
         loop {
-            let page = self.store().read(move |tx| tx.changes_after(last, PAGE)).await?;
+            let read = move |tx: &ReadTx<'_>| {
+                let page = tx.changes_after(last, PAGE)?;
+                Ok::<_, StoreError>((tx.missed_changes(last)?, page))
+            };
+            let (is_missed, page) = self.store().read(read).await?;
+            if is_missed {
+                info!(
+                    last,
+                    "changes were forgotten before they were seen; every session is looked at"
+                );
+                return self.start_anew().await;
+            }
             let is_last_page = page.len() < PAGE;
             for numbered in page {
                 match &numbered.change {
                     Change::Device { hub, device_id } => self.recheck_device(hub, device_id).await,
+                    Change::Hub { hub } => self.recheck_all(|link, _| link.hub == *hub).await,
                     Change::Desired { hub, id } => {
                         // A twin that cannot be read must not hide the changes after it.
                         if let Err(error) = self.tell_desired(hub, id).await {
@@ -76,6 +89,13 @@ impl HubService {
                 return Ok(last);
             }
         }
+    }
+
+    async fn start_anew(&self) -> Result<i64, StoreError> {
+        let last = self.store().read(last_change).await?;
+        // Whoever connected before this number was known is judged by what stands now.
+        self.recheck_all(|_, _| true).await;
+        Ok(last)
     }
 
     /// After a committed change of a device or of one of its modules: their live sessions are closed

@@ -87,21 +87,20 @@ pub fn shut_out_identity(
         ShutOut::Delete => {
             remove_identity(tx, hub, device_id)?;
         }
-        ShutOut::Disable => {
-            switch_identity(
-                tx,
-                hub,
-                device_id,
-                (DeviceStatus::Disabled, Some(DISENROLLED)),
-                random,
-            )?;
-        }
+        // Also one that is disabled: whoever did it for another reason must not be able to let it in again.
+        ShutOut::Disable => put_status(
+            tx,
+            hub,
+            stored,
+            (DeviceStatus::Disabled, Some(DISENROLLED)),
+            random,
+        )?,
     }
     Ok(Some(before))
 }
 
 /// Enables or disables a device, and says why; answers its status before, `None` when it is not here. One
-/// that is so already stays as it is. The live session of one that is disabled ends.
+/// that is so already stays as it is, with the reason it has. The live session of one that is disabled ends.
 ///
 /// # Errors
 /// [`HubError::Store`].
@@ -109,25 +108,39 @@ pub fn switch_identity(
     tx: &WriteTx<'_>,
     hub: &HubName,
     device_id: &DeviceId,
-    (status, reason): (DeviceStatus, Option<&str>),
+    status: (DeviceStatus, Option<&str>),
     random: &dyn Random,
 ) -> Result<Option<DeviceStatus>, HubError> {
     let Some(stored) = tx.device(hub, device_id)? else {
         return Ok(None);
     };
     let before = stored.status;
-    if before != status {
-        let device = DeviceIdentity {
-            etag: Etag::generate(random),
-            status,
-            status_reason: reason.map(str::to_owned),
-            status_updated_at: Some(tx.now()),
-            ..stored
-        };
-        tx.update_device(hub, &device)?;
-        announce(tx, hub, device_id)?;
+    if before != status.0 {
+        put_status(tx, hub, stored, status, random)?;
     }
     Ok(Some(before))
+}
+
+/// Writes a status with its reason, unless both stand already.
+fn put_status(
+    tx: &WriteTx<'_>,
+    hub: &HubName,
+    stored: DeviceIdentity,
+    (status, reason): (DeviceStatus, Option<&str>),
+    random: &dyn Random,
+) -> Result<(), HubError> {
+    if stored.status == status && stored.status_reason.as_deref() == reason {
+        return Ok(());
+    }
+    let device = DeviceIdentity {
+        etag: Etag::generate(random),
+        status,
+        status_reason: reason.map(str::to_owned),
+        status_updated_at: Some(tx.now()),
+        ..stored
+    };
+    tx.update_device(hub, &device)?;
+    announce(tx, hub, &device.device_id)
 }
 
 /// Tags and desired properties of a device, for another hub it moves to; `None` when it is not here.

@@ -6,6 +6,7 @@
 //! | `kek` | the KEK, when nothing else is configured |
 //! | `<id>.json` | one key |
 //! | `lock` | held by who has the folder open |
+//! | `making.lock` | held by who makes the KEK |
 //!
 //! A key is opened where it is used and stays so for a moment only (`held.rs`, decision 18).
 
@@ -190,6 +191,9 @@ impl KeyProvider for SealedKeys {
 }
 
 /// The KEK of a folder; the first one to open it says what it is.
+///
+/// It is made while nobody else makes one, and opened from what is on disk by the one who made it too: a key
+/// sealed under a KEK that is described nowhere could never be opened again.
 fn unlock(folder: &Path, source: &KekSource, random: &dyn Random) -> Result<Kek, KeyProviderError> {
     let path = folder.join(KEK_DESCRIPTION);
     if let Some(description) = KekDescription::read(&path)? {
@@ -207,11 +211,12 @@ fn unlock(folder: &Path, source: &KekSource, random: &dyn Random) -> Result<Kek,
             path.display()
         )));
     }
-    let (kek, description) = Kek::create(source, random)?;
-    if secret_file::create(&path, &description.to_json()?)? {
-        return Ok(kek);
+    let _alone = FolderLock::while_making(folder)?;
+    if KekDescription::read(&path)?.is_none() {
+        let (_, description) = Kek::create(source, random)?;
+        // On a disk where locks do not hold, another process may have been faster.
+        secret_file::create(&path, &description.to_json()?)?;
     }
-    // Another process was faster.
     match KekDescription::read(&path)? {
         Some(description) => description.unlock(source),
         None => Err(KeyProviderError::Unavailable(format!(
@@ -239,6 +244,43 @@ pub fn lock_folder(folder: &Path) -> Result<FolderLock, KeyProviderError> {
     FolderLock::alone(folder)
 }
 
+/// Holds a folder of keys against a change of their KEK while it is read; whoever uses the keys goes on.
+pub fn share_folder(folder: &Path) -> Result<FolderLock, KeyProviderError> {
+    FolderLock::shared(folder)
+}
+
+/// The name of a sealed key's file in its folder; `None` for a key that is elsewhere.
+pub fn sealed_file_name(key: &KeyRef) -> Option<String> {
+    id_of(key).ok().map(|id| format!("{id}.json"))
+}
+
+/// Whether everything in a folder, a copy for example, can be opened by what opens one of its keys: no change
+/// of the KEK is under way, and every key is sealed under the one `kek.json` describes. Opens nothing.
+pub fn check_folder(folder: &Path) -> Result<(), KeyProviderError> {
+    let path = folder.join(KEK_DESCRIPTION);
+    let ids = key_ids(folder)?;
+    let Some(description) = KekDescription::read(&path)? else {
+        return match ids.is_empty() {
+            true => Ok(()),
+            false => Err(secret_file::refused(&path, "is missing beside the keys")),
+        };
+    };
+    if description.previous.is_some() {
+        let reason =
+            "is in the middle of a change of passphrase or key file: run `provost keys rewrap` again";
+        return Err(secret_file::refused(&path, reason));
+    }
+    for id in ids {
+        if read_envelope(folder, &id)?.kek != description.id {
+            return Err(unusable(
+                &id,
+                "it is sealed under another KEK than kek.json describes",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Who has the folder open: programs that use the keys together, or one alone that changes their KEK.
 pub struct FolderLock(#[expect(dead_code, reason = "the lock is let go with the file")] File);
 
@@ -251,18 +293,20 @@ impl FolderLock {
         Self::take(folder, File::try_lock)
     }
 
+    /// Waits for whoever makes the KEK; the folder's own lock is shared by all who use the keys.
+    pub(crate) fn while_making(folder: &Path) -> Result<Self, KeyProviderError> {
+        let path = folder.join("making.lock");
+        let file = lock_file(&path)?;
+        file.lock().map_err(|error| cannot("lock", &path, &error))?;
+        Ok(Self(file))
+    }
+
     fn take(
         folder: &Path,
         lock: impl FnOnce(&File) -> Result<(), TryLockError>,
     ) -> Result<Self, KeyProviderError> {
         let path = folder.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| cannot("open", &path, &error))?;
+        let file = lock_file(&path)?;
         match lock(&file) {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(KeyProviderError::Unavailable(format!(
@@ -272,6 +316,16 @@ impl FolderLock {
             Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
         }
     }
+}
+
+fn lock_file(path: &Path) -> Result<File, KeyProviderError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| cannot("open", path, &error))
 }
 
 fn file_of(folder: &Path, id: &str) -> PathBuf {

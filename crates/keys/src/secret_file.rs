@@ -111,18 +111,33 @@ pub(crate) fn destroy(path: &Path) -> Result<(), KeyProviderError> {
     sync_folder(path)
 }
 
+/// A file of a name nobody else has, also on a disk shared with other machines: two writers never get hold
+/// of each other's.
 fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf, KeyProviderError> {
-    let beside = path.with_extension("new");
-    // A file left over from a crash may have another mode.
-    let _ = fs::remove_file(&beside);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(|error| cannot("write", path, &error))?;
-    Ok(beside)
+    let failed = |error: std::io::Error| cannot("write", path, &error);
+    let (beside, mut file) = free_name_beside(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map(|()| beside.clone()).map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        failed(error)
+    })
+}
+
+fn free_name_beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let process = std::process::id();
+    for number in 0_u32.. {
+        let beside = path.with_extension(format!("{process}-{number}.new"));
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside);
+        match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            other => return other.map(|file| (beside, file)),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 fn sync_folder(path: &Path) -> Result<(), KeyProviderError> {
@@ -171,6 +186,32 @@ mod tests {
         private_folder(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(private_folder(&path).is_err());
+    }
+
+    #[test]
+    fn writers_at_once_each_write_a_file_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        // What another one is just writing, or left behind.
+        let other = write_beside(&path, b"other").unwrap();
+        let mine = write_beside(&path, b"mine").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"other");
+        assert_eq!(fs::read(&mine).unwrap(), b"mine");
+        let won = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8_u8)
+                .map(|number| {
+                    scope.spawn({
+                        let path = path.clone();
+                        move || create(&path, &[number]).unwrap().then_some(number)
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .filter_map(|thread| thread.join().unwrap())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(fs::read(&path).unwrap(), won);
     }
 
     #[test]

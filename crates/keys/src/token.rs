@@ -17,7 +17,7 @@ use cryptoki::session::Session;
 use provost_model::registry::KeyRef;
 use provost_model::{Random, Secret};
 
-use self::pool::{Pool, PoolError};
+use self::pool::{LoggedIn, Pool, PoolError};
 use crate::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
 
 pub use self::uri::TokenUri;
@@ -61,8 +61,8 @@ impl TokenKeys {
     }
 
     /// The private key, looked at once in each login: whether it may be trusted at all.
-    fn private_key(&self, session: &Session, key: &KeyName) -> Result<Found, PoolError> {
-        if let Some(known) = self.pool.known(&key.id) {
+    fn private_key(&self, session: &LoggedIn, key: &KeyName) -> Result<Found, PoolError> {
+        if let Some(known) = self.pool.known(session, &key.id) {
             return Ok(known);
         }
         let handle = find(session, ObjectClass::PRIVATE_KEY, &key.id)?.ok_or_else(|| key.not_found())?;
@@ -78,14 +78,14 @@ impl TokenKeys {
             public_der,
             algorithm,
         };
-        self.pool.remember(&key.id, &found);
+        self.pool.remember(session, &key.id, &found);
         Ok(found)
     }
 
     /// Signs what the kind of the key makes of the input.
     fn sign_in(
         &self,
-        session: &Session,
+        session: &LoggedIn,
         key: &KeyName,
         hashed: impl Fn(KeyAlgorithm) -> Result<Vec<u8>, KeyProviderError>,
     ) -> Result<Vec<u8>, PoolError> {

@@ -94,7 +94,7 @@ pub struct Subject {
     /// The kind of thing: `enrollment`, `enrollmentGroup`, `registration`, `device`, `twin`,
     /// `caCertificate`, `accessPolicy`, `dps`, `hub`, `linkedHub`, `adminToken`, `certificate`,
     /// `pendingRegistration`, `job`, `fleetReprovision`, `namespace`, `namespaceLink`, `credential`,
-    /// `credentialPolicy`, `registryDevice`, `registryOperation`, `issuedCertificate`.
+    /// `credentialPolicy`, `registryDevice`, `registryOperation`, `issuedCertificate`, `ocspResponder`.
     pub kind: &'static str,
     /// The instance or hub it belongs to.
     pub scope: String,

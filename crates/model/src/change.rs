@@ -11,6 +11,12 @@ pub enum Change {
         /// The device.
         device_id: DeviceId,
     },
+    /// What stands above all devices of a hub changed, e.g. the namespace it is linked to: all its live sessions
+    /// must prove themselves again or close.
+    Hub {
+        /// The hub.
+        hub: HubName,
+    },
     /// A twin's desired properties changed.
     Desired {
         /// The hub.

@@ -9,6 +9,7 @@ mod namespace;
 mod operation;
 mod policy;
 mod request;
+mod responder;
 
 pub use self::ca::{Ca, CaId, CaRole, CaState, KeyRef};
 pub use self::device::RegistryDevice;
@@ -22,3 +23,4 @@ pub use self::policy::{ByorStatus, CredentialPolicy};
 pub use self::request::{
     CertificateRefusal, CertificateRequest, Completion, PreparedCertificate, RequestedBy,
 };
+pub use self::responder::{DelegatedResponder, ResponderState};

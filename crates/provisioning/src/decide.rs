@@ -70,7 +70,11 @@ pub fn decide<S: Snapshot>(
         rules,
         trace: Trace::default(),
     };
-    let decision = match judge.find().and_then(|found| judge.unless_held(found)) {
+    let decision = match judge
+        .find()
+        .and_then(|found| judge.unless_revoked(found))
+        .and_then(|found| judge.unless_held(found))
+    {
         Ok(found) if found.is_disabled() => Decision::Disabled(Box::new(found)),
         Ok(found) => Decision::Admitted(Box::new(found)),
         Err(Stop::Refused(refusal)) => Decision::Refused(refusal),
@@ -134,6 +138,21 @@ impl<S: Snapshot> Judge<'_, S> {
         } else {
             Err(Refusal::NoProof.into())
         }
+    }
+
+    /// A leaf that the Device Registry issued and revoked proves nothing any more, also where a group stands on
+    /// the CA that issued it: its device comes back by the credential it came with at first
+    /// (certificate-management.md ).
+    fn unless_revoked(&self, found: Match) -> Result<Match, Stop> {
+        let Some(leaf) = found.proof.leaf() else {
+            return Ok(found);
+        };
+        let thumbprint = leaf.sha256_thumbprint();
+        let is_revoked = self.snapshot.is_revoked_leaf(thumbprint.as_bytes());
+        if is_revoked.map_err(Stop::Store)? {
+            return Err(Refusal::RevokedLeaf.into());
+        }
+        Ok(found)
     }
 
     /// Certificates of a disabled entry are refused, whatever other entry holds them too

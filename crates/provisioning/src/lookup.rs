@@ -7,7 +7,7 @@ use provost_model::{
     EnrollmentGroupId, EnrollmentKind, IndividualEnrollment, ProvisioningStatus, RegistrationId,
     SymmetricKey, Timestamp,
 };
-use provost_store::{DisabledHolder, GroupAnchor, ReadTx, StoreError};
+use provost_store::{DisabledHolder, GroupAnchor, LeafStanding, ReadTx, StoreError};
 
 use crate::decide::{Claim, Decision, Entry, Judgement, Proof, Rules, Snapshot, decide};
 use crate::{ProvisioningError, ProvisioningService, Refused, RegistrationCaller, RegistrationProof};
@@ -62,6 +62,10 @@ impl Snapshot for StoredEntries<'_> {
 
     fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
         self.tx.disabled_holder(self.dps, thumbprints)
+    }
+
+    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(self.tx.leaf_standing(thumbprint)? == Some(LeafStanding::Revoked))
     }
 
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {
@@ -163,8 +167,8 @@ impl ProvisioningService {
 }
 
 /// Whether everything a match rests on is still as it was: the individual enrollment of the device or
-/// its absence, the groups and CA certificates of the instance where they were looked at, and the
-/// disabled entries that hold a certificate of the device.
+/// its absence, the groups and CA certificates of the instance where they were looked at, the disabled
+/// entries that hold a certificate of the device, and whether the Device Registry revoked its leaf.
 pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Result<bool, StoreError> {
     let (instance, id, found) = (caller.instance(), caller.registration_id(), caller.found());
     let dps = &instance.name;
@@ -181,6 +185,11 @@ pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Resu
     }
     let is_alone = own.is_some() && !matches!(found.proof, Proof::Chain(_));
     if !is_alone && tx.trust_version(dps)? != Some(instance.trust_version) {
+        return Ok(false);
+    }
+    if let Some(leaf) = found.proof.leaf()
+        && tx.leaf_standing(leaf.sha256_thumbprint().as_bytes())? == Some(LeafStanding::Revoked)
+    {
         return Ok(false);
     }
     let is_disabled = found.entry.settings().status == ProvisioningStatus::Disabled;

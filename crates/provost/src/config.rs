@@ -192,7 +192,7 @@ impl Config {
             arguments.alias
         };
         let http_port = arguments.http_port.or(file.http_port);
-        let mut registry = registry_options(file.registry, &host, http_port)?;
+        let mut registry = registry_options(file.registry, arguments.ocsp, &host, http_port)?;
         let keys = file
             .keys
             .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
@@ -260,9 +260,14 @@ fn limits_config(limits: &LimitsSection) -> Result<Limits> {
 /// Without addresses of their own, CRLs and CA certificates are told to be where this server serves them.
 fn registry_options(
     mut section: registry::RegistrySection,
+    ocsp: bool,
     host: &HostName,
     http_port: Option<u16>,
 ) -> Result<RegistryOptions> {
+    section.ocsp |= ocsp;
+    if section.ocsp && http_port.is_none() {
+        bail!("OCSP is on, and there is no plain HTTP to answer it over: set http_port");
+    }
     if let (true, Some(port @ 1..)) = (section.publication.is_empty(), http_port) {
         section.publication = vec![match port {
             80 => format!("http://{host}"),
@@ -285,6 +290,32 @@ fn host_name(text: &str) -> Result<HostName> {
         bail!("`{text}` has a port; devices are told bare host names, the ports are flags of their own");
     }
     Ok(host)
+}
+
+/// Data folder and store as `serve` finds them; whether the store was named rather than taken for granted.
+pub(crate) struct Located {
+    pub(crate) data: PathBuf,
+    pub(crate) store: StoreAddress,
+    pub(crate) is_store_named: bool,
+}
+
+/// Finds data folder and store by flags and the configuration file, without the rest of it.
+pub(crate) fn locate(
+    data: Option<PathBuf>,
+    store: Option<String>,
+    config: Option<&std::path::Path>,
+) -> Result<Located> {
+    let file = match config {
+        Some(path) => ConfigFile::read(path)?,
+        None => ConfigFile::default(),
+    };
+    let data = data.or(file.data).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+    let store = store.or(file.store);
+    Ok(Located {
+        is_store_named: store.is_some(),
+        store: store_address(store, &data),
+        data,
+    })
 }
 
 pub(crate) fn store_address(text: Option<String>, data: &std::path::Path) -> StoreAddress {

@@ -8,6 +8,7 @@
 
 mod background;
 mod certificate_issuer;
+pub(crate) mod data_lock;
 mod first_start;
 mod hub_directory;
 pub(crate) mod keys;
@@ -15,6 +16,7 @@ mod listeners;
 mod outbound_work;
 pub mod private_file;
 mod provisioning;
+mod publishing;
 mod ready;
 mod registry;
 pub(crate) mod telling;
@@ -25,19 +27,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, Publications};
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
 use provost_store::{CommitCounts, Store, StoreAddress, StoreOptions};
+use provost_transport::metrics::Metrics;
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use self::certificate_issuer::RegistryIssuer;
+use self::data_lock::DataLock;
 use self::keys::ServedKeys;
+use self::publishing::Publishing;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -73,6 +77,7 @@ pub struct Server {
     keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    _lock: DataLock,
 }
 
 /// How long background work may take to end after the listeners have; together with the listeners'
@@ -118,21 +123,12 @@ async fn open_registry(
     Ok(registry)
 }
 
-/// What makes CRLs.
-fn publisher(config: &Config, store: &Store, keys: &Arc<dyn KeyProvider>, ambient: &Ambient) -> CrlPublisher {
-    CrlPublisher::new(
-        store.clone(),
-        CaKeys::new(Arc::clone(keys)),
-        Arc::clone(&ambient.clock),
-        config.registry.publication.clone(),
-        CrlSchedule::default(),
-    )
-}
-
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         private_file::make_folder(&config.data)?;
+        let lock = DataLock::shared(&config.data, &config.store)?;
+        crate::backup::refuse_cut_off(&config.data)?;
         let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
@@ -144,17 +140,18 @@ impl Server {
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
+        let metrics = Arc::new(Metrics::default());
         let (https, mqtt) = listeners::open(
             &config,
             &tls,
             hub.clone(),
             (dps.clone(), registry.clone()),
             &ambient,
-            &shutdown,
+            (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let public = Publications::new(store.clone());
-        let http = listeners::open_plain(&config, public, &ambient, &shutdown, &mut tasks)?;
+        let publishing = Publishing::new(&config, &store, keys.provider(), &ambient);
+        let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,
             tls: &tls,
@@ -165,8 +162,7 @@ impl Server {
             ambient: &ambient,
         };
         background::start(&workers, &shutdown, &mut tasks);
-        let publisher = publisher(&config, &store, &keys.provider(), &ambient);
-        background::spawn(&mut tasks, &shutdown, publisher.run());
+        publishing.start(&shutdown, &mut tasks);
         background::start_leased(&workers, &shutdown, &mut tasks).await?;
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
@@ -187,6 +183,7 @@ impl Server {
             keys,
             trigger,
             tasks,
+            _lock: lock,
         })
     }
 

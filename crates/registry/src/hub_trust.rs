@@ -11,10 +11,9 @@ use provost_store::{CertificateIndex, ReadTx, StoreError, WriteTx};
 /// The CAs of a policy that hubs are to trust: the one that signs, and those before it that were not
 /// revoked.
 pub(crate) fn trusted_cas(tx: &ReadTx<'_>, policy: &CredentialPolicy) -> Result<Vec<Ca>, StoreError> {
+    // Those of a policy of the same name that was deleted are closed.
     let of_policy = |ca: &Ca| {
-        ca.policy.as_ref() == Some(&policy.name)
-            && ca.created_at >= policy.created_at
-            && matches!(ca.state, CaState::Active | CaState::Retired)
+        ca.policy.as_ref() == Some(&policy.name) && matches!(ca.state, CaState::Active | CaState::Retired)
     };
     let mut cas = tx.cas(&policy.namespace)?;
     cas.retain(of_policy);

@@ -1,7 +1,7 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::NamespaceLink;
 use provost_model::{Action, Change, NamespaceName};
-use provost_store::ReadTx;
+use provost_store::{ReadTx, StoreError, WriteTx};
 
 use crate::namespaces::known;
 use crate::service::event;
@@ -60,7 +60,7 @@ impl RegistryService {
                 known(&tx, &namespace)?;
                 exists(&tx, &link)?;
                 tx.put_namespace_link(&link, &namespace)?;
-                tx.announce(&Change::Configuration)?;
+                announce(&tx, &link)?;
                 let event = event(&caller, Action::Update, "namespaceLink", &namespace, &text(&link));
                 Ok(tx.record(&event, ())?)
             })
@@ -86,12 +86,20 @@ impl RegistryService {
                 if !tx.delete_namespace_link(&link)? {
                     return Ok(tx.unchanged(()));
                 }
-                tx.announce(&Change::Configuration)?;
+                announce(&tx, &link)?;
                 let event = event(&caller, Action::Delete, "namespaceLink", &namespace, &text(&link));
                 Ok(tx.record(&event, ())?)
             })
             .await
     }
+}
+
+/// A device that is disabled in the namespace is so at the hub from now on, whatever it was admitted by.
+fn announce(tx: &WriteTx<'_>, link: &NamespaceLink) -> Result<(), StoreError> {
+    if let NamespaceLink::Hub(hub) = link {
+        tx.announce(&Change::Hub { hub: hub.clone() })?;
+    }
+    tx.announce(&Change::Configuration)
 }
 
 fn text(link: &NamespaceLink) -> String {

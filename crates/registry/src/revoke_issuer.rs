@@ -111,7 +111,7 @@ impl RegistryService {
         let written = self
             .store()
             .write(move |tx| service.put_in_place(tx, operation, &started, &new));
-        let written: Result<(RegistryOperation, Vec<Ca>), RegistryError> = written.await;
+        let written: Result<(RegistryOperation, Option<Vec<Ca>>), RegistryError> = written.await;
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
@@ -119,25 +119,26 @@ impl RegistryService {
                 return Err(error);
             }
         };
-        if revoked.is_empty() {
+        if revoked.is_none() {
             // Another one was quicker.
             self.give_up_ca(made).await;
         }
-        self.after_revoking(revoked).await;
+        self.after_revoking(revoked.unwrap_or_default()).await;
         Ok(operation)
     }
 
-    /// The one transaction: new before old on every hub, the old ones revoked, the operation done.
+    /// The one transaction: new before old on every hub, the old ones revoked, the operation done. Answers what
+    /// was revoked; `None` when the operation had ended before, and the new one is not needed.
     fn put_in_place(
         &self,
         tx: WriteTx<'_>,
         operation: RegistryOperation,
         started: &Started,
         new: &Ca,
-    ) -> Result<Audited<(RegistryOperation, Vec<Ca>)>, RegistryError> {
+    ) -> Result<Audited<(RegistryOperation, Option<Vec<Ca>>)>, RegistryError> {
         let namespace = operation.namespace.clone();
         if let Some(ended) = ended(&tx, &operation)? {
-            return Ok(tx.unchanged((ended, Vec::new())));
+            return Ok(tx.unchanged((ended, None)));
         }
         let mut policy = started.work(&tx, &namespace)?.policy;
         let old = trusted_cas(&tx, &policy)?;
@@ -186,7 +187,7 @@ impl RegistryService {
             policy.name.as_str(),
         )
         .with_detail(detail);
-        Ok(tx.record(&event, (operation, old))?)
+        Ok(tx.record(&event, (operation, Some(old)))?)
     }
 
     async fn end_failed(
@@ -303,8 +304,13 @@ impl Started {
     fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Work, RegistryError> {
         let policy = view(tx, namespace, &self.policy)?.policy;
         let old = CaId::parse(&self.old).map(|id| tx.ca(&id)).transpose()?.flatten();
-        let is_trusted = old.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
-        if !is_trusted {
+        // The one the policy has may be revoked already: a backup knew nothing of the one after it.
+        let is_replaced = |ca: &Ca| match ca.state {
+            CaState::Active | CaState::Retired => true,
+            CaState::Revoked => policy.issuing.as_ref() == Some(&ca.id),
+            CaState::Pending | CaState::Spare | CaState::Closed => false,
+        };
+        if !old.as_ref().is_some_and(is_replaced) {
             return Err(RegistryError::conflict(
                 "IssuerChanged",
                 format!(

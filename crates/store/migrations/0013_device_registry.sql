@@ -62,6 +62,7 @@ CREATE TABLE ca (
 );
 CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
 CREATE INDEX ca_state ON ca (state, not_after);
+CREATE INDEX ca_parent ON ca (parent);
 
 CREATE TABLE registry_device (
     namespace {text} NOT NULL,
@@ -166,6 +167,22 @@ CREATE TABLE crl (
     PRIMARY KEY (ca, shard)
 );
 CREATE INDEX crl_due ON crl (due_at);
+
+-- Who signs OCSP responses for a CA: a key of its own with a short-lived certificate of that CA. `state` is
+-- 'intended' until it was signed and written down, 'active', or 'ended': its key is destroyed. The one that
+-- is valid for the longest answers; all nodes share it.
+CREATE TABLE ocsp_responder (
+    ca {text} NOT NULL,
+    serial {blob} NOT NULL,
+    key_ref {text} NOT NULL,
+    state {text} NOT NULL,
+    certificate {blob},
+    not_before BIGINT NOT NULL,
+    not_after BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (ca, serial)
+);
+CREATE INDEX ocsp_responder_state ON ocsp_responder (state, not_after);
 
 CREATE TABLE registry_operation (
     id {text} PRIMARY KEY,

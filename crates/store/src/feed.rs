@@ -19,6 +19,7 @@ pub(crate) fn insert(
 ) -> Result<(), StoreError> {
     let (topic, scope, item) = match change {
         Change::Device { hub, device_id } => ("device", hub.key(), device_id.to_string()),
+        Change::Hub { hub } => ("hub", hub.key(), String::new()),
         Change::Desired { hub, id } => ("desired", hub.key(), id.to_string()),
         Change::CloudToDevice { hub, device_id } => ("cloudToDevice", hub.key(), device_id.to_string()),
         Change::Configuration => ("configuration", "", String::new()),
@@ -42,6 +43,13 @@ impl ReadTx<'_> {
         )
     }
 
+    /// Whether changes after this one may have been forgotten already: it is gone itself. Never for 0, where
+    /// whoever starts on an empty store begins.
+    pub fn missed_changes(&self, number: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM change_feed WHERE number = ?1";
+        Ok(number > 0 && self.count(sql, params![number])? == 0)
+    }
+
     /// The number of the latest change, 0 when there is none.
     pub fn last_change(&self) -> Result<i64, StoreError> {
         self.count("SELECT COALESCE(MAX(number), 0) FROM change_feed", &[])
@@ -49,10 +57,11 @@ impl ReadTx<'_> {
 }
 
 impl AppendTx<'_> {
-    /// Forgets changes older than `before`; returns how many.
+    /// Forgets changes older than `before`, but never the latest: whoever has seen everything finds it, and
+    /// whoever finds the last it saw no more has missed some. Returns how many.
     pub fn prune_changes(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.execute(
-            "DELETE FROM change_feed WHERE at < ?1",
+            "DELETE FROM change_feed WHERE at < ?1 AND number < (SELECT MAX(number) FROM change_feed)",
             params![before.as_micros()],
         )
     }
@@ -65,8 +74,11 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
         column,
         key: number.to_string(),
     };
+    let hub = || -> Result<HubName, StoreError> {
+        HubName::parse(&row.text(2)?).map_err(|_| inconsistent("scope"))
+    };
     let identity = || -> Result<(HubName, IdentityId), StoreError> {
-        let hub = HubName::parse(&row.text(2)?).map_err(|_| inconsistent("scope"))?;
+        let hub = hub()?;
         let id = IdentityId::parse(&row.text(3)?).map_err(|_| inconsistent("item"))?;
         Ok((hub, id))
     };
@@ -75,6 +87,7 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
             hub,
             device_id: id.device_id,
         })?,
+        "hub" => Change::Hub { hub: hub()? },
         "desired" => identity().map(|(hub, id)| Change::Desired { hub, id })?,
         "cloudToDevice" => identity().map(|(hub, id)| Change::CloudToDevice {
             hub,

@@ -59,7 +59,10 @@ mod writer;
 pub use admin::AdminTokenRow;
 pub use audit::{AuditChain, AuditHash, BrokenChain, StoredAuditEvent, with_origin};
 pub use authority::CertificateIndex;
-pub use backup::{DatabaseFacts, Reapplied, check_sqlite, copy_sqlite, finish_restore, sqlite_facts};
+pub use backup::{
+    DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts, finish_restore,
+    stored_key_refs,
+};
 pub use blast_radius::{CertificateHolder, Holding};
 pub use certificate_renewal::{CertificateRenewal, RenewalError, RenewalState};
 pub use credential::Credential;
@@ -73,8 +76,8 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, NewCrl, NewIntent, RegistryIdentity,
-    RevokedLeaves, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, LeafStanding, LeafStatus, NewCrl,
+    NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

@@ -16,7 +16,9 @@ mod link;
 mod namespace;
 mod operation;
 mod policy;
+mod responder;
 mod revoked;
+mod standing;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::expired::CaOfNamespace;
@@ -24,4 +26,6 @@ pub use self::holders::{HolderCounts, Holders};
 pub use self::identity::RegistryIdentity;
 pub use self::intent::NewIntent;
 pub use self::issued_list::IssuedAfter;
+pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
+pub use self::standing::LeafStanding;

@@ -61,6 +61,11 @@ struct CaLabels {
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct OcspLabel {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct ListenerLabel {
     listener: &'static str,
 }
@@ -81,6 +86,7 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
+    ocsp_answers: Family<OcspLabel, Counter>,
     offline_roots: OfflineRoots,
 }
 
@@ -100,6 +106,7 @@ impl Default for Metrics {
             connections: Family::default(),
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
+            ocsp_answers: Family::default(),
             offline_roots: OfflineRoots::default(),
         };
         metrics.register();
@@ -167,6 +174,8 @@ impl Metrics {
         );
         let help = "When CAs that sign or are trusted end, in Unix time";
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
+        let help = "Answers of the OCSP responder, by what they say";
+        registry.register("ocsp_answers", help, self.ocsp_answers.clone());
         self.offline_roots.register(registry);
     }
 
@@ -227,6 +236,11 @@ impl Metrics {
                 status,
             })
             .inc();
+    }
+
+    /// Counts an answer of the OCSP responder.
+    pub(crate) fn ocsp_answer(&self, status: &'static str) {
+        self.ocsp_answers.get_or_create(&OcspLabel { status }).inc();
     }
 
     /// Counts a connection of a listener for as long as the value lives.

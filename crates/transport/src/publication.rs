@@ -1,22 +1,32 @@
-//! The plain HTTP listener: CRLs and CA certificates for whoever checks a certificate of ours. It needs no
-//! TLS, because what it serves is signed, and asks nobody who he is.
+//! The plain HTTP listener: CRLs, CA certificates and OCSP for whoever checks a certificate of ours. It needs
+//! no TLS, because what it serves is signed, and asks nobody who he is.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET`, `HEAD /crl/{ca}/{part}.crl` | the CRL, `application/pkix-crl` |
 //! | `GET`, `HEAD /ca/{ca}.cer` | the CA's certificate, `application/pkix-cert` |
+//! | `POST /ocsp/{ca}`, `GET`, `HEAD /ocsp/{ca}/{request}` | what became of certificates of the CA, `application/ocsp-response`; 404 when OCSP is off |
+
+mod ocsp;
+mod route;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPIRES, IF_NONE_MATCH, LAST_MODIFIED,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use provost_ca::{CrlPart, Publications};
-use provost_model::registry::CaId;
+use hyper::body::Body;
+use provost_ca::{OcspResponder, Publications};
 use provost_model::{Clock, Timestamp};
+use provost_wire::time::rfc1123;
 use tracing::error;
 
+use self::route::{Wanted, route};
 use crate::http::{ResponseBody, empty_body, full_body};
+use crate::metrics::Metrics;
 
 /// How long a CA's certificate may be kept without asking again: it never changes.
 const CERTIFICATE_AGE: Duration = Duration::from_hours(24);
@@ -29,40 +39,50 @@ const LONGEST_AGE: Duration = Duration::from_hours(1);
 pub struct PublicationApi {
     publications: Publications,
     clock: Arc<dyn Clock>,
-}
-
-/// What an address leads to.
-enum Wanted {
-    Crl(CrlPart),
-    Certificate(CaId),
+    ocsp: Option<(OcspResponder, Arc<Metrics>)>,
 }
 
 /// Something that is published.
 struct Published {
     media_type: &'static str,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     etag: String,
     max_age: Duration,
+    /// When it was made and when it is to be asked for again, where a client may look for that.
+    dates: Option<[Timestamp; 2]>,
 }
 
 impl PublicationApi {
     /// What is published, and the clock its age is told by.
     pub fn new(publications: Publications, clock: Arc<dyn Clock>) -> Self {
-        Self { publications, clock }
+        Self {
+            publications,
+            clock,
+            ocsp: None,
+        }
     }
 
-    /// Answers a request; its body is not read.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<ResponseBody> {
-        let method = request.method().clone();
-        let Some(wanted) = route(request.uri().path()) else {
-            return plain(StatusCode::NOT_FOUND);
+    /// The same, with OCSP; its answers are counted.
+    #[must_use]
+    pub fn with_ocsp(mut self, responder: OcspResponder, metrics: Arc<Metrics>) -> Self {
+        self.ocsp = Some((responder, metrics));
+        self
+    }
+
+    /// Answers a request.
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let wanted = match route(request.uri().path()) {
+            Some(Wanted::Ocsp(ca, asked)) => return self.answer_ocsp(&ca, &asked, request).await,
+            Some(wanted) => wanted,
+            None => return plain(StatusCode::NOT_FOUND),
         };
+        let method = request.method().clone();
         if method != Method::GET && method != Method::HEAD {
-            let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED);
-            refused
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return refused;
+            return only("GET, HEAD");
         }
         match self.find(wanted).await {
             Ok(Some(published)) => published.answer(&method, request.headers()),
@@ -83,18 +103,21 @@ impl PublicationApi {
                 media_type: "application/pkix-crl",
                 etag: format!("\"{}\"", crl.number),
                 max_age: max_age(crl.next_update, self.clock.now()),
-                bytes: crl.der,
+                bytes: crl.der.into(),
+                dates: None,
             }),
             Wanted::Certificate(ca) => {
                 let etag = format!("\"{ca}\"");
                 let found = self.publications.certificate(ca).await?;
                 found.map(|bytes| Published {
                     media_type: "application/pkix-cert",
-                    bytes,
+                    bytes: bytes.into(),
                     etag,
                     max_age: CERTIFICATE_AGE,
+                    dates: None,
                 })
             }
+            Wanted::Ocsp(..) => None,
         })
     }
 }
@@ -102,27 +125,6 @@ impl PublicationApi {
 /// Half of what is left until the next CRL at most, and nothing when that is late.
 fn max_age(next_update: Timestamp, now: Timestamp) -> Duration {
     (next_update.since(now) / 2).min(LONGEST_AGE)
-}
-
-fn route(path: &str) -> Option<Wanted> {
-    let mut segments = path.strip_prefix('/')?.split('/');
-    let wanted = match (segments.next()?, segments.next()?, segments.next()) {
-        ("crl", ca, Some(part)) => {
-            let digits = part.strip_suffix(".crl")?;
-            // One spelling for each part: no sign, no zeros before it.
-            let shard: u32 = digits
-                .parse()
-                .ok()
-                .filter(|shard: &u32| shard.to_string() == digits)?;
-            Wanted::Crl(CrlPart {
-                ca: CaId::parse(ca)?,
-                shard,
-            })
-        }
-        ("ca", file, None) => Wanted::Certificate(CaId::parse(file.strip_suffix(".cer")?)?),
-        _ => return None,
-    };
-    segments.next().is_none().then_some(wanted)
 }
 
 impl Published {
@@ -143,7 +145,11 @@ impl Published {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let age = format!("public, max-age={}", self.max_age.as_secs());
-        for (name, value) in [(ETAG, self.etag), (CACHE_CONTROL, age)] {
+        let dates = self
+            .dates
+            .map(|[made, again]| [(LAST_MODIFIED, made), (EXPIRES, again)]);
+        let dates = dates.into_iter().flatten().map(|(name, at)| (name, rfc1123(at)));
+        for (name, value) in [(ETAG, self.etag), (CACHE_CONTROL, age)].into_iter().chain(dates) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
@@ -165,6 +171,15 @@ fn names(value: &HeaderValue, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
+/// That something is there, and these are the methods it has.
+fn only(methods: &'static str) -> Response<ResponseBody> {
+    let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED);
+    refused
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
+    refused
+}
+
 fn plain(status: StatusCode) -> Response<ResponseBody> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = status;
@@ -174,34 +189,6 @@ fn plain(status: StatusCode) -> Response<ResponseBody> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_that_are_published_lead_somewhere() {
-        let ca = "0a".repeat(16);
-        assert!(matches!(
-            route(&format!("/ca/{ca}.cer")),
-            Some(Wanted::Certificate(_))
-        ));
-        assert!(matches!(route(&format!("/crl/{ca}/63.crl")), Some(Wanted::Crl(part)) if part.shard == 63));
-        for path in [
-            "/",
-            "",
-            "/crl",
-            "/ca/",
-            "/ca/0a.cer",
-            &format!("/ca/{ca}"),
-            &format!("/ca/{ca}.cer/"),
-            &format!("/crl/{ca}.crl"),
-            &format!("/crl/{ca}/-1.crl"),
-            &format!("/crl/{ca}/+1.crl"),
-            &format!("/crl/{ca}/01.crl"),
-            &format!("/crl/{ca}/4294967296.crl"),
-            &format!("/crl/{ca}/0.crl/x"),
-            &format!("/provost/crl/{ca}/0.crl"),
-        ] {
-            assert!(route(path).is_none(), "{path}");
-        }
-    }
 
     #[test]
     fn a_crl_is_kept_for_half_of_what_is_left_and_an_hour_at_most() {

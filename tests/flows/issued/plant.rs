@@ -69,10 +69,15 @@ impl Plant {
     /// With a clock that is moved by the test, and a policy under the namespace's own root.
     pub(super) async fn open_with_clock() -> (Self, ManualClock) {
         let (server, clock) = TestServer::start_with_clock().await;
+        (Self::on_with_policy(server).await, clock)
+    }
+
+    /// With a policy under the namespace's own root, on a server that runs.
+    pub(super) async fn on_with_policy(server: TestServer) -> Self {
         let plant = Self::on(server).await;
         plant.make_policy(&policy(), false).await;
         plant.synchronize().await;
-        (plant, clock)
+        plant
     }
 
     /// Without a credential and a policy.

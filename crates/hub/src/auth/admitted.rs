@@ -6,7 +6,7 @@ use provost_model::{
     PolicyOwner, SymmetricKey, Timestamp,
 };
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
-use provost_store::{Credential, ReadTx, RegistryIdentity, StoreError};
+use provost_store::{Credential, LeafStanding, ReadTx, RegistryIdentity, StoreError};
 
 use crate::session::CloseReason;
 
@@ -103,8 +103,16 @@ impl Admitted {
         if !self.by.is_current(registry.as_ref()) {
             return Ok(Some(CloseReason::Revoked));
         }
-        let stands = self.by.stands(tx, hub, &registered)?;
-        Ok((!stands).then_some(CloseReason::CredentialChanged))
+        if !self.by.stands(tx, hub, &registered)? {
+            return Ok(Some(CloseReason::CredentialChanged));
+        }
+        // Whatever it was admitted by: a leaf that the registry revoked is good nowhere.
+        let leaf = self
+            .certificate()
+            .map(|leaf| tx.leaf_standing(&leaf))
+            .transpose()?;
+        let is_revoked = leaf.flatten() == Some(LeafStanding::Revoked);
+        Ok(is_revoked.then_some(CloseReason::Revoked))
     }
 }
 
@@ -137,13 +145,16 @@ impl AdmittedBy {
                 Self::Authority {
                     subject_hash,
                     thumbprint,
+                    identifier,
                     ..
                 },
                 DeviceAuth::CertificateAuthority,
             ) => tx
                 .certificate_authorities_by_subject(&AuthorityOwner::Hub(hub.clone()), subject_hash)?
                 .iter()
-                .any(|ca| ca.is_verified && Sha256Thumbprint::of(&ca.certificate.0) == *thumbprint),
+                // A copy of its CA that somebody uploaded admits no managed device.
+                .filter(|ca| ca.is_verified && (identifier.is_none() || ca.synchronized.is_some()))
+                .any(|ca| Sha256Thumbprint::of(&ca.certificate.0) == *thumbprint),
             _ => false,
         })
     }

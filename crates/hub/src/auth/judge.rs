@@ -1,5 +1,7 @@
 //! Is what a device or module presented what it is registered for. Pure: everything was read before.
 
+use std::time::Duration;
+
 use provost_attestation::sas::{CLOCK_SKEW, SasError, SasToken, VerifiedSas};
 use provost_attestation::x509::{check_identity_id, verify_thumbprints};
 use provost_model::{
@@ -7,7 +9,7 @@ use provost_model::{
     Timestamp,
 };
 use provost_pki::{Certificate, ChainError, PresentedChain, SignatureMemo, VerifiedChain, verify_chain};
-use provost_store::{Credential, RegistryIdentity};
+use provost_store::{Credential, LeafStanding, RegistryIdentity};
 use provost_wire::hub::device::sas_audience;
 
 use super::admitted::{Admitted, AdmittedBy, admits_devices};
@@ -29,6 +31,8 @@ pub(super) struct Known {
     pub(super) anchors: Vec<Anchor>,
     /// The device as the Device Registry has it.
     pub(super) registry: Option<RegistryIdentity>,
+    /// What became of the leaf that was presented, when a CA of the registry issued it.
+    pub(super) leaf: Option<LeafStanding>,
 }
 
 impl<'a> Presented<'a> {
@@ -74,8 +78,8 @@ pub(super) fn judge(
         DeviceAuth::Sas(keys) => proof.by_token(registered, Some(keys), known.policy.as_ref()),
         // A gateway may connect a device that never proves anything itself.
         DeviceAuth::None => proof.by_token(registered, None, known.policy.as_ref()),
-        DeviceAuth::SelfSigned(slots) => proof.by_thumbprint(registered, slots).map(without_end),
-        DeviceAuth::CertificateAuthority => proof.by_authority(registered, known, memo).map(without_end),
+        DeviceAuth::SelfSigned(slots) => proof.by_thumbprint(registered, slots, known),
+        DeviceAuth::CertificateAuthority => proof.by_authority(registered, known, memo),
     };
     let (by, expires_at) = judged.inspect_err(|_| {
         if registered.auth.kind() != DeviceAuthKind::CertificateAuthority
@@ -102,9 +106,18 @@ pub(super) fn judge(
     })
 }
 
-/// Certificates end when they are looked at again.
-fn without_end(by: AdmittedBy) -> (AdmittedBy, Option<Timestamp>) {
-    (by, None)
+/// A session does not outlive the certificate it came with, which is good to the end of its last second.
+fn until_the_end_of(leaf: &Certificate) -> Option<Timestamp> {
+    Some(leaf.not_after().after(Duration::from_secs(1)))
+}
+
+/// A leaf that the registry revoked is good nowhere: not as a thumbprint, and not under a copy of its CA
+/// that somebody uploaded.
+fn refuse_revoked(leaf: Option<LeafStanding>) -> Result<(), RefusalReason> {
+    match leaf {
+        Some(LeafStanding::Revoked) => Err(RefusalReason::RevokedLeaf),
+        Some(LeafStanding::Stands) | None => Ok(()),
+    }
 }
 
 struct Proof<'a> {
@@ -176,13 +189,16 @@ impl Proof<'_> {
         &self,
         registered: &Credential,
         slots: &Slots<String>,
-    ) -> Result<AdmittedBy, RefusalReason> {
+        known: &Known,
+    ) -> Result<(AdmittedBy, Option<Timestamp>), RefusalReason> {
         let leaf = self.chain(registered)?.leaf();
         verify_thumbprints(leaf, slots.iter().map(String::as_str), self.now)?;
-        Ok(AdmittedBy::Thumbprint {
+        refuse_revoked(known.leaf)?;
+        let by = AdmittedBy::Thumbprint {
             sha1: leaf.sha1_thumbprint(),
             sha256: leaf.sha256_thumbprint(),
-        })
+        };
+        Ok((by, until_the_end_of(leaf)))
     }
 
     fn by_authority(
@@ -190,16 +206,20 @@ impl Proof<'_> {
         registered: &Credential,
         known: &Known,
         memo: &SignatureMemo,
-    ) -> Result<AdmittedBy, RefusalReason> {
+    ) -> Result<(AdmittedBy, Option<Timestamp>), RefusalReason> {
         let chain = self.chain(registered)?;
+        let leaf = chain.leaf();
         let (anchor, verified) = judge_chain(chain, &known.anchors, memo, self.now)?;
-        check_identity_id(chain.leaf(), self.id)?;
-        Ok(AdmittedBy::Authority {
+        check_identity_id(leaf, self.id)?;
+        let identifier = judge_identifier(leaf, anchor, known.registry.as_ref())?;
+        refuse_revoked(known.leaf)?;
+        let by = AdmittedBy::Authority {
             subject_hash: verified.anchor().subject_hash(),
             thumbprint: verified.anchor().sha256_thumbprint(),
-            leaf: chain.leaf().sha256_thumbprint(),
-            identifier: judge_identifier(chain.leaf(), anchor, known.registry.as_ref())?,
-        })
+            leaf: leaf.sha256_thumbprint(),
+            identifier,
+        };
+        Ok((by, until_the_end_of(leaf)))
     }
 
     fn chain(&self, registered: &Credential) -> Result<&PresentedChain, RefusalReason> {

@@ -68,6 +68,9 @@ pub enum RefusalReason {
     /// The device was revoked since it was issued.
     #[error("certificate carries an identifier that was revoked")]
     RevokedIdentifier,
+    /// A CA of the registry issued it, and it, its device or that CA was revoked since.
+    #[error("certificate was issued by the Device Registry and revoked since")]
+    RevokedLeaf,
     /// It leads to a CA certificate that no policy brought to the hub.
     #[error("certificate of a managed device leads to a CA certificate that is not synchronized")]
     NotSynchronized,
@@ -93,6 +96,7 @@ impl RefusalReason {
             Self::NoIdentifier => "noIdentifier",
             Self::OtherIdentifier => "otherIdentifier",
             Self::RevokedIdentifier => "revokedIdentifier",
+            Self::RevokedLeaf => "revokedLeaf",
             Self::NotSynchronized => "notSynchronized",
             Self::OnCrl => "onCrl",
         }

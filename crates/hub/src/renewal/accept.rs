@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use provost_model::Timestamp;
-use provost_store::{AppendTx, CertificateRenewal, RenewalState};
+use provost_store::{AppendTx, CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
 use provost_wire::hub::device::{RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body};
 
 use super::deliver::RenewalReply;
@@ -77,6 +77,7 @@ impl DeviceSession {
             let before = tx.read().certificate_renewal(&hub, &device_id)?;
             let before =
                 before.filter(|before| before.expires_at > now && before.identifier == registry.identifier);
+            let before = unless_dead(&tx.read(), before)?;
             let verdict = judge(before.as_ref(), &id, &request, is_measured, now);
             let renewal = match verdict {
                 Some(Verdict::Again(renewal)) => {
@@ -147,6 +148,21 @@ fn judge(
 
 fn too_soon(is_soon: bool) -> Option<Verdict> {
     is_soon.then(|| Verdict::Refused(failure::too_soon(SHORTEST_PAUSE)))
+}
+
+/// What was issued under a CA that was revoked since counts no more than one of an earlier identifier.
+fn unless_dead(
+    tx: &ReadTx<'_>,
+    before: Option<CertificateRenewal>,
+) -> Result<Option<CertificateRenewal>, StoreError> {
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    let is_dead = match before.state {
+        RenewalState::Issued(number) => tx.issued_standing(number)? == Some(LeafStanding::Revoked),
+        RenewalState::Pending | RenewalState::Failed(_) => false,
+    };
+    Ok((!is_dead).then_some(before))
 }
 
 /// It failed for what may be mended meanwhile.

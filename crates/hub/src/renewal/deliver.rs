@@ -1,7 +1,7 @@
 //! The outcome on its way to the device.
 
 use provost_model::CertificateDer;
-use provost_store::{CertificateRenewal, ReadTx, RenewalState, StoreError};
+use provost_store::{CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
 use provost_wire::hub::device::{RenewalFailure, failed_body, issued_body};
 
 use super::failure::of_kept;
@@ -40,11 +40,14 @@ impl DeviceSession {
             if renewal.is_delivered || renewal.expires_at <= now || !counts {
                 return Ok(None);
             }
-            let chain = match renewal.state {
-                RenewalState::Issued(number) => tx.issued_chain(number)?,
-                RenewalState::Pending | RenewalState::Failed(_) => Vec::new(),
+            let RenewalState::Issued(number) = renewal.state else {
+                return Ok::<_, StoreError>(Some((renewal, Vec::new())));
             };
-            Ok::<_, StoreError>(Some((renewal, chain)))
+            if tx.issued_standing(number)? == Some(LeafStanding::Revoked) {
+                // Its CA was revoked: the device must not put a dead leaf in the place of a good one.
+                return Ok(None);
+            }
+            Ok(Some((renewal, tx.issued_chain(number)?)))
         };
         let Some((renewal, chain)) = self.service().store().read(read).await? else {
             return Ok(None);

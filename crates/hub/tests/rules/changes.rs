@@ -3,8 +3,9 @@ use std::time::Duration;
 use provost_hub::{CloseReason, ConnectRequest, Feature, HubError, HubService, SessionEvent};
 use provost_model::twin::TwinWrite;
 use provost_model::{
-    Change, DeviceAuthKind, DeviceStatus, HostName, HubName, IfMatch, PolicyName, PolicyOwner,
+    Change, DeviceAuthKind, DeviceStatus, HostName, HubName, IfMatch, PolicyName, PolicyOwner, Timestamp,
 };
+use provost_store::StoreError;
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -185,4 +186,25 @@ async fn deleted_hub_closes_its_sessions_on_every_node() {
         .unwrap();
     assert_eq!(event(&session).await, SessionEvent::Close(CloseReason::Deleted));
     following.abort();
+}
+
+#[tokio::test]
+async fn who_was_away_for_longer_than_changes_are_kept_looks_at_every_session() {
+    let house = House::new().await;
+    let node = house.second_node();
+    let key = keys(&house.create("d1").await).primary;
+    let token = house.token(&format!("{HOST}/devices/d1"), &key, None);
+    let session = connect(&node, "d1", &token).await.unwrap();
+    house.create("d2").await;
+    house.set_status("d2", DeviceStatus::Disabled).await;
+    let seen = node.catch_up(None).await.unwrap();
+    // The node is away, and what happens to its device is forgotten before it comes back.
+    house.set_status("d1", DeviceStatus::Disabled).await;
+    house.set_status("d2", DeviceStatus::Enabled).await;
+    let later = Timestamp::from_micros(i64::MAX);
+    let pruned: Result<u64, StoreError> = house.store.append(move |tx| tx.prune_changes(later)).await;
+    assert!(pruned.unwrap() > 1);
+    let last = node.catch_up(Some(seen)).await.unwrap();
+    assert!(last > seen);
+    assert_eq!(event(&session).await, SessionEvent::Close(CloseReason::Disabled));
 }

@@ -109,7 +109,9 @@ async fn d03_chain_to_a_verified_ca() {
     assert_eq!(reason(connect(&house, "d1", &chain).await), "unknownIssuer");
     house.register_ca(&root, true).await;
     let session = connect(&house, "d1", &chain).await.unwrap();
-    assert_eq!(session.expires_at(), None);
+    // To the end of the last second of the leaf.
+    let end = leaf.certificate.not_after().after(Duration::from_secs(1));
+    assert_eq!(session.expires_at(), Some(end));
     assert_eq!(reason(connect(&house, "D1", &chain).await), "commonNameMismatch");
     let without_intermediate = leaf.presented(&[]);
     assert_eq!(

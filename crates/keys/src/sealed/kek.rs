@@ -10,6 +10,7 @@ use provost_model::{Random, Secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::FolderLock;
 use crate::secret_file::{self, cannot, refused};
 use crate::{KeyProviderError, SecretFileGuard, read_secret};
 
@@ -64,6 +65,10 @@ pub fn make_key_file(path: &Path, random: &dyn Random) -> Result<(KekSource, boo
     if let Some(folder) = path.parent() {
         secret_file::private_folder(folder)?;
     }
+    let _alone = match path.parent().filter(|_| !path.exists()) {
+        Some(folder) => Some(FolderLock::while_making(folder)?),
+        None => None,
+    };
     // Looked at first: the ordinary start writes nothing.
     let made = !path.exists() && secret_file::create(path, &bytes)?;
     let source = KekSource::key(read_secret(path, SecretFileGuard::OwnerOnly)?)

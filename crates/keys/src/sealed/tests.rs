@@ -292,3 +292,47 @@ fn a_change_of_the_kek_that_was_cut_off_is_finished_by_another_run() {
         keys.sign(key, b"m").unwrap();
     }
 }
+
+#[test]
+fn first_starts_at_once_seal_under_one_kek_that_opens_again() {
+    let folder = Folder::new();
+    let keys: Vec<KeyRef> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..6)
+            .map(|_| {
+                let path = folder.path();
+                scope.spawn(move || {
+                    let keys = opened(&path, &passphrase("correct horse")).unwrap();
+                    keys.generate(&purpose(KeyAlgorithm::P256)).unwrap()
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    check_folder(&folder.path()).unwrap();
+    let again = opened(&folder.path(), &passphrase("correct horse")).unwrap();
+    for key in &keys {
+        again.check(key).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_opens_only_in_part_is_told_before_it_is_needed() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    opened(&folder.path(), &key_source(1))
+        .unwrap()
+        .generate(&purpose(KeyAlgorithm::P256))
+        .unwrap();
+    check_folder(&folder.path()).unwrap();
+    // A key of before a change of the KEK beside the description of after it.
+    let stray = opened(&other.path(), &key_source(2))
+        .unwrap()
+        .generate(&purpose(KeyAlgorithm::P256))
+        .unwrap();
+    let name = sealed_file_name(&stray).unwrap();
+    fs::copy(other.path().join(&name), folder.path().join(&name)).unwrap();
+    let error = check_folder(&folder.path()).unwrap_err().to_string();
+    assert!(error.contains("another KEK"), "{error}");
+    fs::remove_file(folder.path().join(&name)).unwrap();
+    fs::remove_file(folder.path().join(KEK_DESCRIPTION)).unwrap();
+    assert!(check_folder(&folder.path()).is_err());
+}

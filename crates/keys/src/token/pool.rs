@@ -1,6 +1,7 @@
 //! Sessions with a token: one login for the process, and a new one when the token was away.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,20 @@ impl From<PoolError> for KeyProviderError {
     }
 }
 
+/// A session, and which login it belongs to.
+pub(crate) struct LoggedIn {
+    session: Session,
+    login: u64,
+}
+
+impl Deref for LoggedIn {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
 /// The sessions of one token.
 pub(crate) struct Pool {
     context: Pkcs11,
@@ -122,7 +137,7 @@ impl Pool {
     /// Runs in a session; when the session was lost, once more after a new login.
     pub(crate) fn run<T>(
         &self,
-        work: impl Fn(&Session) -> Result<T, PoolError>,
+        work: impl Fn(&LoggedIn) -> Result<T, PoolError>,
     ) -> Result<T, KeyProviderError> {
         match self.in_session(&work) {
             Err(error) if error.is_lost_session() => Ok(self.in_session(&work)?),
@@ -133,19 +148,25 @@ impl Pool {
     /// Runs in a session, once.
     pub(crate) fn once<T>(
         &self,
-        work: impl Fn(&Session) -> Result<T, PoolError>,
+        work: impl Fn(&LoggedIn) -> Result<T, PoolError>,
     ) -> Result<T, KeyProviderError> {
         Ok(self.in_session(work)?)
     }
 
-    /// What is known of a key since the login.
-    pub(crate) fn known(&self, id: &[u8]) -> Option<Found> {
-        self.lock().known.get(id).cloned()
+    /// What is known of a key since the login of this session.
+    pub(crate) fn known(&self, session: &LoggedIn, id: &[u8]) -> Option<Found> {
+        let state = self.lock();
+        let is_of_now = state.login == session.login;
+        state.known.get(id).filter(|_| is_of_now).cloned()
     }
 
-    /// Keeps what is known of a key.
-    pub(crate) fn remember(&self, id: &[u8], found: &Found) {
-        self.lock().known.insert(id.to_vec(), found.clone());
+    /// Keeps what is known of a key, unless there was another login since it was looked at: a handle of an
+    /// earlier one may be another key's by now.
+    pub(crate) fn remember(&self, session: &LoggedIn, id: &[u8], found: &Found) {
+        let mut state = self.lock();
+        if state.login == session.login {
+            state.known.insert(id.to_vec(), found.clone());
+        }
     }
 
     /// Looks at the key anew the next time.
@@ -159,11 +180,20 @@ impl Pool {
         self.lock().open
     }
 
-    fn in_session<T>(&self, work: impl Fn(&Session) -> Result<T, PoolError>) -> Result<T, PoolError> {
-        let (session, login) = self.take()?;
+    /// As when the token went away.
+    #[cfg(test)]
+    pub(super) fn lose_login(&self) {
+        let mut state = self.lock();
+        state.is_connected = false;
+        state.known.clear();
+        state.idle.clear();
+    }
+
+    fn in_session<T>(&self, work: impl Fn(&LoggedIn) -> Result<T, PoolError>) -> Result<T, PoolError> {
+        let session = self.take()?;
         let done = work(&session);
         let is_lost = matches!(&done, Err(error) if error.is_lost_session());
-        self.give_back(session, login, is_lost);
+        self.give_back(session, is_lost);
         done
     }
 
@@ -171,35 +201,41 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Result<(Session, u64), PoolError> {
+    fn take(&self) -> Result<LoggedIn, PoolError> {
         let mut state = self.lock();
         loop {
             if !state.is_connected {
                 self.connect(&mut state)?;
             }
             if let Some(session) = state.idle.pop() {
-                return Ok((session, state.login));
+                return Ok(LoggedIn {
+                    session,
+                    login: state.login,
+                });
             }
             if state.open < self.options.sessions.max(1) {
                 let slot = self.find_slot()?;
                 let session = self.context.open_rw_session(slot)?;
                 state.open += 1;
-                return Ok((session, state.login));
+                return Ok(LoggedIn {
+                    session,
+                    login: state.login,
+                });
             }
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn give_back(&self, session: Session, login: u64, is_lost: bool) {
+    fn give_back(&self, session: LoggedIn, is_lost: bool) {
         let mut state = self.lock();
-        if login == state.login {
+        if session.login == state.login {
             if is_lost {
                 // All sessions fall with the login.
                 state.is_connected = false;
                 state.idle.clear();
                 state.known.clear();
             } else {
-                state.idle.push(session);
+                state.idle.push(session.session);
             }
         }
         self.returned.notify_all();
@@ -248,12 +284,29 @@ impl Pool {
     }
 
     fn login(&self) -> Result<Session, PoolError> {
-        let session = self.context.open_rw_session(self.find_slot()?)?;
+        let slot = self.find_slot()?;
+        self.check_tries(slot)?;
+        let session = self.context.open_rw_session(slot)?;
         let pin = AuthPin::from(self.options.pin.expose().as_str());
         match session.login(UserType::User, Some(&pin)) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(session),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A PIN is tried only where a wrong one costs nothing yet: a program that is started again and again must
+    /// not use up the tries.
+    fn check_tries(&self, slot: Slot) -> Result<(), PoolError> {
+        let token = self.context.get_token_info(slot)?;
+        let reason = if token.user_pin_locked() {
+            "the token has locked the user's PIN"
+        } else if token.user_pin_final_try() || token.user_pin_count_low() {
+            "a wrong PIN was tried at the token, which locks after a few: check the PIN by logging in once with \
+             another program (`pkcs11-tool --login --list-objects`), then start again"
+        } else {
+            return Ok(());
+        };
+        Err(KeyProviderError::Refused(reason.to_owned()).into())
     }
 
     /// The one token the URI names.

@@ -234,7 +234,58 @@ fn a_wrong_pin_is_tried_once() {
             .unwrap();
         assert!(error.to_string().contains("refuses the PIN"), "{error}");
         assert!(!error.to_string().contains("0000"));
+    });
+}
+
+#[test]
+fn no_pin_is_tried_where_a_wrong_one_was_before() {
+    in_own_process("no_pin_is_tried_where_a_wrong_one_was_before", |_| {
+        let context = make_token("provost");
+        TokenKeys::open(options("0000"), Arc::new(SystemRandom))
+            .err()
+            .unwrap();
+        for pin in ["0000", PIN, "0000"] {
+            let refused = TokenKeys::open(options(pin), Arc::new(SystemRandom)).err();
+            assert!(
+                matches!(&refused, Some(KeyProviderError::Refused(reason)) if reason.contains("another program")),
+                "{refused:?}"
+            );
+        }
+        // The operator looks after it.
+        let slots = context.get_slots_with_initialized_token().unwrap();
+        let session = context.open_rw_session(slots[0]).unwrap();
+        session.login(UserType::User, Some(&AuthPin::from(PIN))).unwrap();
+        session.logout().unwrap();
+        drop(session);
         opened();
+    });
+}
+
+#[test]
+fn a_handle_of_an_earlier_login_is_not_remembered() {
+    in_own_process("a_handle_of_an_earlier_login_is_not_remembered", |_| {
+        make_token("provost");
+        let keys = opened();
+        let key = keys.generate(&purpose(KeyAlgorithm::P256)).unwrap();
+        let name = KeyName::of(&key).unwrap();
+        let found = keys
+            .pool
+            .run(|session| {
+                let found = keys.private_key(session, &name)?;
+                // Another thread finds the token gone and logs in anew.
+                keys.pool.lose_login();
+                keys.pool.run(|other| Ok(other.get_session_info().map(drop)?))?;
+                keys.pool.remember(session, &name.id, &found);
+                assert!(keys.pool.known(session, &name.id).is_none());
+                Ok(found)
+            })
+            .unwrap();
+        let known = keys
+            .pool
+            .run(|session| Ok(keys.pool.known(session, &name.id)))
+            .unwrap();
+        assert!(known.is_none(), "{:?} is of a login that is over", found.handle);
+        keys.sign(&key, b"m").unwrap();
     });
 }
 

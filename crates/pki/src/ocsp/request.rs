@@ -125,7 +125,7 @@ impl CertId {
     }
 
     /// The identifier as it came: a response repeats it.
-    pub(super) fn der(&self) -> &[u8] {
+    pub fn as_der(&self) -> &[u8] {
         &self.der
     }
 

@@ -147,7 +147,7 @@ impl SingleResponse {
         let this_update = time(self.this_update)?;
         Ok(encode::tlv(
             SEQUENCE,
-            &[self.id.der(), &status, &this_update, &next_update],
+            &[self.id.as_der(), &status, &this_update, &next_update],
         ))
     }
 }

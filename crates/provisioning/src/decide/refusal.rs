@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The leaf is wrong by itself.
     #[error(transparent)]
     Leaf(#[from] LeafError),
+    /// The Device Registry issued the leaf and revoked it.
+    #[error("certificate was issued by the Device Registry and revoked since")]
+    RevokedLeaf,
     /// The path from the leaf is wrong.
     #[error(transparent)]
     Chain(ChainError),
@@ -59,7 +62,7 @@ impl Refusal {
             | Self::Sas(_)
             | Self::SasResource
             | Self::SasPolicy => "Unauthorized",
-            Self::Leaf(_) | Self::Chain(_) => "Invalid certificate.",
+            Self::Leaf(_) | Self::RevokedLeaf | Self::Chain(_) => "Invalid certificate.",
             Self::AuthorityMissing { .. } | Self::AuthorityUnverified { .. } => "CA certificate not found.",
         }
     }
@@ -79,6 +82,7 @@ impl Refusal {
             Self::SasResource => "wrongResource",
             Self::SasPolicy => "wrongPolicy",
             Self::Leaf(error) => error.reason(),
+            Self::RevokedLeaf => "revokedLeaf",
             Self::Chain(error) => error.reason(),
             Self::AuthorityMissing { .. } => "caMissing",
             Self::AuthorityUnverified { .. } => "caUnverified",

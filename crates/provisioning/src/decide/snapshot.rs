@@ -33,6 +33,9 @@ pub trait Snapshot {
     /// A disabled entry that holds one of these certificates, by SHA-256 thumbprint.
     fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError>;
 
+    /// Whether a CA of the Device Registry issued the leaf with this SHA-256 and it was revoked since.
+    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError>;
+
     /// A CA certificate of the instance by name.
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError>;
 }

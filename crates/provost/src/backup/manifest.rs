@@ -2,7 +2,6 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use provost_model::Timestamp;
-use provost_pki::Sha256Thumbprint;
 use provost_store::DatabaseFacts;
 use provost_wire::time::iso_seconds;
 use serde::{Deserialize, Serialize};
@@ -20,6 +19,9 @@ pub(crate) struct Manifest {
     pub(crate) created_at: String,
     /// Where the database is.
     pub(crate) engine: Engine,
+    /// The SQLite file it was copied from, when that is not the one of the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<PathBuf>,
     /// Number of the database's last audit event.
     pub(crate) last_audit_event: Option<i64>,
     /// Version of its tables.
@@ -49,30 +51,23 @@ pub(crate) struct BackupFile {
 }
 
 impl Manifest {
-    /// Describes the files of a folder.
+    /// Describes a backup.
     pub(super) fn new(
-        folder: &Path,
         engine: Engine,
+        store: Option<PathBuf>,
         facts: Option<DatabaseFacts>,
-        files: &[PathBuf],
+        files: Vec<BackupFile>,
         now: Timestamp,
-    ) -> Result<Self> {
-        let files = files.iter().map(|name| {
-            let path = folder.join(name);
-            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            Ok(BackupFile {
-                name: name.clone(),
-                sha256: sha256(&bytes),
-            })
-        });
-        Ok(Self {
+    ) -> Self {
+        Self {
             version: 1,
             created_at: iso_seconds(now),
             engine,
+            store,
             last_audit_event: facts.map(|facts| facts.last_audit_event),
             schema: facts.map(|facts| facts.schema),
-            files: files.collect::<Result<_>>()?,
-        })
+            files,
+        }
     }
 
     /// Reads `backup.json`; names that lead out of the folder are refused.
@@ -98,8 +93,4 @@ impl Manifest {
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         private_file::write(&folder.join(MANIFEST), &serde_json::to_vec_pretty(self)?)
     }
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256Thumbprint::of(bytes).to_string()
 }

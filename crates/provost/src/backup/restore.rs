@@ -2,14 +2,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use provost_keys::lock_folder;
+use provost_keys::{FolderLock, lock_folder};
 use provost_model::Timestamp;
-use provost_store::{Reapplied, finish_restore, sqlite_facts};
+use provost_store::{StoreAddress, database_facts, finish_restore};
 use serde_json::{Value, json};
 
-use super::manifest::Engine;
-use super::{DATABASE, OWN_KEY_FILE, verify};
+use super::manifest::{Engine, Manifest};
+use super::moves::{Moves, sync};
+use super::{DATABASE, OWN_KEY_FILE, copying, key_files, tell, verify};
+use crate::serve::data_lock::DataLock;
 use crate::serve::private_file;
+
+/// What a restore puts another one in the place of; everything else in a data folder stays.
+const REPLACED: [&str; 4] = ["keys", "tls", "admin-token", "connection.json"];
+/// Where what is to take its place is made ready.
+const STAGE: &str = "restoring-";
 
 /// What to restore, and where.
 pub(crate) struct RestoreOrder<'a> {
@@ -17,116 +24,335 @@ pub(crate) struct RestoreOrder<'a> {
     pub(crate) from: &'a Path,
     /// The data folder, of a server that is not running.
     pub(crate) data: &'a Path,
-    /// A database that knows what was shut out after the backup; the one being replaced when there is none.
-    pub(crate) revocations_from: Option<&'a Path>,
-    /// Whether a newer database may be replaced.
+    /// Where the server's database is, as the server would find it.
+    pub(crate) store: StoreAddress,
+    /// Whether that was said, and not taken for granted.
+    pub(crate) is_store_named: bool,
+    /// A database that knows what was shut out after the backup; the one being replaced when none is named.
+    pub(crate) revocations_from: Option<StoreAddress>,
+    /// Whether to go on without one.
+    pub(crate) without_revocations: bool,
+    /// Whether a database that is there may be replaced.
     pub(crate) force: bool,
 }
 
 /// Puts a backup in the place of a data folder. What was there is kept beside it.
+///
+/// Everything is made ready in a folder of its own, the database with what the newer one shut out; only then
+/// is anything of the data folder touched. Cut off before that, nothing happened; cut off after it, no server
+/// starts there until the restore was run again, which finishes it.
 pub(crate) fn restore(order: &RestoreOrder<'_>, now: Timestamp) -> Result<Value> {
-    let manifest = verify(order.from).context("the backup is not usable")?;
-    let replaced = order.data.join(DATABASE);
-    if manifest.engine == Engine::Sqlite {
-        check_newer(order, &replaced, manifest.last_audit_event.unwrap_or(0))?;
+    private_file::make_folder(order.data)?;
+    let place = Place::of(order)?;
+    let _lock = DataLock::alone(&place.data, &order.store).context("the data folder is in use")?;
+    let _keys = lock_keys(&place.data)?;
+    if let Some(moves) = Moves::read(&place.data)? {
+        return finish(&moves, &place, order);
     }
-    // Whoever serves from this folder holds it.
-    let lock = lock_folder(&order.data.join("keys")).context("the data folder is in use")?;
-    let kept = set_aside(order.data, now)?;
-    for file in &manifest.files {
-        let target = order.data.join(&file.name);
-        private_file::make_folder(target.parent().unwrap_or(order.data))?;
-        let bytes = fs::read(order.from.join(&file.name))?;
-        private_file::write(&target, &bytes)?;
-    }
-    drop(lock);
-    let key_file = carry_over_key_file(order.data, &kept)?;
-    let kept_database = kept.join(DATABASE);
-    let newer = match order.revocations_from {
-        Some(path) => Some(path),
-        None => kept_database.exists().then_some(kept_database.as_path()),
+    let manifest = verify(&place.from).context("the backup is not usable")?;
+    place.check(order, &manifest)?;
+    let newer = newer(order, &place, &manifest)?;
+    remove_leftovers(&place)?;
+    let moves = match prepare(&place, &manifest, newer.as_ref(), now) {
+        Ok(moves) => moves,
+        Err(error) => {
+            remove_leftovers(&place)?;
+            return Err(error);
+        }
     };
-    let mut report = json!({
-        "restored": manifest.created_at,
-        "lastAuditEvent": manifest.last_audit_event,
-        "keptAside": kept.display().to_string(),
-        "keyFile": key_file,
-    });
-    if manifest.engine == Engine::Sqlite {
-        let done = finish_restore(&replaced, newer, now).context("the restored database is not usable")?;
-        tell(&mut report, newer, &done);
-    }
-    Ok(report)
+    moves.write(&place.data)?;
+    moves.run(&place.data)?;
+    Ok(moves.report)
 }
 
-fn check_newer(order: &RestoreOrder<'_>, replaced: &Path, last: i64) -> Result<()> {
-    if !replaced.exists() || order.force {
-        return Ok(());
+/// Whoever uses the keys of this folder holds them, also on another machine that shares the disk.
+fn lock_keys(data: &Path) -> Result<Option<FolderLock>> {
+    let keys = data.join("keys");
+    match keys.is_dir() {
+        true => Ok(Some(lock_folder(&keys).context("the data folder is in use")?)),
+        false => Ok(None),
     }
-    let there = sqlite_facts(replaced)?.last_audit_event;
-    bail!(
-        "{} holds a database with {} audit events, {} more than the backup: what was revoked, disabled or \
-         deleted since would be let in again. --force replaces it, keeps it aside and shuts out again what \
-         it had shut out",
-        order.data.display(),
-        there,
-        there.saturating_sub(last).max(0),
-    )
 }
 
-/// Moves what is in the data folder into a folder of its own there.
-fn set_aside(data: &Path, now: Timestamp) -> Result<PathBuf> {
-    let kept = data.join(format!("before-restore-{}", now.as_micros()));
-    private_file::make_folder(&kept)?;
-    for entry in fs::read_dir(data)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !name.to_string_lossy().starts_with("before-restore-") {
-            fs::rename(entry.path(), kept.join(&name))
-                .with_context(|| format!("cannot move {}", entry.path().display()))?;
+fn finish(moves: &Moves, place: &Place, order: &RestoreOrder<'_>) -> Result<Value> {
+    moves.run(&place.data)?;
+    if moves.backup != place.from {
+        bail!(
+            "an earlier restore of {} was cut off and is finished now; run this again to restore {}",
+            moves.backup.display(),
+            order.from.display()
+        );
+    }
+    Ok(moves.report.clone())
+}
+
+/// Where everything is, without links.
+struct Place {
+    data: PathBuf,
+    from: PathBuf,
+    /// The SQLite file to replace; `None` with PostgreSQL.
+    database: Option<PathBuf>,
+}
+
+impl Place {
+    fn of(order: &RestoreOrder<'_>) -> Result<Self> {
+        let real = |path: &Path| {
+            path.canonicalize()
+                .with_context(|| format!("cannot find {}", path.display()))
+        };
+        let database = match &order.store {
+            StoreAddress::Sqlite(path) if path.exists() => Some(real(path)?),
+            StoreAddress::Sqlite(path) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let name = path.file_name().context("the store has no file name")?;
+                Some(real(folder.unwrap_or(Path::new(".")))?.join(name))
+            }
+            StoreAddress::Postgres(_) => None,
+        };
+        Ok(Self {
+            data: real(order.data)?,
+            from: real(order.from).context("there is no backup")?,
+            database,
+        })
+    }
+
+    fn check(&self, order: &RestoreOrder<'_>, manifest: &Manifest) -> Result<()> {
+        if self.data.starts_with(&self.from) {
+            bail!("{} is inside the backup", self.data.display());
+        }
+        for name in REPLACED {
+            let path = self.data.join(name);
+            if self.from.starts_with(&path) {
+                bail!("the backup is inside {}, which it is to replace", path.display());
+            }
+            if path.is_symlink() {
+                bail!(
+                    "{} is a link: restore into a data folder of its own (--data) and copy {name} from there",
+                    path.display()
+                );
+            }
+        }
+        match (&manifest.store, manifest.engine, &self.database) {
+            (_, Engine::Sqlite, None) => {
+                bail!("the backup holds a SQLite database, and --store names PostgreSQL: name a SQLite file")
+            }
+            (Some(path), Engine::Sqlite, Some(database)) if !order.is_store_named => bail!(
+                "the database of this backup was at {}: name it, or the one to restore to, with --store, for \
+                 example --store {}",
+                path.display(),
+                database.display()
+            ),
+            _ => Ok(()),
         }
     }
-    Ok(kept)
+
+    /// The database that would be replaced.
+    fn replaced(&self, manifest: &Manifest) -> Option<StoreAddress> {
+        let database = self.database.as_ref().filter(|path| path.exists())?;
+        (manifest.engine == Engine::Sqlite).then(|| StoreAddress::Sqlite(database.clone()))
+    }
+
+    /// A folder that is renamed with the data folder's own; a database elsewhere is made ready beside itself.
+    fn stage(&self, now: Timestamp) -> PathBuf {
+        self.data.join(format!("{STAGE}{}", now.as_micros()))
+    }
+}
+
+/// The database that knows what was shut out since; refuses to go on without one unless told to.
+fn newer(order: &RestoreOrder<'_>, place: &Place, manifest: &Manifest) -> Result<Option<StoreAddress>> {
+    if manifest.engine == Engine::Postgresql {
+        return Ok(None);
+    }
+    let replaced = place.replaced(manifest);
+    if let Some(there) = replaced.as_ref().filter(|_| !order.force) {
+        let more = database_facts(there).map(|facts| {
+            facts
+                .last_audit_event
+                .saturating_sub(manifest.last_audit_event.unwrap_or(0))
+                .max(0)
+        });
+        let more = more.map_or_else(
+            |_| "and cannot be read".to_owned(),
+            |more| format!("with {more} more audit events than the backup"),
+        );
+        bail!(
+            "{} holds a database {more}: what was revoked, disabled or deleted since would be let in again. \
+             --force replaces it, keeps it aside and shuts out again what it had shut out",
+            order.data.display(),
+        );
+    }
+    match (&order.revocations_from, replaced) {
+        (Some(named), _) => Ok(Some(named.clone())),
+        (None, _) if order.without_revocations => Ok(None),
+        (None, Some(replaced)) => Ok(Some(replaced)),
+        (None, None) => bail!(
+            "no newer database tells what was revoked, disabled or deleted after {}, when the backup was made. \
+             Name one with --revocations-from; with --without-revocations all of that is let in again",
+            manifest.created_at
+        ),
+    }
+}
+
+/// Makes everything ready without touching what is there; says what is left to do.
+fn prepare(
+    place: &Place,
+    manifest: &Manifest,
+    newer: Option<&StoreAddress>,
+    now: Timestamp,
+) -> Result<Moves> {
+    let stage = place.stage(now);
+    private_file::make_folder(&stage)?;
+    for file in manifest
+        .files
+        .iter()
+        .filter(|file| file.name != Path::new(DATABASE))
+    {
+        copy_verified(
+            &place.from.join(&file.name),
+            &stage.join(&file.name),
+            &file.sha256,
+        )?;
+    }
+    let key_file = carry_over_key_file(&stage.join("keys"), &place.data.join("keys"))?;
+    let kept = place.data.join(format!("before-restore-{}", now.as_micros()));
+    let mut moves = Moves::new(
+        &place.from,
+        &stage,
+        json!({
+            "restored": manifest.created_at,
+            "lastAuditEvent": manifest.last_audit_event,
+            "keptAside": kept.display().to_string(),
+            "keyFile": key_file,
+        }),
+    );
+    if let (Engine::Sqlite, Some(database)) = (manifest.engine, &place.database) {
+        prepare_database(place, manifest, database, newer, &mut moves, now)?;
+    }
+    private_file::make_folder(&kept)?;
+    for name in REPLACED {
+        if place.data.join(name).exists() {
+            moves.set_aside(place.data.join(name), kept.join(name));
+        }
+        if stage.join(name).exists() {
+            moves.put_into_place(stage.join(name), place.data.join(name));
+        }
+    }
+    for folder in ["keys", "tls", ""] {
+        if stage.join(folder).is_dir() {
+            sync(&stage.join(folder))?;
+        }
+    }
+    sync(&place.data)?;
+    Ok(moves)
+}
+
+fn prepare_database(
+    place: &Place,
+    manifest: &Manifest,
+    database: &Path,
+    newer: Option<&StoreAddress>,
+    moves: &mut Moves,
+    now: Timestamp,
+) -> Result<()> {
+    let stage = place.stage(now);
+    let is_inside = database.parent() == Some(place.data.as_path());
+    // Renaming works on one disk only.
+    let (ready, kept) = if is_inside {
+        let kept = place.data.join(format!("before-restore-{}", now.as_micros()));
+        (stage.join(DATABASE), kept.join(DATABASE))
+    } else {
+        (
+            beside(database, STAGE, now),
+            beside(database, "before-restore-", now),
+        )
+    };
+    let hash = manifest
+        .files
+        .iter()
+        .find(|file| file.name == Path::new(DATABASE));
+    let hash = hash.context("the backup names no database")?;
+    copy_verified(&place.from.join(DATABASE), &ready, &hash.sha256)?;
+    let address = StoreAddress::Sqlite(ready.clone());
+    let done =
+        finish_restore(&address, newer, now).context("the backup's database cannot be brought up to date")?;
+    key_files::remove_destroyed(&address, &stage.join("keys"))?;
+    tell(&mut moves.report, newer.map(name_of).as_deref(), &done);
+    for suffix in ["", "-wal", "-shm"] {
+        let old = with_suffix(database, suffix);
+        if old.exists() {
+            moves.set_aside(old, with_suffix(&kept, suffix));
+        }
+    }
+    let log = with_suffix(&ready, "-wal");
+    if log.exists() {
+        moves.put_into_place(log, with_suffix(database, "-wal"));
+    }
+    moves.put_into_place(ready, database.to_owned());
+    Ok(())
+}
+
+fn beside(database: &Path, what: &str, now: Timestamp) -> PathBuf {
+    with_suffix(database, &format!(".{what}{}", now.as_micros()))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// How a report names a database; a URL may hold a password.
+fn name_of(address: &StoreAddress) -> String {
+    match address {
+        StoreAddress::Sqlite(path) => path.display().to_string(),
+        StoreAddress::Postgres(_) => "PostgreSQL".to_owned(),
+    }
+}
+
+/// What was verified and what is used are the same bytes.
+fn copy_verified(from: &Path, to: &Path, sha256: &str) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        private_file::make_folder(folder)?;
+    }
+    match copying::copy(from, to)? {
+        Some(hash) if hash == sha256 => Ok(()),
+        _ => bail!("{} is not what was written to the backup", from.display()),
+    }
+}
+
+/// What a restore that ended early left; nothing of it is in use, since nobody else holds the folder.
+fn remove_leftovers(place: &Place) -> Result<()> {
+    let beside = place.database.as_ref().and_then(|path| {
+        let name = path.file_name()?.to_str()?;
+        Some((path.parent()?.to_owned(), format!("{name}.{STAGE}")))
+    });
+    for (folder, prefix) in std::iter::once((place.data.clone(), STAGE.to_owned())).chain(beside) {
+        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with(&prefix) {
+                continue;
+            }
+            let path = entry.path();
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(&path),
+                false => fs::remove_file(&path),
+            };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The key file of our own is in no backup: that of the replaced folder is taken when it opens these keys.
-fn carry_over_key_file(data: &Path, kept: &Path) -> Result<&'static str> {
-    let (keys, old) = (data.join("keys"), kept.join("keys"));
+fn carry_over_key_file(keys: &Path, old: &Path) -> Result<&'static str> {
     let description = |folder: &Path| fs::read(folder.join("kek.json")).ok();
     let key_file = old.join(OWN_KEY_FILE);
     if !key_file.exists() {
         return Ok("not here: put keys/kek back from where it is kept, unless another secret opens the keys");
     }
-    if description(&keys).is_none() || description(&keys) != description(&old) {
+    if description(keys).is_none() || description(keys) != description(old) {
         return Ok("the one that was here opens other keys: put the one of the backup's time to keys/kek");
     }
-    private_file::write(&keys.join(OWN_KEY_FILE), &fs::read(&key_file)?)?;
+    copying::copy(&key_file, &keys.join(OWN_KEY_FILE))?;
     Ok("the one that was here")
-}
-
-fn tell(report: &mut Value, newer: Option<&Path>, done: &Reapplied) {
-    let Value::Object(report) = report else { return };
-    let shut_out = json!({
-        "certificates": done.revoked_certificates,
-        "devicesWhoseCertificatesEnded": done.rotated_devices,
-        "registryDevices": done.disabled_registry_devices,
-        "hubDevices": done.disabled_hub_devices,
-        "enrollments": done.disabled_entries,
-        "cas": done.ended_cas,
-        "caCertificates": done.removed_ca_certificates,
-        "adminTokens": done.removed_admin_tokens,
-    });
-    let (source, shut_out) = match newer {
-        Some(path) => (path.display().to_string(), shut_out),
-        None => (
-            "none: what was shut out after the backup is let in again".to_owned(),
-            Value::Null,
-        ),
-    };
-    report.insert("revocationsFrom".to_owned(), source.into());
-    report.insert("shutOutAgain".to_owned(), shut_out);
-    report.insert(
-        "crls".to_owned(),
-        "published anew at the next start, with numbers above all earlier ones".into(),
-    );
 }

@@ -1,14 +1,16 @@
 //! `provost backup`: copies of a data folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use provost_model::Clock;
 use provost_model::ambient::SystemClock;
 use provost_store::StoreAddress;
+use serde_json::Value;
 
 use super::{Context, Failure};
 use crate::backup::{RestoreOrder, create, restore, verify};
+use crate::config::{DEFAULT_DATA, Located, locate, store_address};
 use crate::output::warn;
 
 /// Verbs around backups.
@@ -23,8 +25,20 @@ pub(crate) enum BackupCommand {
     Verify(VerifyArguments),
     /// Put a backup in the place of a data folder whose server is stopped
     #[command(after_help = "Example:\n  provost backup create --to backup\n  \
-        provost backup restore --from backup --data restored")]
+        provost backup restore --from backup --data restored \\\n    \
+        --revocations-from provost-data/provost.db")]
     Restore(RestoreArguments),
+}
+
+/// Where the server has its database.
+#[derive(Debug, Args)]
+struct StoreArguments {
+    /// SQLite file or postgres:// URL of the server [default: provost.db of the data folder]
+    #[arg(long, env = "PROVOST_STORE", value_name = "FILE|URL", hide_env_values = true)]
+    store: Option<String>,
+    /// Configuration file of the server, which may name data folder and store
+    #[arg(long, env = "PROVOST_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -32,9 +46,8 @@ pub(crate) struct CreateArguments {
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// SQLite file or postgres:// URL of the server [default: provost.db of the data folder]
-    #[arg(long, env = "PROVOST_STORE", value_name = "FILE|URL", hide_env_values = true)]
-    store: Option<String>,
+    #[command(flatten)]
+    store: StoreArguments,
 }
 
 #[derive(Debug, Args)]
@@ -44,14 +57,26 @@ pub(crate) struct VerifyArguments {
     from: PathBuf,
 }
 
+/// What knows of everything that was shut out after the backup.
+#[derive(Debug, Args)]
+struct NewerArguments {
+    /// A newer database, whose revocations are done again [default: the one being replaced]
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "without_revocations")]
+    revocations_from: Option<String>,
+    /// Let in again whatever was revoked, disabled or deleted after the backup
+    #[arg(long)]
+    without_revocations: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArguments {
     /// The backup
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// A newer database, whose revocations are done again [default: the one being replaced]
-    #[arg(long, value_name = "FILE")]
-    revocations_from: Option<PathBuf>,
+    #[command(flatten)]
+    newer: NewerArguments,
+    #[command(flatten)]
+    store: StoreArguments,
     /// Replace a database that is there; it is kept aside
     #[arg(long)]
     force: bool,
@@ -59,36 +84,61 @@ pub(crate) struct RestoreArguments {
 
 impl BackupCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let data = context.locator.data.as_path();
-        let document = match self {
-            Self::Create(arguments) => arguments.run(data),
+        // PostgreSQL is waited for here.
+        let document = tokio::task::block_in_place(|| match self {
+            Self::Create(arguments) => arguments.run(context),
             Self::Verify(arguments) => {
                 verify(&arguments.from).and_then(|made| Ok(serde_json::to_value(made)?))
             }
-            Self::Restore(arguments) => restore(
-                &RestoreOrder {
-                    from: &arguments.from,
-                    data,
-                    revocations_from: arguments.revocations_from.as_deref(),
-                    force: arguments.force,
-                },
-                SystemClock.now(),
-            ),
-        };
+            Self::Restore(arguments) => arguments.run(context),
+        });
         Ok(context.output.document(&document.map_err(Failure::Other)?)?)
     }
 }
 
+impl StoreArguments {
+    fn locate(self, context: &Context) -> anyhow::Result<Located> {
+        let data = Some(context.locator.data.clone()).filter(|data| *data != PathBuf::from(DEFAULT_DATA));
+        locate(data, self.store, self.config.as_deref())
+    }
+}
+
+impl NewerArguments {
+    fn address(&self) -> Option<StoreAddress> {
+        let named = self.revocations_from.clone()?;
+        Some(store_address(Some(named), &PathBuf::new()))
+    }
+}
+
 impl CreateArguments {
-    fn run(self, data: &Path) -> anyhow::Result<serde_json::Value> {
-        let store = crate::config::store_address(self.store, data);
-        let made = create(data, &store, &self.to, SystemClock.now())?;
+    fn run(self, context: &Context) -> anyhow::Result<Value> {
+        let Located { data, store, .. } = self.store.locate(context)?;
+        let made = create(&data, &store, &self.to, SystemClock.now())?;
         if data.join("keys/kek").exists() {
             warn("keys/kek, which opens the keys, is not in the backup: keep a copy of it elsewhere");
         }
         if matches!(store, StoreAddress::Postgres(_)) {
-            warn("the database is not in the backup: take it with pg_dump, after this");
+            warn("the database is not in the backup: the pg_dump that goes with it is one of before this");
         }
         Ok(serde_json::to_value(made)?)
+    }
+}
+
+impl RestoreArguments {
+    fn run(self, context: &Context) -> anyhow::Result<Value> {
+        let revocations_from = self.newer.address();
+        let located = self.store.locate(context)?;
+        restore(
+            &RestoreOrder {
+                from: &self.from,
+                data: &located.data,
+                store: located.store,
+                is_store_named: located.is_store_named,
+                revocations_from,
+                without_revocations: self.newer.without_revocations,
+                force: self.force,
+            },
+            SystemClock.now(),
+        )
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use provost_device::DeviceError;
 use provost_device::tls::TlsError;
+use provost_keys::KeyProviderError;
 use thiserror::Error;
 
 use crate::client::ClientError;
@@ -61,9 +62,20 @@ impl Failure {
         }
         match self {
             Self::Usage(_) => ExitCode::from(2),
+            Self::Other(error) if is_refused_by_keys(error) => ExitCode::from(KEYS_REFUSED),
             _ => ExitCode::FAILURE,
         }
     }
+}
+
+/// A PIN or passphrase that was refused, or keys nobody should use: starting again changes nothing, and with a
+/// token it would use up the tries. Whoever starts programs again is told by an exit code of its own.
+const KEYS_REFUSED: u8 = 3;
+
+fn is_refused_by_keys(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(KeyProviderError::Refused(_))))
 }
 
 /// An error and its causes in one line.
@@ -91,6 +103,15 @@ mod tests {
             io::Error::new(io::ErrorKind::NotFound, "missing"),
         );
         assert_eq!(chain(&failure), "cannot read x.pem: missing");
+    }
+
+    #[test]
+    fn refused_keys_have_an_exit_code_of_their_own() {
+        let refused =
+            anyhow::Error::from(KeyProviderError::Refused("the PIN".to_owned())).context("at the start");
+        assert_eq!(Failure::Other(refused).report(), ExitCode::from(3));
+        let away = anyhow::Error::from(KeyProviderError::Unavailable("away".to_owned()));
+        assert_eq!(Failure::Other(away).report(), ExitCode::FAILURE);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct ServeArguments {
     /// Port of plain HTTP for CRLs and CA certificates, 0 for a free one [default: none]
     #[arg(long, env = "PROVOST_HTTP_PORT", value_name = "PORT")]
     pub http_port: Option<u16>,
+    /// Answer OCSP over plain HTTP, and write its address into certificates
+    #[arg(long, env = "PROVOST_OCSP")]
+    pub ocsp: bool,
     /// Configuration file
     #[arg(long, env = "PROVOST_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -46,6 +46,8 @@ pub struct RegistrySection {
     pub critical_identifier: Option<bool>,
     /// Addresses CRLs and CA certificates are published under, `http://…`.
     pub publication: Vec<String>,
+    /// Whether OCSP is answered, and certificates say where.
+    pub ocsp: bool,
 }
 
 impl RegistrySection {
@@ -79,7 +81,7 @@ impl RegistrySection {
             shards: self.crl_shards.unwrap_or(default.shards),
             csr: csr_rules(self.allowed_keys)?,
             identifier: identifier(self.identifier.as_deref(), self.critical_identifier)?,
-            publication: PublicAddresses::new(addresses(self.publication)?, false),
+            publication: PublicAddresses::new(addresses(self.publication)?, self.ocsp),
             activation: default.activation,
             signing_threads: default.signing_threads,
         };
@@ -104,6 +106,12 @@ fn check(options: &RegistryOptions) -> Result<()> {
     }
     if options.backdate > Duration::from_mins(5) {
         bail!("[registry] backdate_seconds must be at most 300");
+    }
+    if options.publication.is_ocsp_on() && options.publication.is_empty() {
+        bail!(
+            "[registry] ocsp is on, and nothing says where it is answered: set http_port, and publication when \
+             the address others reach it by is another one"
+        );
     }
     if options.shards == 0 || options.shards > MAX_SHARDS {
         bail!("[registry] crl_shards must be 1 to {MAX_SHARDS}");
@@ -181,6 +189,7 @@ mod tests {
         assert_eq!(options.validity_days, 7..=90);
         assert_eq!(options.policies_per_credential, 1);
         assert_eq!(options.byor_revoke, ByorRevoke::Refuse);
+        assert!(!options.publication.is_ocsp_on());
     }
 
     #[test]
@@ -189,7 +198,7 @@ mod tests {
             "min_validity_days = 1\nmax_validity_days = 30\npolicies_per_credential = 8\n\
              byor_revoke = \"rotate\"\nbyor_renewal_days = 30\noffline_spares = false\nroot_years = 20\nissuing_days = 100\n\
              backdate_seconds = 300\ncrl_shards = 64\nallowed_keys = [\"P-384\"]\nidentifier = \"azure\"\n\
-             critical_identifier = true\npublication = [\"http://crl.plant.example\"]",
+             critical_identifier = true\npublication = [\"http://crl.plant.example\"]\nocsp = true",
         )
         .unwrap();
         assert_eq!(options.validity_days, 1..=30);
@@ -198,6 +207,7 @@ mod tests {
         assert_eq!(options.csr, CsrRules::strict());
         assert!(options.identifier.azure && options.identifier.critical);
         assert_eq!(options.issuing_validity, 100 * DAY);
+        assert!(options.publication.is_ocsp_on());
     }
 
     #[test]
@@ -217,6 +227,7 @@ mod tests {
             "allowed_keys = [\"DSA\"]",
             "identifier = \"other\"",
             "publication = [\"https://crl.example\"]",
+            "ocsp = true",
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("[registry]"), "{text}: {error}");

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use provost_ca::Publications;
 use provost_hub::HubService;
 use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
@@ -39,7 +38,7 @@ pub(super) fn open(
     hub: HubService,
     (dps, registry): (ProvisioningService, RegistryService),
     ambient: &Ambient,
-    shutdown: &Shutdown,
+    (metrics, shutdown): (&Arc<Metrics>, &Shutdown),
     tasks: &mut JoinSet<()>,
 ) -> Result<(SocketAddr, SocketAddr)> {
     let identity = Arc::new(ReloadingIdentity::from_pem_files(
@@ -47,15 +46,14 @@ pub(super) fn open(
         &tls.files.key,
     )?);
     tasks.spawn(follow_identity(Arc::clone(&identity), shutdown.clone()));
-    let metrics = Arc::new(Metrics::default());
-    let (api, mqtt) = services(config, hub, (dps, registry), ambient, &metrics, shutdown);
+    let (api, mqtt) = services(config, hub, (dps, registry), ambient, metrics, shutdown);
     let https_listener = bind(config, config.https_port, "HTTPS")?;
     let mqtt_listener = bind(config, config.mqtt_port, "MQTT")?;
     let addresses = (https_listener.local_address(), mqtt_listener.local_address());
     let front = Front {
         shutdown: shutdown.clone(),
         handshake_timeout: config.limits.handshake_timeout,
-        metrics,
+        metrics: Arc::clone(metrics),
     };
     let https = HttpsFront {
         front: front.clone(),
@@ -86,8 +84,7 @@ pub(super) fn open(
 /// Opens the plain HTTP listener when there is to be one, and says where it is.
 pub(super) fn open_plain(
     config: &Config,
-    publications: Publications,
-    ambient: &Ambient,
+    api: PublicationApi,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> Result<Option<SocketAddr>> {
@@ -100,7 +97,6 @@ pub(super) fn open_plain(
         head_timeout: config.limits.http_idle_timeout,
         ..HttpLimits::default()
     };
-    let api = PublicationApi::new(publications, Arc::clone(&ambient.clock));
     let ending = shutdown.clone();
     let accepting = listener.run(shutdown.clone(), move |stream, address| {
         let (api, shutdown) = (api.clone(), ending.clone());

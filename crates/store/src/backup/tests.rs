@@ -1,4 +1,8 @@
+use provost_model::Timestamp;
+
 use super::*;
+use crate::migrate::migrate;
+use crate::{StoreAddress, audit};
 
 fn now() -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000)
@@ -7,9 +11,10 @@ fn now() -> Timestamp {
 const ROWS: &str = "
 INSERT INTO ca (id, namespace, role, state, key_ref, subject, issuers, shards, created_at, changed_at)
     VALUES ('ica1', 'ns', 'issuing', 'active', 'k', 'CN=ica-1', x'', 1, 0, 0),
-           ('ica2', 'ns', 'issuing', 'active', 'k', 'CN=ica-2', x'', 1, 0, 0);
+           ('ica2', 'ns', 'issuing', 'active', 'k', 'CN=ica-2', x'', 1, 0, 0),
+           ('ica3', 'ns', 'issuing', 'active', 'k', 'CN=ica-3', x'', 1, 0, 0);
 INSERT INTO crl (ca, shard, number, entries, changes, told, due_at, rests_until)
-    VALUES ('ica1', 0, 5, 0, 0, 0, 9, 0);
+    VALUES ('ica1', 0, 5, 0, 0, 0, 9, 0), ('ica3', 0, 5, 0, 0, 0, 9, 0);
 INSERT INTO registry_device (namespace, name_key, name, uuid, generation, external_device_id, enabled,
         document, version, etag, created_at, updated_at, transition_at)
     VALUES ('ns', 'd1', 'd1', 'u1', 'g1', 'd1', 1, '{}', 1, 'e', 0, 0, 0),
@@ -19,10 +24,25 @@ INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, d
         key_sha256, not_before, not_after, shard, created_at)
     VALUES (1, 'ica1', x'01', 'ns', 'd1', 'p', 'u1', 'g1', x'', 0, 0, 0, 0),
            (2, 'ica1', x'02', 'ns', 'd2', 'p', 'u2', 'g2', x'', 0, 0, 0, 0);
-INSERT INTO admin_token (hash, name, role, created_at) VALUES (x'01', 'a', 'owner', 0), (x'02', 'b', 'owner', 0);
+INSERT INTO certificate_intent (number, ca, serial, namespace, device, policy, device_uuid, generation,
+        state, key_sha256, not_before, not_after, shard, created_at)
+    VALUES (3, 'ica1', x'03', 'ns', 'd3', 'p', 'u3', 'g3', 'intended', x'', 0, 0, 0, 0);
+INSERT INTO admin_token (hash, name, role, created_at) VALUES (x'01', 'a', 'owner', 0), (x'02', 'b', 'owner', 0),
+    (x'03', 'c', 'owner', 0);
+INSERT INTO access_policy (owner, name, primary_key, secondary_key, rights)
+    VALUES ('hub:h', 'left', x'01', x'02', 'r'), ('hub:h', 'gone', x'01', x'02', 'r'),
+           ('dps:s', 'renewed', x'01', x'02', 'r');
+INSERT INTO module (hub, device_id, module_id, generation_id, etag, auth, primary_key, twin_version, twin_etag,
+        model_id, desired_version, reported_version, tags, desired, desired_metadata, reported, reported_metadata)
+    VALUES ('h', 'd1', 'left', '1', 'e', 'sas', x'01', 1, 1, '', 1, 1, '', '', '', '', ''),
+           ('h', 'd1', 'gone', '1', 'e', 'sas', x'01', 1, 1, '', 1, 1, '', '', '', '', ''),
+           ('h', 'd1', 'renewed', '1', 'e', 'sas', x'01', 1, 1, '', 1, 1, '', '', '', '', '');
+INSERT INTO kept_session (hub, device_id, module_id, generation_id, subscriptions)
+    VALUES ('h', 'd1', '', '1', ''), ('h', 'd1', 'left', '1', ''), ('h', 'd1', 'gone', '1', '');
 ";
 
-/// What happened after the backup: d1 revoked, d2 deleted, ica2 revoked, a token ended.
+/// What happened after the backup: d1 revoked, d2 deleted, ica2 revoked, ica3 ended with its key, a token
+/// ended and one lost rights, a policy and a module deleted and others renewed, two certificates issued.
 const LATER: &str = "
 UPDATE registry_device SET generation = 'g1b' WHERE uuid = 'u1';
 UPDATE issued_certificate SET revoked_at = 7, reason = 'keyCompromise' WHERE number = 1;
@@ -30,8 +50,26 @@ INSERT INTO revoked_certificate (ca, shard, serial, revoked_at, reason, not_afte
     VALUES ('ica1', 0, x'01', 7, 'keyCompromise', 0);
 DELETE FROM registry_device WHERE uuid = 'u2';
 UPDATE ca SET state = 'revoked' WHERE id = 'ica2';
+UPDATE ca SET state = 'closed', key_destroyed_at = 8 WHERE id = 'ica3';
 UPDATE crl SET number = 6;
+UPDATE crl SET due_at = NULL, der = x'4c', number = 7 WHERE ca = 'ica3';
 DELETE FROM admin_token WHERE hash = x'02';
+UPDATE admin_token SET role = 'reader' WHERE hash = x'03';
+DELETE FROM access_policy WHERE name = 'gone';
+UPDATE access_policy SET primary_key = x'0a' WHERE name = 'renewed';
+DELETE FROM module WHERE module_id = 'gone';
+UPDATE module SET primary_key = x'0a' WHERE module_id = 'renewed';
+DELETE FROM certificate_intent WHERE number = 3;
+INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, generation,
+        key_sha256, not_before, not_after, shard, created_at)
+    VALUES (3, 'ica1', x'03', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0),
+           (40, 'ica1', x'04', 'ns', 'd4', 'p', 'u4', 'g4', x'', 0, 0, 0, 0),
+           (41, 'ica1', x'05', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0),
+           (42, 'ica9', x'06', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0);
+INSERT INTO certificate_intent (number, ca, serial, namespace, device, policy, device_uuid, generation,
+        state, key_sha256, not_before, not_after, shard, created_at)
+    VALUES (43, 'ica1', x'07', 'ns', 'd3', 'p', 'u3', 'g3', 'orphaned', x'', 0, 0, 0, 0);
+UPDATE counter SET value = 50;
 ";
 
 /// A database, and another that is it a while later.
@@ -41,9 +79,32 @@ fn databases(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let connection = sqlite::open(&newer).unwrap();
     migrate(Engine::Sqlite(&connection), now()).unwrap();
     connection.execute_batch(ROWS).unwrap();
+    add_event(&connection, "before the backup");
     copy_sqlite(&newer, &older).unwrap();
     connection.execute_batch(LATER).unwrap();
     (older, newer)
+}
+
+fn add_event(connection: &Connection, what: &str) {
+    let engine = Engine::Sqlite(connection);
+    let (last, head) = crate::tx::lock_numbers(engine).unwrap();
+    let event = provost_model::AuditEvent::new(
+        provost_model::Actor::System,
+        provost_model::Action::Update,
+        "test",
+        "",
+        what,
+    );
+    let head = audit::insert(engine, last + 1, now(), &event, None, &head).unwrap();
+    crate::tx::save_numbers(engine, last + 1, &head).unwrap();
+}
+
+fn at(path: &Path) -> StoreAddress {
+    StoreAddress::Sqlite(path.to_owned())
+}
+
+fn finish(older: &Path, newer: Option<&Path>) -> Result<Reapplied, StoreError> {
+    finish_restore(&at(older), newer.map(at).as_ref(), now())
 }
 
 fn text(connection: &Connection, sql: &str) -> String {
@@ -54,39 +115,185 @@ fn text(connection: &Connection, sql: &str) -> String {
 fn what_the_newer_database_shut_out_is_shut_out_again() {
     let folder = tempfile::tempdir().unwrap();
     let (older, newer) = databases(folder.path());
-    let done = finish_restore(&older, Some(&newer), now()).unwrap();
+    let done = finish(&older, Some(&newer)).unwrap();
     assert_eq!(
         done,
         Reapplied {
+            issued_certificates: 3,
             revoked_certificates: 1,
             rotated_devices: 1,
             disabled_registry_devices: 1,
-            ended_cas: 1,
+            ended_cas: 2,
             removed_admin_tokens: 1,
+            changed_admin_tokens: 1,
+            removed_policies: 1,
+            renewed_policies: 1,
+            removed_modules: 1,
+            renewed_modules: 1,
             ..Reapplied::default()
         }
     );
     let connection = open_existing(&older).unwrap();
-    let generation = "SELECT generation FROM registry_device WHERE uuid = 'u1'";
-    assert_eq!(text(&connection, generation), "g1b");
-    let enabled = "SELECT group_concat(uuid) FROM registry_device WHERE enabled = 1 ORDER BY uuid";
-    assert_eq!(text(&connection, enabled), "u1,u3");
-    let state = "SELECT state FROM ca WHERE id = 'ica2'";
-    assert_eq!(text(&connection, state), "revoked");
-    let due = "SELECT CAST(due_at AS TEXT) || ' ' || CAST(number > 6 + 1000000 AS TEXT) FROM crl";
-    assert_eq!(text(&connection, due), "0 1");
-    // The restore is in the audit log.
-    assert_eq!(facts_of(&connection).unwrap().last_audit_event, 1);
+    let is = |sql: &str, wanted: &str| assert_eq!(text(&connection, sql), wanted, "{sql}");
+    is("SELECT generation FROM registry_device WHERE uuid = 'u1'", "g1b");
+    is(
+        "SELECT group_concat(uuid) FROM registry_device WHERE enabled = 1 ORDER BY uuid",
+        "u1,u3",
+    );
+    is("SELECT state FROM ca WHERE id = 'ica2'", "revoked");
+    is("SELECT role FROM admin_token WHERE hash = x'03'", "reader");
+    is(
+        "SELECT group_concat(name || hex(primary_key)) FROM access_policy ORDER BY name",
+        "left01,renewed0A",
+    );
+    is(
+        "SELECT group_concat(module_id || hex(primary_key)) FROM module ORDER BY module_id",
+        "left01,renewed0A",
+    );
+    is(
+        "SELECT group_concat(module_id) FROM kept_session ORDER BY module_id",
+        ",left",
+    );
+    // The restore is in the audit log, behind all numbers the newer database gave out.
+    assert_eq!(
+        facts_of(Engine::Sqlite(&connection)).unwrap().last_audit_event,
+        54
+    );
+}
+
+#[test]
+fn a_certificate_issued_after_the_backup_has_a_row_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    finish(&older, Some(&newer)).unwrap();
+    let connection = open_existing(&older).unwrap();
+    let rows = "SELECT group_concat(number || '-' || hex(serial), ' ') FROM \
+                (SELECT * FROM issued_certificate ORDER BY number)";
+    assert_eq!(text(&connection, rows), "1-01 2-02 51-03 52-04 53-05");
+    // Nothing is given a number twice.
+    assert_eq!(text(&connection, "SELECT CAST(value AS TEXT) FROM counter"), "54");
+    assert_eq!(
+        text(
+            &connection,
+            "SELECT CAST(COUNT(*) AS TEXT) FROM certificate_intent"
+        ),
+        "0"
+    );
+}
+
+#[test]
+fn a_last_crl_stays_the_last_and_all_others_are_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    finish(&older, Some(&newer)).unwrap();
+    let connection = open_existing(&older).unwrap();
+    let crl = |ca: &str| {
+        let sql = "SELECT CAST(COALESCE(due_at, -1) AS TEXT) || ' ' || CAST(number > 6 + 1000000 AS TEXT) \
+                   || ' ' || COALESCE(hex(der), '') FROM crl WHERE ca = ";
+        text(&connection, &format!("{sql}'{ca}'"))
+    };
+    assert_eq!(crl("ica1"), "0 1 ");
+    assert_eq!(crl("ica3"), "-1 0 4C");
+    let destroyed = "SELECT CAST(key_destroyed_at AS TEXT) FROM ca WHERE id = 'ica3'";
+    assert_eq!(text(&connection, destroyed), "8");
+}
+
+const ENTRIES: &str = "
+INSERT INTO dps (name_key, name, id_scope_key, id_scope, host_key, host, allocation, operation_key, etag, created_at)
+    VALUES ('s', 's', 'x', 'x', 'h', 'h', 'hashed', x'', 'e', 0);
+INSERT INTO ca_certificate (owner, name_key, name, certificate, subject_hash, thumbprint, is_verified, etag,
+        created_at, updated_at) VALUES ('dps:s', 'root', 'root', x'', x'', x'0a', 1, 'e', 0, 0),
+        ('dps:s', 'other', 'other', x'', x'', x'0b', 1, 'e', 0, 0);
+INSERT INTO enrollment (dps, kind, entry_key, entry_id, status, etag, created_at, updated_at, mechanism,
+        primary_key, primary_reference, iot_edge)
+    VALUES ('s', 'group', 'disabled', 'disabled', 'enabled', 'e', 0, 0, 'x509', NULL, 'root', 0),
+           ('s', 'group', 'deleted', 'deleted', 'enabled', 'e', 0, 0, 'x509', NULL, 'other', 0),
+           ('s', 'group', 'rolled', 'rolled', 'enabled', 'e', 0, 0, 'x509', NULL, 'root', 0),
+           ('s', 'individual', 'key', 'key', 'enabled', 'e', 0, 0, 'symmetricKey', x'01', NULL, 0);
+INSERT INTO enrollment_anchor (dps, kind, entry_key, slot, reference_key)
+    VALUES ('s', 'group', 'disabled', 'primary', 'root'), ('s', 'group', 'deleted', 'primary', 'other'),
+           ('s', 'group', 'rolled', 'primary', 'root');
+";
+
+const ENTRIES_LATER: &str = "
+UPDATE enrollment SET status = 'disabled' WHERE entry_key = 'disabled';
+INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key)
+    VALUES ('s', 'group', 'disabled', 'primary', x'0a', 'root');
+DELETE FROM enrollment WHERE entry_key = 'deleted';
+DELETE FROM enrollment_anchor WHERE entry_key = 'deleted';
+UPDATE enrollment SET primary_reference = 'newer' WHERE entry_key = 'rolled';
+UPDATE enrollment_anchor SET reference_key = 'newer' WHERE entry_key = 'rolled';
+UPDATE enrollment SET primary_key = x'0a' WHERE entry_key = 'key';
+UPDATE ca_certificate SET is_verified = 0 WHERE name_key = 'root';
+DELETE FROM ca_certificate WHERE name_key = 'other';
+UPDATE dps SET trust_version = 7;
+";
+
+#[test]
+fn a_group_that_was_disabled_blocks_its_certificates_everywhere_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    for path in [&older, &newer] {
+        open_existing(path).unwrap().execute_batch(ENTRIES).unwrap();
+    }
+    open_existing(&newer)
+        .unwrap()
+        .execute_batch(ENTRIES_LATER)
+        .unwrap();
+    let done = finish(&older, Some(&newer)).unwrap();
+    let counts = (done.disabled_entries, done.renewed_entries);
+    assert_eq!(counts, (2, 2));
+    assert_eq!(
+        (done.removed_ca_certificates, done.unverified_ca_certificates),
+        (1, 1)
+    );
+    let connection = open_existing(&older).unwrap();
+    let is = |sql: &str, wanted: &str| assert_eq!(text(&connection, sql), wanted, "{sql}");
+    is(
+        "SELECT group_concat(entry_key || hex(thumbprint) || reference_key) FROM \
+         (SELECT * FROM disabled_anchor ORDER BY entry_key)",
+        "deleted0Bother,disabled0Aroot",
+    );
+    is(
+        "SELECT reference_key FROM enrollment_anchor WHERE entry_key = 'rolled'",
+        "newer",
+    );
+    is(
+        "SELECT hex(primary_key) FROM enrollment WHERE entry_key = 'key'",
+        "0A",
+    );
+    is("SELECT CAST(trust_version AS TEXT) FROM dps", "8");
+}
+
+#[test]
+fn only_a_later_state_of_the_same_database_counts_as_newer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    finish(&older, Some(&newer)).unwrap();
+    // After a restore too, as long as nothing else was done.
+    finish(&older, Some(&newer)).unwrap();
+    // Of another life.
+    add_event(&open_existing(&older).unwrap(), "served");
+    for newer in [&newer, &folder.path().join("elsewhere.db")] {
+        if !newer.exists() {
+            sqlite::create(newer).unwrap();
+            migrate(Engine::Sqlite(&sqlite::open(newer).unwrap()), now()).unwrap();
+        }
+        let events = database_facts(&at(&older)).unwrap();
+        let error = finish(&older, Some(newer)).unwrap_err().to_string();
+        assert!(error.contains("no later state"), "{error}");
+        assert_eq!(database_facts(&at(&older)).unwrap(), events);
+    }
 }
 
 #[test]
 fn without_a_newer_database_crls_still_rise_above_all_that_were_out() {
     let folder = tempfile::tempdir().unwrap();
     let (older, newer) = databases(folder.path());
-    assert_eq!(finish_restore(&older, None, now()).unwrap(), Reapplied::default());
+    assert_eq!(finish(&older, None).unwrap(), Reapplied::default());
     let number = |path: &Path| -> i64 {
         let connection = open_existing(path).unwrap();
-        let number = connection.query_row("SELECT number FROM crl", [], |row| row.get(0));
+        let number = connection.query_row("SELECT MIN(number) FROM crl", [], |row| row.get(0));
         number.unwrap()
     };
     assert!(number(&older) > number(&newer) + 1_000_000);
@@ -100,6 +307,9 @@ fn a_copy_is_its_owners_alone_and_never_takes_a_place() {
     assert!(copy_sqlite(&newer, &older).is_err());
     let mode = std::fs::metadata(&older).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(check_sqlite(&older).unwrap(), sqlite_facts(&newer).unwrap());
+    assert_eq!(
+        check_sqlite(&older).unwrap(),
+        database_facts(&at(&newer)).unwrap()
+    );
     assert!(check_sqlite(&folder.path().join("nothing.db")).is_err());
 }

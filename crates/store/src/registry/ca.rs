@@ -6,7 +6,7 @@ use crate::convert::Place;
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
-const COLUMNS: &str = "id, namespace, policy, role, parent, state, key_ref, subject, signing_request, certificate, \
+pub(super) const COLUMNS: &str = "id, namespace, policy, role, parent, state, key_ref, subject, signing_request, certificate, \
                        issuers, not_before, not_after, shards, created_at, changed_at";
 
 impl ReadTx<'_> {
@@ -123,7 +123,7 @@ impl WriteTx<'_> {
     }
 }
 
-fn ca(row: &Row<'_>) -> Result<Ca, StoreError> {
+pub(super) fn ca(row: &Row<'_>) -> Result<Ca, StoreError> {
     let id = row.text(0)?;
     let place = Place {
         table: "ca",

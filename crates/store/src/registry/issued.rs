@@ -3,6 +3,7 @@ use provost_model::registry::{
 };
 use provost_model::{CertificateDer, CredentialPolicyName, NamespaceName, RegistryDeviceName, Timestamp};
 
+use super::LeafStanding;
 use super::device::identifier;
 use crate::convert::Place;
 use crate::sql::{Row, params};
@@ -22,8 +23,11 @@ impl ReadTx<'_> {
     }
 
     /// A certificate and what follows it in the chain: leaf, issuing CA, what is above, root last. Empty
-    /// when it was not issued.
+    /// when it was not issued, and when it was revoked since: nobody is handed what no hub takes.
     pub fn issued_chain(&self, number: i64) -> Result<Vec<CertificateDer>, StoreError> {
+        if self.issued_standing(number)? == Some(LeafStanding::Revoked) {
+            return Ok(Vec::new());
+        }
         let Some(leaf) = self.issued_certificate(number)? else {
             return Ok(Vec::new());
         };

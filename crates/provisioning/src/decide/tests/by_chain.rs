@@ -232,3 +232,21 @@ fn trace_tells_what_was_looked_at_in_order() {
          group first matches by the CA certificate ca and is enabled; group second decides"
     );
 }
+
+#[test]
+fn a_leaf_that_the_registry_revoked_opens_no_group_and_no_enrollment() {
+    let f = Family::new();
+    let chain = f.leaf.with(&[&f.lower]);
+    let revoked = vec![*f.leaf.certificate.sha256_thumbprint().as_bytes()];
+    for memory in [
+        Memory::default().group("line", signed_by(&f.lower), Enabled),
+        Memory::default().individual("press-1", pinned(&f.leaf), Enabled),
+    ] {
+        assert!(outcome(&memory.judge_chain("press-1", &chain)).starts_with("admitted"));
+        let memory = Memory {
+            revoked: revoked.clone(),
+            ..memory
+        };
+        assert_eq!(outcome(&memory.judge_chain("press-1", &chain)), "revokedLeaf");
+    }
+}

@@ -21,6 +21,8 @@ pub(super) struct Memory {
     pub(super) individuals: Vec<IndividualEnrollment>,
     pub(super) groups: Vec<EnrollmentGroup>,
     pub(super) authorities: Vec<CertificateAuthority>,
+    /// SHA-256 thumbprints of leaves the Device Registry revoked.
+    pub(super) revoked: Vec<[u8; 32]>,
 }
 
 impl Memory {
@@ -210,6 +212,10 @@ impl Snapshot for Memory {
             kind,
             entry_key: key.to_owned(),
         }))
+    }
+
+    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(self.revoked.contains(thumbprint))
     }
 
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {

@@ -1,0 +1,232 @@
+//! The newer database beside the restored one: its tables under the names `newer_…`, whichever engines the
+//! two are.
+
+use super::database::Database;
+use super::facts_of;
+use super::finish::{RESTORE_ITEM, attach};
+use crate::engine::Engine;
+use crate::sql::{Param, Row, params};
+use crate::{StoreAddress, StoreError};
+
+/// What is read of a newer database: tables and their columns, each behind `t` (text), `i` (integer) or
+/// `b` (bytes).
+const TABLES: [(&str, &str); 16] = [
+    ("counter", "t.name i.value"),
+    ("admin_token", "b.hash t.role t.namespace"),
+    (
+        "access_policy",
+        "t.owner t.name b.primary_key b.secondary_key t.rights",
+    ),
+    ("ca_certificate", "t.owner t.name_key b.thumbprint i.is_verified"),
+    ("namespace_link", "t.owner t.namespace"),
+    ("dps", "t.name_key i.trust_version"),
+    (
+        "enrollment",
+        "t.dps t.kind t.entry_key t.status t.etag t.mechanism b.primary_key b.secondary_key \
+         b.primary_certificate b.secondary_certificate t.primary_reference t.secondary_reference",
+    ),
+    (
+        "enrollment_anchor",
+        "t.dps t.kind t.entry_key t.slot b.subject_hash b.thumbprint t.reference_key",
+    ),
+    (
+        "disabled_anchor",
+        "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
+    ),
+    (
+        "device",
+        "t.hub t.device_id t.generation_id t.etag t.status t.auth b.primary_key b.secondary_key \
+         t.primary_thumbprint t.secondary_thumbprint",
+    ),
+    (
+        "module",
+        "t.hub t.device_id t.module_id t.generation_id t.etag t.auth b.primary_key b.secondary_key \
+         t.primary_thumbprint t.secondary_thumbprint",
+    ),
+    ("ca", "t.id t.state i.key_destroyed_at"),
+    (
+        "crl",
+        "t.ca i.shard i.number i.this_update i.next_update b.der i.entries i.changes i.told i.due_at \
+         i.rests_until",
+    ),
+    ("registry_device", "t.uuid t.generation i.enabled"),
+    (
+        "issued_certificate",
+        "i.number t.ca b.serial t.namespace t.device t.policy t.device_uuid t.generation \
+         b.key_sha256 i.not_before i.not_after i.shard b.certificate b.sha1 b.sha256 i.revoked_at t.reason \
+         i.created_at",
+    ),
+    (
+        "revoked_certificate",
+        "t.ca i.shard b.serial i.revoked_at t.reason i.not_after",
+    ),
+];
+
+/// Rows written by one statement.
+const ROWS_AT_ONCE: usize = 100;
+
+/// Fails unless the newer database is a later state of the older one: it holds the older one's last audit
+/// event, with the same hash.
+fn compare(older: Engine<'_>, newer: Engine<'_>) -> Result<(), StoreError> {
+    let (ours, theirs) = (facts_of(older)?, facts_of(newer)?);
+    if theirs.schema != ours.schema {
+        return Err(StoreError::Open(format!(
+            "the newer database is at version {}, the restored one at {}: start each once with this program",
+            theirs.schema, ours.schema
+        )));
+    }
+    // Events of restores are of the restored database alone.
+    let last = format!(
+        "SELECT number, hash FROM audit_event WHERE NOT (kind = 'store' AND item = '{RESTORE_ITEM}') \
+         ORDER BY number DESC LIMIT 1"
+    );
+    let Some((number, hash)) = first(older, &last, &[])? else {
+        return Ok(());
+    };
+    let same = "SELECT number, hash FROM audit_event WHERE number = ?1";
+    match first(newer, same, params![number])? {
+        Some((_, theirs)) if theirs == hash => Ok(()),
+        _ => Err(StoreError::Open(format!(
+            "the database named as newer is no later state of the restored one: it does not hold its audit \
+             event {number}"
+        ))),
+    }
+}
+
+type NumberAndHash = (i64, Option<Vec<u8>>);
+
+fn first(engine: Engine<'_>, sql: &str, values: &[Param<'_>]) -> Result<Option<NumberAndHash>, StoreError> {
+    let rows = engine.query(sql, values, |row| Ok((row.int(0)?, row.opt_blob(1)?)))?;
+    Ok(rows.into_iter().next())
+}
+
+/// Makes the tables of the newer database readable in the target's session, under `newer_…`.
+pub(super) fn bring(target: &Database, newer: &StoreAddress) -> Result<(), StoreError> {
+    let source = Database::open(newer)?;
+    compare(target.engine(), source.engine())?;
+    if let (Database::Sqlite(connection), StoreAddress::Sqlite(path)) = (target, newer) {
+        attach(connection, path)?;
+        for (table, columns) in TABLES {
+            let columns = names(columns);
+            let sql = format!("CREATE TEMP VIEW newer_{table} AS SELECT {columns} FROM newer.{table}");
+            connection.execute_batch(&sql)?;
+        }
+        return Ok(());
+    }
+    let reading = source.engine();
+    reading.run_script(match reading {
+        Engine::Sqlite(_) => "BEGIN",
+        Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    })?;
+    for (table, columns) in TABLES {
+        copy(reading, target.engine(), table, columns)?;
+    }
+    reading.run_script("COMMIT")
+}
+
+fn names(columns: &str) -> String {
+    let names = columns.split_whitespace().filter_map(|column| column.get(2..));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// A value on its way from one database to the other.
+enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Value {
+    fn read(row: &Row<'_>, column: usize, kind: &str) -> Result<Self, StoreError> {
+        Ok(match kind {
+            "i" => row.opt_int(column)?.map_or(Self::Null, Self::Int),
+            "b" => row.opt_blob(column)?.map_or(Self::Null, Self::Blob),
+            _ => row.opt_text(column)?.map_or(Self::Null, Self::Text),
+        })
+    }
+
+    fn as_param(&self) -> Param<'_> {
+        match self {
+            Self::Null => Param::Null,
+            Self::Int(value) => Param::Int(*value),
+            Self::Text(value) => Param::Text(value),
+            Self::Blob(value) => Param::Blob(value),
+        }
+    }
+}
+
+fn copy(from: Engine<'_>, to: Engine<'_>, table: &str, columns: &str) -> Result<(), StoreError> {
+    let kinds: Vec<&str> = columns
+        .split_whitespace()
+        .filter_map(|column| column.get(..1))
+        .collect();
+    let list = names(columns);
+    to.run_script(&format!(
+        "CREATE TEMP TABLE newer_{table} AS SELECT {list} FROM {table} WHERE 1 = 0"
+    ))?;
+    let mut waiting: Vec<Value> = Vec::new();
+    let full = ROWS_AT_ONCE * kinds.len();
+    each_row(from, &format!("SELECT {list} FROM {table}"), &mut |row| {
+        for (column, kind) in kinds.iter().enumerate() {
+            waiting.push(Value::read(row, column, kind)?);
+        }
+        if waiting.len() >= full {
+            insert(to, table, &list, kinds.len(), &waiting)?;
+            waiting.clear();
+        }
+        Ok(())
+    })?;
+    for row in waiting.chunks(kinds.len()) {
+        insert(to, table, &list, kinds.len(), row)?;
+    }
+    // Nobody else looks after the plans over a table of one session.
+    to.run_script(&format!("ANALYZE newer_{table}"))
+}
+
+fn insert(to: Engine<'_>, table: &str, list: &str, width: usize, values: &[Value]) -> Result<(), StoreError> {
+    let rows: Vec<String> = (0..values.len() / width)
+        .map(|row| {
+            let places: Vec<String> = (1..=width)
+                .map(|place| format!("?{}", row * width + place))
+                .collect();
+            format!("({})", places.join(", "))
+        })
+        .collect();
+    let sql = format!("INSERT INTO newer_{table} ({list}) VALUES {}", rows.join(", "));
+    let values: Vec<Param<'_>> = values.iter().map(Value::as_param).collect();
+    to.execute(&sql, &values).map(|_| ())
+}
+
+/// Hands over every row of a query without holding all of them.
+fn each_row(
+    engine: Engine<'_>,
+    sql: &str,
+    take: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    if let Engine::Sqlite(_) = engine {
+        return engine.query(sql, &[], |row| take(row)).map(|_: Vec<()>| ());
+    }
+    engine.run_script(&format!("DECLARE newer_rows NO SCROLL CURSOR FOR {sql}"))?;
+    loop {
+        let got = engine.query("FETCH 1000 FROM newer_rows", &[], |row| take(row))?;
+        if got.is_empty() {
+            return engine.run_script("CLOSE newer_rows");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_named_without_their_kinds() {
+        assert_eq!(names("t.a_b i.c\n b.d"), "a_b, c, d");
+        assert!(TABLES.iter().all(|(_, columns)| {
+            columns.split_whitespace().all(
+                |column| matches!(column.split_once('.'), Some(("t" | "i" | "b", name)) if !name.is_empty()),
+            )
+        }));
+    }
+}
