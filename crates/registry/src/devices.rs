@@ -1,5 +1,7 @@
 use provost_access::{AdminCaller, Permission};
-use provost_model::registry::{DeviceIdentifier, RegistryDevice, Revocation, RevocationReason};
+use provost_model::registry::{
+    DeviceIdentifier, NamespaceLink, RegistryDevice, Revocation, RevocationReason,
+};
 use provost_model::{
     Action, Assignment, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
 };
@@ -342,11 +344,17 @@ fn check_policy(
     ))
 }
 
-/// Where a device may be known: the hub it was assigned to, and every hub linked to its namespace.
+/// Where a device may be known: every hub linked to its namespace, and the one it was assigned to while that is
+/// linked to no other.
 pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
     let mut hubs = tx.linked_registry_hubs(&device.namespace)?;
-    let assigned = device.hub.iter().filter(|hub| !hubs.contains(hub)).cloned();
-    hubs.extend(assigned.collect::<Vec<_>>());
+    if let Some(assigned) = device.hub.as_ref().filter(|hub| !hubs.contains(hub)) {
+        // One that was linked to another namespace since is that one's business.
+        let linked = tx.linked_namespace(&NamespaceLink::Hub(assigned.clone()))?;
+        if linked.is_none() {
+            hubs.push(assigned.clone());
+        }
+    }
     let place = |hub| Assignment {
         hub,
         device_id: device.external_device_id.clone(),

@@ -212,8 +212,8 @@ impl RegistryService {
             .await
     }
 
-    /// Removes a policy for ever: its CAs sign no more, and their keys go after a last CRL. What they
-    /// signed goes on at the hubs (certificate-management.md 3.9).
+    /// Removes a policy for ever: its CAs sign CRLs and nothing else, and their keys go when the last leaf has
+    /// expired. What they signed goes on at the hubs (certificate-management.md 3.9).
     ///
     /// # Errors
     /// [`RegistryError`]; `CertificatesNotRevoked` for an external one with certificates that stand, unless

@@ -74,7 +74,7 @@ impl CrlPublisher {
             CaRole::Root => self.schedule.root_lifetime,
             CaRole::Issuing => self.schedule.lifetime,
         };
-        let is_last = ca.state == CaState::Closed;
+        let is_last = is_last(ca, material.last_expiry, now);
         let mut next_update = now.after(lifetime);
         if is_last {
             next_update = material
@@ -121,6 +121,14 @@ impl CrlPublisher {
 fn signs_crls(ca: &Ca, now: Timestamp) -> bool {
     let has_ended = ca.state == CaState::Closed && ca.key.is_offline();
     ca.state != CaState::Revoked && !has_ended && ca.not_after.is_none_or(|end| now <= end)
+}
+
+/// Whether nothing follows the CRL that is made now. Leaves of a policy that was deleted can still be revoked,
+/// and stand on a CRL until the last of them has expired (certificate-management.md 3.9, 6.1); a root that was
+/// closed has no issuing CA any more that could be.
+fn is_last(ca: &Ca, last_expiry: Option<Timestamp>, now: Timestamp) -> bool {
+    let is_over = ca.role == CaRole::Root || last_expiry.is_none_or(|end| end <= now);
+    ca.state == CaState::Closed && is_over
 }
 
 fn material(tx: &ReadTx<'_>, part: &CrlPart) -> Result<Option<Material>, StoreError> {

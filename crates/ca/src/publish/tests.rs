@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+use provost_model::ambient::SystemRandom;
 use provost_model::registry::{
-    Ca, CaRole, CaState, KeyRef, Revocation, RevocationReason, RevokedEntry, SerialNumber,
+    Ca, CaRole, CaState, DeviceIdentifier, KeyRef, Revocation, RevocationReason, RevokedEntry, SerialNumber,
 };
-use provost_model::{CredentialPolicyName, NamespaceName};
+use provost_model::{CredentialPolicyName, NamespaceName, RegistryDeviceName};
 use provost_pki::Certificate;
 use provost_pki::crl::Crl;
 use provost_pki::issue::{self, KeyPair};
-use provost_store::{StoreAddress, StoreOptions, StoredCrl, WriteTx};
+use provost_store::{NewIntent, StoreAddress, StoreOptions, StoredCrl, WriteTx};
 
 use super::*;
 use crate::{RootOrder, sign_root};
@@ -141,6 +142,26 @@ impl House {
             tx.mark_crl_dirty(&part.ca, 0)
         })
         .await;
+    }
+
+    /// Writes down a leaf of the CA that expires then.
+    async fn issue(&self, serial: u8, not_after: i64) {
+        let now = self.clock.now();
+        let intent = NewIntent {
+            ca: self.ca.id.clone(),
+            serial: SerialNumber::from_bytes(&[serial; 16]).unwrap(),
+            namespace: self.ca.namespace.clone(),
+            device: RegistryDeviceName::parse("press-1").unwrap(),
+            policy: CredentialPolicyName::parse("line-7").unwrap(),
+            identifier: DeviceIdentifier::generate(&SystemRandom),
+            key_sha256: [serial; 32],
+            not_before: now,
+            not_after: Timestamp::from_unix_seconds(not_after),
+            shard: 0,
+            created_at: now,
+        };
+        let intended = self.store.append(move |tx| tx.intend_certificate(&intent)).await;
+        intended.unwrap();
     }
 
     async fn state(&self, state: CaState) {
@@ -284,6 +305,30 @@ async fn a_closed_ca_gets_a_last_crl_and_its_key_is_destroyed() {
     assert_eq!(house.publisher.publish_due().await.unwrap(), 0);
     house.publisher.end_closed().await.unwrap();
     assert_eq!(house.stored(0).await.number, last.number);
+}
+
+/// A-008 after A-037: a leaf of a deleted policy can be revoked as long as it has not expired.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_ca_goes_on_with_its_crl_until_the_last_leaf_has_expired() {
+    let house = House::new(1).await;
+    house.issue(0x11, START + 30 * DAY).await;
+    house.publisher.publish_due().await.unwrap();
+    house.state(CaState::Closed).await;
+    for day in 1..=2 {
+        house.later(DAY);
+        house.publisher.end_closed().await.unwrap();
+        assert!(!house.stored(0).await.is_last, "day {day}");
+    }
+    assert_eq!(house.publisher.publish_due().await.unwrap(), 0);
+    house.revoke(0x11, 1, START + 30 * DAY).await;
+    house.later(60);
+    house.publisher.end_closed().await.unwrap();
+    assert_eq!(house.out(0).await.len(), 1);
+    assert!(house.keys.find(&house.ca.key).is_ok());
+    house.later(30 * DAY);
+    house.publisher.end_closed().await.unwrap();
+    assert!(house.stored(0).await.is_last);
+    assert!(house.keys.find(&house.ca.key).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

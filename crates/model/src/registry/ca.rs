@@ -95,7 +95,8 @@ pub enum CaState {
     Retired,
     /// No longer trusted; it signs nothing more.
     Revoked,
-    /// Its policy is gone: its key is destroyed after a last CRL. What it signed goes on.
+    /// Its policy is gone. What it signed goes on, and it signs its CRL until the last of that has expired; then
+    /// its key is destroyed.
     Closed,
 }
 

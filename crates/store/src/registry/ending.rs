@@ -11,7 +11,8 @@ use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 impl ReadTx<'_> {
     /// The last instant at which something a CA signed is valid: of leaves, or of CAs under a root.
     pub fn last_expiry_under(&self, ca: &CaId) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT MAX(ends) FROM (SELECT MAX(not_after) AS ends FROM issued_certificate WHERE ca = ?1 \
+        let sql = "SELECT MAX(ends) FROM (SELECT (SELECT not_after FROM issued_certificate WHERE ca = ?1 \
+                   AND state <> 'orphaned' ORDER BY not_after DESC LIMIT 1) AS ends \
                    UNION ALL SELECT MAX(not_after) FROM ca WHERE parent = ?1) signed";
         let found = self.find(sql, params![ca.as_str()], |row| row.opt_int(0))?;
         Ok(found.flatten().map(Timestamp::from_micros))
@@ -55,10 +56,13 @@ impl WriteTx<'_> {
 }
 
 impl AppendTx<'_> {
-    /// Makes the last CRLs of CAs that were closed or revoked due now.
+    /// Makes the last CRLs due now: of CAs that were revoked, and of those that were closed once nothing they
+    /// issued to devices is valid any more.
     pub fn hasten_last_crls(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let sql = "UPDATE crl SET due_at = ?1 WHERE due_at > ?1 \
-                   AND ca IN (SELECT id FROM ca WHERE state IN ('closed', 'revoked'))";
+        let sql = "UPDATE crl SET due_at = ?1 WHERE due_at > ?1 AND ca IN (\
+                   SELECT id FROM ca WHERE state = 'revoked' OR state = 'closed' AND NOT EXISTS (\
+                   SELECT 1 FROM issued_certificate i WHERE i.ca = ca.id AND i.state <> 'orphaned' \
+                   AND i.not_after > ?1))";
         self.execute(sql, params![now.as_micros()])
     }
 
