@@ -367,6 +367,7 @@ async fn the_chain_of_a_leaf_is_leaf_issuer_and_what_is_above() {
         .unwrap();
     write(&test.store, move |tx| {
         tx.insert_ca(&ca('a', CaState::Active))?;
+        tx.insert_registry_device(&device("x"))?;
         let chain = [vec![1], vec![7, 7], vec![8, 8, 8]].map(CertificateDer);
         assert_eq!(tx.issued_chain(number)?, chain);
         assert!(tx.issued_chain(open)?.is_empty());

@@ -7,7 +7,7 @@ mod crl;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use provost_model::registry::CaId;
 use provost_model::{Action, Actor, AuditEvent, Clock, Timestamp};
@@ -47,9 +47,6 @@ const KEYS: usize = 1_000;
 const PARTS: usize = 16;
 /// How often it looks though nobody woke it: work of other nodes, CRLs that grow old.
 const LOOK: Duration = Duration::from_secs(1);
-/// After making CRLs it rests so many times as long as that took, and at the longest so long.
-const RESTS: u32 = 9;
-const LONGEST_REST: Duration = Duration::from_secs(30);
 /// How often it looks after CAs that end.
 const ENDING_LOOK: Duration = Duration::from_secs(10);
 
@@ -117,13 +114,9 @@ impl CrlPublisher {
                 looked_at_ending = Some(now);
                 report(self.end_closed().await);
             }
-            let began = Instant::now();
             match self.publish_due().await {
                 Ok(0) => {}
-                Ok(_) => {
-                    tokio::time::sleep(rest_after(began.elapsed())).await;
-                    continue;
-                }
+                Ok(_) => continue,
                 Err(error) => report(Err(error)),
             }
             tokio::select! {
@@ -220,13 +213,6 @@ impl CrlPublisher {
             None => Ok(()),
         }
     }
-}
-
-/// Long CRLs are made one after the other while revocations go on, and every one is a large write: so that
-/// others come to their turn, making them takes a tenth of the time. What is revoked meanwhile stands on the next
-/// one.
-fn rest_after(took: Duration) -> Duration {
-    (took * RESTS).min(LONGEST_REST)
 }
 
 fn report(outcome: Result<(), PublishError>) {
