@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{certificate,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,sas,telemetry_segment}
+mkdir -p "$seeds"/{activation,arm_body,audit_line,certificate,chain_text,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,own_body,renewal,sas,sealed_key,telemetry_segment,token_uri}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -78,3 +78,56 @@ printf '%s' 'SharedAccessSignature sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 # One message of device d1, generation 1, known auth method, property a=1.
 cd ../telemetry_segment
 printf '\x01\x17\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02d1\x00\x011\x01\x01\x01a\x021\x00{}' >message
+
+# Texts of certificates; a chain a customer's CA made, behind the request it answers.
+cat "$seeds/pki/seed-0001.pem" "$seeds/pki/intermediate.pem" >"$seeds/chain_text/chain.pem"
+base64 -w 0 "$seeds/certificate/root.der" >"$seeds/chain_text/base64"
+(
+    cd "$seeds/pki"
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out ica.key 2>/dev/null
+    openssl req -new -key ica.key -subj "/CN=ica-seed" -out ica.csr
+    printf '%s\n' basicConstraints=critical,CA:TRUE,pathlen:0 keyUsage=critical,digitalSignature,keyCertSign,cRLSign \
+        extendedKeyUsage=clientAuth subjectKeyIdentifier=hash authorityKeyIdentifier=keyid >ica.cnf
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout customer.key -out customer.pem \
+        -days 9000 -subj /CN=customer -addext keyUsage=critical,digitalSignature,keyCertSign,cRLSign 2>/dev/null
+    openssl x509 -req -in ica.csr -CA customer.pem -CAkey customer.key -days 8000 -sha384 -extfile ica.cnf \
+        -out ica.pem 2>/dev/null
+    { cat ica.csr && printf '#' && cat ica.pem customer.pem; } >../activation/chain
+    # As Azure issues leaves: the identifier in a critical extension of its own.
+    printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n%s\n' \
+        "1.3.6.1.4.1.311.133.1.1.1=critical,DER:0420$(printf '%.0s0f0e0d0c0b0a49088706050403020100' 1 2)" >leaf.cnf
+    openssl req -new -key ica.key -subj /CN=d1 -out leaf.csr
+    openssl x509 -req -in leaf.csr -CA ica.pem -CAkey ica.key -days 30 -sha384 -extfile leaf.cnf -outform der \
+        -out ../certificate/azure.der 2>/dev/null
+)
+
+cd "$seeds/arm_body"
+printf '\x00%s' '{"location":"here","tags":{"a":"b"},"identity":{"type":"SystemAssigned"},"properties":{"messaging":{"endpoints":{"e":{"endpointType":"Microsoft.Devices/IotHubs","address":"h"}}}}}' >namespace
+printf '\x02%s' '{"location":"here","properties":{}}' >credential
+printf '\x04%s' '{"properties":{"certificate":{"certificateAuthorityConfiguration":{"keyType":"ECC","bringYourOwnRoot":{"enabled":true}},"leafCertificateConfiguration":{"validityPeriodInDays":30}}}}' >policy
+printf '\x05%s' '{"properties":{"certificate":{"leafCertificateConfiguration":{"validityPeriodInDays":60}}}}' >policy-patch
+printf '\x06%s' '{"certificateChain":"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}' >activate
+printf '\x07%s' '{"location":"here","properties":{"externalDeviceId":"d1","enabled":true,"attributes":{"a":{"b":1}},"policy":{"resourceId":"/subscriptions/s/resourceGroups/g/providers/Microsoft.DeviceRegistry/namespaces/n/credentials/default/policies/p"}}}' >device
+printf '\x08%s' '{"properties":{"enabled":false,"operatingSystemVersion":"1"}}' >device-patch
+printf '\x09%s' '{"disable":true}' >revoke
+printf '\x0c%s' '/subscriptions/s/resourceGroups/g/providers/Microsoft.DeviceRegistry/namespaces/n/credentials/default/policies/p' >id
+
+cd ../own_body
+printf '\x00%s' '{"resourceIds":["d1","d2"],"disable":true,"reason":"keyCompromise"}' >bulk
+printf '\x02%s' '{"disable":false,"reason":"superseded"}' >revoke
+printf '\x04%s' '{"name":"ci","roles":["reader"],"scope":"n"}' >token
+
+cd ../audit_line
+printf '%s' '{"number":1,"at":"2026-01-01T00:00:00.000000Z","actor":"admin","action":"create","kind":"device","scope":"n","key":"d1","detail":"","address":"","trackingId":"","before":null,"after":{"a":1},"result":"","hash":"00"}' >event
+
+cd ../renewal
+printf '%s' '{"id":"d1","csr":"AAAA","replace":"*"}' >body
+printf '%s' 'rid-0001' >id
+printf '%s' '$iothub/credentials/res/202/?$rid=rid-0001' >topic
+
+cd ../sealed_key
+printf '%s\n' '/id other' '/label x' '/version 2' '/created_at 5' '/kek AAAA' '/public_key AAAA' '/wrapped_dek/nonce AAAA' '/private_key/sealed AAAA' >members
+
+cd ../token_uri
+printf '%s' 'pkcs11:token=provost;object=ica;type=private;id=%01%02?module-path=/lib/p.so&pin-source=/pin' >full
+printf '%s' 'pkcs11:slot-id=3?pin-value=1234' >pin

@@ -12,7 +12,7 @@ all_stages=(format dependencies clippy sqlite postgresql pkilint sdk rustdoc fuz
 
 run_stage() {
     case "$1" in
-        format) cargo fmt --all --check && rustfmt --check --edition 2024 fuzz/src/bin/*.rs ;;
+        format) cargo fmt --all --check && rustfmt --check --edition 2024 fuzz/src/main.rs ;;
         dependencies) python3 scripts/check-deps.py ;;
         clippy) cargo clippy --workspace --all-targets --locked -- -D warnings ;;
         sqlite) scripts/rust-tests.sh sqlite ;;
@@ -20,7 +20,7 @@ run_stage() {
         pkilint) tests/pkilint/run.sh ;;
         sdk) scripts/sdk.sh ;;
         rustdoc) RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked ;;
-        fuzz) scripts/fuzz.sh "${FUZZ_SECONDS:-10}" ;;
+        fuzz) scripts/fuzz.sh "${FUZZ_SECONDS:-6}" ;;
     esac
 }
 

@@ -6,6 +6,7 @@ mod desk;
 mod examples;
 mod exit_codes;
 mod group_registrations;
+mod irreversible;
 mod monitor;
 mod quickstart;
 mod rolling_and_blocking;

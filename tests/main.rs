@@ -17,6 +17,7 @@ mod access;
 mod audit;
 mod cli;
 mod flows;
+mod listed;
 mod operations;
 mod robustness;
 mod store;

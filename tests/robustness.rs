@@ -1,6 +1,7 @@
 //! What arrives is not always what was meant: an error or a closed connection, and nobody else
 //! notices.
 
+mod ca_faults;
 mod issuer_revocation_cut;
 mod job_cut;
 mod malformed_certificates;
@@ -12,6 +13,7 @@ mod malformed_websocket;
 mod own_certificate;
 mod pending_run_cut;
 mod power_cut;
+mod renewal_cut;
 mod shutdown;
 mod signer;
 mod telemetry_cut;

@@ -44,10 +44,15 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) async fn new() -> Self {
+        Self::configured("").await
+    }
+
+    /// The same with this configuration of the server, TOML.
+    pub(super) async fn configured(toml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
         std::os::unix::fs::symlink(samples, folder.path().join("samples")).unwrap();
-        let server = ChildServer::start(&folder.path().join("provost-data")).await;
+        let server = ChildServer::start_configured(&folder.path().join("provost-data"), toml).await;
         Self { server, folder }
     }
 

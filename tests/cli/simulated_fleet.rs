@@ -12,17 +12,22 @@ use super::Desk;
 
 const PAGE: &str = include_str!("../../docs/SIMULATED-FLEET.md");
 
-/// The blocks of commands of a chapter, without the one that goes on.
-fn blocks() -> Vec<String> {
-    let chapter = PAGE
-        .split_once("\n## Rolling an intermediate\n")
-        .expect("a chapter")
-        .1;
+/// The blocks of commands of a chapter.
+fn blocks_of(title: &str) -> Vec<String> {
+    let begin = format!("\n## {title}\n");
+    let chapter = PAGE.split_once(begin.as_str()).expect("a chapter").1;
+    let chapter = chapter
+        .split_once("\n## ")
+        .map_or(chapter, |(chapter, _)| chapter);
     let blocks = chapter
         .trim_start_matches('\n')
         .split("\n\n")
         .filter(|block| block.starts_with("    "));
     blocks.map(str::to_owned).collect()
+}
+
+fn blocks() -> Vec<String> {
+    blocks_of("Rolling an intermediate")
 }
 
 async fn twin(desk: &Desk, id: &str) -> Value {
@@ -162,4 +167,96 @@ async fn a_device_refused_with_its_new_certificate_goes_back_with_the_old_one() 
     assert_eq!(report["reprovisioned"], 0);
     let interruptions = report["interruptions"].to_string();
     assert!(interruptions.contains("register: 40"), "{interruptions}");
+}
+
+/// What a device says of itself, while it is at its hub.
+async fn reported(desk: &Desk, id: &str) -> Option<Value> {
+    let show = ["hub", "twin", "show", "--device-id", id, "--output", "json"];
+    let done = desk.provost(&show).await;
+    // Before it registers there is none.
+    let twin = (done.code == Some(0)).then(|| done.ok())?;
+    (twin["connectionState"] == "Connected").then(|| twin["properties"]["reported"].clone())
+}
+
+/// Thumbprints of what was issued to a device and revoked.
+async fn revoked(desk: &Desk, id: &str) -> Vec<String> {
+    let list = format!("adr certificate list --ns plant --device {id} --output json");
+    let all = desk.provost(&list.split(' ').collect::<Vec<_>>()).await.ok();
+    let all = all.as_array().expect("a list").clone();
+    let revoked = all.iter().filter(|one| !one["revokedAt"].is_null());
+    let thumbprint = |one: &Value| one["sha256Thumbprint"].as_str().expect("a thumbprint").to_owned();
+    revoked.map(thumbprint).collect()
+}
+
+/// A fleet whose certificates last seven seconds renews them, comes back after a revocation, and stays out
+/// when it is disabled.
+#[tokio::test]
+async fn a_fleet_lives_through_many_certificates_and_heals_after_revocations() {
+    let blocks = blocks_of("A day of a fleet in a minute");
+    let [configuration, begin, revoke, issuer] = blocks.as_slice() else {
+        panic!("{} blocks", blocks.len());
+    };
+    let desk = Desk::configured(&configuration.replace("seconds = 2", "seconds = 1")).await;
+    let (prepared, simulate) = begin.split_once("    provost simulate ").expect("a fleet");
+    assert!(simulate.starts_with("--devices 500 --prefix cell --credential-policy default"));
+    desk.shell(prepared).await.ok();
+    let stay = "simulate --devices 6 --prefix cell --credential-policy default --stay --interval 0.5 \
+                --renew-at 50 --output json";
+    let fleet = desk.spawn(&stay.split_ascii_whitespace().collect::<Vec<_>>());
+    eventually("a device with its fourth certificate", async || {
+        let reported = reported(&desk, "cell-0000003").await?;
+        (reported["generation"].as_u64() >= Some(4)).then_some(())
+    })
+    .await;
+
+    desk.shell(revoke).await.ok();
+    let gone = revoked(&desk, "cell-0000001").await;
+    assert!(gone.len() >= 2, "all that have not expired: {gone:?}");
+    eventually("the revoked device with another certificate", async || {
+        let reported = reported(&desk, "cell-0000001").await?;
+        let thumbprint = reported["certificate"]["thumbprint"]
+            .as_str()?
+            .to_ascii_lowercase();
+        let is_other = !gone.iter().any(|gone| gone.eq_ignore_ascii_case(&thumbprint));
+        is_other.then_some(())
+    })
+    .await;
+    eventually("all but the disabled one", async || {
+        (connected(&desk).await == 5).then_some(())
+    })
+    .await;
+
+    let before = reported(&desk, "cell-0000003")
+        .await
+        .map(|told| told["certificate"]["issuer"].clone());
+    desk.shell(issuer).await.ok();
+    for id in [
+        "cell-0000001",
+        "cell-0000003",
+        "cell-0000004",
+        "cell-0000005",
+        "cell-0000006",
+    ] {
+        eventually("a device under the new issuing CA", async || {
+            let issuer = reported(&desk, id).await?["certificate"]["issuer"].clone();
+            (Some(&issuer) != before.as_ref()).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(
+        twin(&desk, "cell-0000002").await["connectionState"],
+        "Disconnected"
+    );
+    let metrics = desk.server.own_api().get("/provost/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.raw).into_owned();
+    assert!(
+        metrics.contains("provost_certificate_renewals_total{hub=\"hub\",step=\"issued\""),
+        "{metrics}"
+    );
+
+    let (code, report) = report(fleet).await;
+    assert_eq!(code, Some(1), "one is missing: {report}");
+    assert_eq!(report["missing"], json!(["cell-0000002"]));
+    assert!(report["renewed"].as_u64() >= Some(12), "{report}");
+    assert!(report["registeredAgain"].as_u64() >= Some(1 + 5), "{report}");
 }

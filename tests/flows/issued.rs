@@ -1,10 +1,12 @@
 //! Certificates that are issued and revoked: the rules A- (certificate-management.md 4), each test under
 //! its number, with devices over the network and the Device Registry asked as management asks it.
 
+mod audit_log;
 mod device_revocation;
 mod elsewhere;
 mod expiry;
 mod external_root;
+mod forced_deletion;
 mod forgetting;
 mod identifiers;
 mod issuance;
@@ -14,5 +16,8 @@ mod plant;
 mod policy_deletion;
 mod policy_revocation;
 mod publication;
+mod refused_requests;
 mod renewal;
+mod renewal_meets_revocation;
 mod renewal_of_issuers;
+mod separate_operations;

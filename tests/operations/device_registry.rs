@@ -186,6 +186,7 @@ fn beside_the_contract() -> Vec<Operation> {
         .status(404),
         own("GET", "authorities", &[P::CredentialsRead]),
         own("GET", &format!("authorities/{nobody}"), &[P::CredentialsRead]).status(404),
+        own("GET", &format!("authorities/{nobody}/crl"), &[P::CredentialsRead]).status(404),
         own("POST", "devices/press-9/revoke?dryRun=true", &[P::DevicesRead]),
         own("POST", "devices/revoke?dryRun=true", &[P::DevicesRead]).body(many),
         own(
@@ -237,15 +238,35 @@ fn revocation() -> Vec<Operation> {
     ]
 }
 
+/// A credential that goes with its policies.
+const BOTH: [P; 2] = [P::CredentialsWrite, P::PoliciesWrite];
+
 fn ends() -> Vec<Operation> {
     vec![
+        own("DELETE", "policies/line-7?dryRun=true", &[P::PoliciesWrite]),
+        own("DELETE", "policies/line-7?force=true", &[P::PoliciesWrite]).leaves(
+            "delete",
+            "credentialPolicy",
+            "line-7",
+        ),
+        own("DELETE", "policies/line-7", &[P::PoliciesWrite]).status(404),
+        arm("PUT", POLICY, &[P::PoliciesWrite])
+            .body(policy_body())
+            .status(201)
+            .leaves("create", "credentialPolicy", "line-7"),
         arm("DELETE", POLICY, &[P::PoliciesWrite])
             .status(204)
             .leaves("delete", "credentialPolicy", "line-7"),
-        own("DELETE", "policies/line-7?force=true", &[P::PoliciesWrite]).status(404),
         arm("DELETE", "devices/press-9", &[P::DevicesWrite])
             .status(204)
             .leaves("delete", "registryDevice", "press-9"),
+        own("DELETE", "credentials/default?dryRun=true", &BOTH),
+        own("DELETE", "credentials/default?force=true", &BOTH).leaves("delete", "credential", "default"),
+        own("DELETE", "credentials/default", &[P::CredentialsWrite]).status(404),
+        arm("PUT", "credentials/default", &[P::CredentialsWrite])
+            .body(json!({ "location": "local" }))
+            .status(201)
+            .leaves("create", "credential", "default"),
         arm("DELETE", "credentials/default", &[P::CredentialsWrite])
             .status(204)
             .leaves("delete", "credential", "default"),

@@ -6,12 +6,12 @@ use provost_wire::dps::service::ServiceOperation;
 use provost_wire::http::{Route, parse_route};
 use provost_wire::hub::device::DeviceOperation as HubDeviceOperation;
 use provost_wire::hub::service::HubOperation;
-use provost_wire::own::registry::{NamespaceLinkAction, RegistryExtra};
+use provost_wire::own::registry::{Deletion, NamespaceLinkAction, RegistryExtra};
 use provost_wire::own::{FleetOperation, OwnOperation, TelemetryOperation};
 
 /// The name of every operation. A new one does not compile until it is named in [`name`], and the
 /// tests fail until it stands here and in the catalogue.
-pub(crate) const NAMES: [&str; 168] = [
+pub(crate) const NAMES: [&str; 174] = [
     "dps put enrollment",
     "dps get enrollment",
     "dps delete enrollment",
@@ -162,6 +162,7 @@ pub(crate) const NAMES: [&str; 168] = [
     "own adr revoke certificate",
     "own adr list authorities",
     "own adr get authority",
+    "own adr get crl",
     "own adr preview device",
     "own adr revoke device",
     "own adr preview devices",
@@ -169,6 +170,11 @@ pub(crate) const NAMES: [&str; 168] = [
     "own adr preview issuer",
     "own adr revoke issuer",
     "own adr delete policy",
+    "own adr force delete policy",
+    "own adr preview delete policy",
+    "own adr delete credential",
+    "own adr force delete credential",
+    "own adr preview delete credential",
     "own adr list operations",
     "own adr get operation",
     "own adr get offline root",
@@ -395,13 +401,19 @@ fn registry_extra(extra: &RegistryExtra) -> &'static str {
         RegistryExtra::RevokeCertificate(_) => "own adr revoke certificate",
         RegistryExtra::ListAuthorities => "own adr list authorities",
         RegistryExtra::GetAuthority(_) => "own adr get authority",
+        RegistryExtra::GetCrl(..) => "own adr get crl",
         RegistryExtra::RevokeDevice(_, true) => "own adr preview device",
         RegistryExtra::RevokeDevice(_, false) => "own adr revoke device",
         RegistryExtra::RevokeDevices(true) => "own adr preview devices",
         RegistryExtra::RevokeDevices(false) => "own adr revoke devices",
         RegistryExtra::RevokeIssuer(_, true) => "own adr preview issuer",
         RegistryExtra::RevokeIssuer(_, false) => "own adr revoke issuer",
-        RegistryExtra::DeletePolicy(..) => "own adr delete policy",
+        RegistryExtra::DeletePolicy(_, Deletion::Plain) => "own adr delete policy",
+        RegistryExtra::DeletePolicy(_, Deletion::Force) => "own adr force delete policy",
+        RegistryExtra::DeletePolicy(_, Deletion::DryRun) => "own adr preview delete policy",
+        RegistryExtra::DeleteCredential(Deletion::Plain) => "own adr delete credential",
+        RegistryExtra::DeleteCredential(Deletion::Force) => "own adr force delete credential",
+        RegistryExtra::DeleteCredential(Deletion::DryRun) => "own adr preview delete credential",
         RegistryExtra::ListOperations => "own adr list operations",
         RegistryExtra::GetOperation(_) => "own adr get operation",
         RegistryExtra::GetOfflineRoot => "own adr get offline root",

@@ -69,7 +69,7 @@ async fn a_revocation_of_an_issuer_survives_a_power_cut_at_every_step() {
     }
 }
 
-async fn set_up(server: &ChildServer) {
+pub(super) async fn set_up(server: &ChildServer) {
     let api = server.own_api();
     let at = |below: &str| format!("{NAMESPACE}{below}{VERSION}");
     let place = json!({ "location": "local" });
@@ -95,7 +95,7 @@ async fn set_up(server: &ChildServer) {
     assert_eq!(synchronized.status, 202);
 }
 
-async fn open(data: &Path) -> Store {
+pub(super) async fn open(data: &Path) -> Store {
     let options = StoreOptions {
         address: StoreAddress::Sqlite(data.join("provost.db")),
         clock: Arc::new(SystemClock),

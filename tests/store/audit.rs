@@ -1,7 +1,6 @@
-use provost_model::{AuditOrigin, Timestamp};
+use provost_model::{AuditFacts, AuditOrigin, Timestamp, Word};
 use provost_store::{AuditChain, AuditHash, BrokenChain, Store, StoreError, StoredAuditEvent, with_origin};
 use provost_testkit::TestStore;
-use serde_json::json;
 
 use super::event;
 
@@ -130,8 +129,8 @@ async fn an_event_says_from_where_what_before_and_what_after() {
         tracking_id: String::new(),
     };
     let told = event("told")
-        .with_before(json!({ "b": 1, "a": "x" }))
-        .with_after(json!({ "b": 2 }))
+        .with_before(AuditFacts::new().with("b", 1_u32).with("a", Word("x")))
+        .with_after(AuditFacts::new().with("b", 2_u32))
         .with_result("3 certificates revoked");
     let overridden = event("elsewhere").with_origin(elsewhere.clone());
     let written: Result<(), StoreError> = with_origin(origin.clone(), async {
@@ -146,7 +145,7 @@ async fn an_event_says_from_where_what_before_and_what_after() {
     assert_eq!(first.origin, origin);
     assert_eq!(
         (first.before.as_str(), first.after.as_str(), first.result.as_str()),
-        (r#"{"b":1,"a":"x"}"#, r#"{"b":2}"#, "3 certificates revoked")
+        (r#"{"a":"x","b":1}"#, r#"{"b":2}"#, "3 certificates revoked")
     );
     assert_eq!(events[1].origin, elsewhere);
     assert_eq!(events[2].origin, AuditOrigin::default());

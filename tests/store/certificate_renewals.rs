@@ -102,12 +102,32 @@ async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
     let first = store.read(move |tx| tx.pending_renewals(before(49), 1)).await;
     assert_eq!(first.unwrap(), [other.clone()]);
     let both = store.read(move |tx| tx.pending_renewals(before(50), 10)).await;
-    assert_eq!(both.unwrap(), [other.clone(), asked]);
+    assert_eq!(both.unwrap(), [other.clone(), asked.clone()]);
     let forget = store.append(move |tx| tx.forget_certificate_renewal(&other));
     forget.await.unwrap();
-    let kept = store.append(move |tx| tx.forget_renewals(before(100))).await;
+    // One without an outcome gets one first.
+    let kept = store.append(move |tx| tx.forget_renewals(before(101))).await;
     assert_eq!(kept.unwrap(), 0);
-    let gone = store.append(move |tx| tx.forget_renewals(before(101))).await;
+    let none = store.read(move |tx| tx.overdue_renewals(before(100), 10)).await;
+    assert_eq!(none.unwrap(), []);
+    let overdue = store.read(move |tx| tx.overdue_renewals(before(101), 10)).await;
+    let mut overdue = overdue.unwrap().remove(0);
+    assert_eq!(overdue, asked);
+    let pending = store.read(|tx| tx.renewals_pending()).await;
+    assert_eq!(pending.unwrap(), [(asked.hub.clone(), 1)]);
+    overdue.expires_at = before(200);
+    let late = RenewalError {
+        code: 429_003,
+        message: "late".to_owned(),
+        credential_error: None,
+    };
+    let failed = store.append(move |tx| tx.fail_certificate_renewal(&overdue, &late));
+    assert!(failed.await.unwrap());
+    let pending = store.read(|tx| tx.renewals_pending()).await;
+    assert_eq!(pending.unwrap(), []);
+    let kept = store.append(move |tx| tx.forget_renewals(before(199))).await;
+    assert_eq!(kept.unwrap(), 0);
+    let gone = store.append(move |tx| tx.forget_renewals(before(200))).await;
     assert_eq!(gone.unwrap(), 1);
     assert_eq!(found(store).await, None);
 }

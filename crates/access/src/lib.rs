@@ -12,6 +12,6 @@ mod token;
 pub use caller::{AdminCaller, authenticate};
 pub use error::{AccessError, Forbidden};
 pub use permission::Permission;
-pub use provost_store::with_origin;
+pub use provost_store::{with_origin, with_tracking_id};
 pub use role::Role;
 pub use token::NewToken;

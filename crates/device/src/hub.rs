@@ -24,7 +24,7 @@ pub use self::event::HubEvent;
 
 use self::event::{HubMessage, TwinAnswer};
 
-const API_VERSION: &str = "2021-04-12";
+const API_VERSION: &str = "2025-08-01-preview";
 const SAS_TTL: Duration = Duration::from_hours(1);
 /// How long a twin answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);

@@ -46,7 +46,7 @@ pub use jobs::{DeviceJobPage, JobOptions, JobPage};
 pub use methods::MethodAnswer;
 pub use query::{MatchPage, QueryItems, QueryPage};
 pub use registry::{DeviceStatistics, DeviceView, ModuleView};
-pub use renewal::{CertificateIssuer, IssuerFuture, RenewalReply};
+pub use renewal::{CertificateIssuer, IssuerFuture, RenewalReply, RenewalStep};
 pub use service::{HubOptions, HubService};
 pub use service_auth::ServiceCaller;
 pub use session::{CloseReason, DeviceSession, Feature, Granted, IncomingMethod, SessionEvent};

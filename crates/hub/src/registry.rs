@@ -17,7 +17,7 @@ pub(crate) use self::generated::{device_scope, generation_id, key_pair};
 pub use self::module::ModuleView;
 pub(crate) use self::module::missing;
 pub(crate) use self::record::announce;
-use self::record::{event, insert, update};
+use self::record::{event, facts, insert, update};
 use crate::service::HubService;
 use crate::{HubError, ServiceCaller};
 
@@ -225,7 +225,7 @@ impl HubService {
                 }
                 tx.delete_device(&hub, &device_id)?;
                 announce(&tx, &hub, &device_id)?;
-                let event = event(actor, Action::Delete, &hub, &device_id);
+                let event = event(actor, Action::Delete, &hub, &device_id).with_before(facts(&stored));
                 Ok(tx.record(&event, ())?)
             })
             .await?;

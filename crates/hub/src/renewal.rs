@@ -6,6 +6,7 @@
 //! still is. A revocation rotates the device's identifier, and what was asked for before does not count.
 
 mod accept;
+mod counts;
 mod deliver;
 mod failure;
 pub(crate) mod finish;
@@ -14,12 +15,16 @@ mod port;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::counts::RenewalCounters;
+pub use self::counts::RenewalStep;
 pub use self::deliver::RenewalReply;
 pub use self::port::{CertificateIssuer, IssuerFuture};
 use crate::service::HubService;
 
 /// How long a request and its outcome are kept (certificate-management.md 1.13).
 const KEPT: Duration = Duration::from_hours(12);
+/// An outcome that takes longer than this is told late.
+const LATE: Duration = Duration::from_secs(30);
 
 impl HubService {
     /// Who issues certificates; without one every request is refused. Set once, before the program listens.

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::activity::Activity;
 use crate::device_locks::DeviceLocks;
 use crate::jobs::{JobOptions, JobSignals};
+use crate::renewal::RenewalCounters;
 use crate::session::{Link, SessionTable};
 use crate::telemetry::Intakes;
 use crate::{CertificateIssuer, HubError};
@@ -57,6 +58,7 @@ struct Inner {
     fleet: JobSignals,
     issuer: OnceLock<Arc<dyn CertificateIssuer>>,
     renewal_turns: Semaphore,
+    renewal_counters: RenewalCounters,
 }
 
 impl HubService {
@@ -75,6 +77,7 @@ impl HubService {
             fleet: JobSignals::default(),
             issuer: OnceLock::new(),
             renewal_turns: Semaphore::new(crate::renewal::finish::AT_A_TIME),
+            renewal_counters: RenewalCounters::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -136,6 +139,10 @@ impl HubService {
     /// Who has one works on a renewal.
     pub(crate) fn renewal_turns(&self) -> &Semaphore {
         &self.inner.renewal_turns
+    }
+
+    pub(crate) fn renewal_counters(&self) -> &RenewalCounters {
+        &self.inner.renewal_counters
     }
 
     pub(crate) fn retention(&self) -> Retention {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
+use provost_wire::ApiVersion;
 use provost_wire::hub::device::PropertyBag;
 
 pub use self::event::{CloseReason, IncomingMethod, SessionEvent};
@@ -33,6 +34,7 @@ pub struct DeviceSession {
     /// Where its messages go; known once it sent one.
     intake: OnceLock<Arc<Intake>>,
     is_resumed: bool,
+    api_version: ApiVersion,
 }
 
 impl DeviceSession {
@@ -46,12 +48,25 @@ impl DeviceSession {
             place,
             intake: OnceLock::new(),
             is_resumed: false,
+            api_version: ApiVersion::default(),
         };
         session
             .service
             .activity()
             .connection_changed(session.link(), service.now());
         Ok(session)
+    }
+
+    /// The same, of a device that speaks this version; without one it counts as older than any.
+    #[must_use]
+    pub fn speaking(mut self, version: ApiVersion) -> Self {
+        self.api_version = version;
+        self
+    }
+
+    /// What the device speaks.
+    pub(crate) fn api_version(&self) -> &ApiVersion {
+        &self.api_version
     }
 
     /// The hub.

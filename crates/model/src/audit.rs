@@ -1,6 +1,8 @@
+mod facts;
+
 use std::fmt;
 
-use serde_json::Value;
+pub use self::facts::{AuditFact, AuditFacts, Fact, Word};
 
 use crate::{DeviceId, IdentityId, PolicyName, RegistrationId};
 
@@ -115,10 +117,10 @@ pub struct AuditEvent {
     pub detail: String,
     /// From where, when it is not told by the surroundings of the write.
     pub origin: Option<AuditOrigin>,
-    /// What stood before, as far as it matters; no secrets.
-    pub before: Option<Value>,
+    /// What stood before, as far as it matters.
+    pub before: Option<AuditFacts>,
     /// What stands now.
-    pub after: Option<Value>,
+    pub after: Option<AuditFacts>,
     /// How it ended, when it is more than a change that was made: `failed: …`, counts.
     pub result: String,
 }
@@ -126,10 +128,22 @@ pub struct AuditEvent {
 /// From where somebody did something.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditOrigin {
-    /// The address of the other side, with its port.
+    /// The address of the other side, with its port; `system` for what the program goes on with by itself.
     pub address: String,
-    /// What the answer and the log lines of the request carry; empty when it has none.
+    /// What the answer and the log lines of the request carry, or the id of the operation, run or job;
+    /// empty when there is none.
     pub tracking_id: String,
+}
+
+impl AuditOrigin {
+    /// What the program goes on with by itself, after a restart or in the background: the id is that of the
+    /// operation, run or job it belongs to.
+    pub fn system(id: impl Into<String>) -> Self {
+        Self {
+            address: "system".to_owned(),
+            tracking_id: id.into(),
+        }
+    }
 }
 
 impl AuditEvent {
@@ -158,14 +172,14 @@ impl AuditEvent {
         self
     }
 
-    /// The same event with what stood before: what the change replaced, without secrets.
-    pub fn with_before(mut self, before: Value) -> Self {
+    /// The same event with what stood before: what the change replaced.
+    pub fn with_before(mut self, before: AuditFacts) -> Self {
         self.before = Some(before);
         self
     }
 
     /// The same event with what stands now.
-    pub fn with_after(mut self, after: Value) -> Self {
+    pub fn with_after(mut self, after: AuditFacts) -> Self {
         self.after = Some(after);
         self
     }

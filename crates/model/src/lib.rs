@@ -43,7 +43,7 @@ mod time;
 pub mod twin;
 mod uuid;
 
-pub use audit::{Action, Actor, AuditEvent, AuditOrigin, Subject};
+pub use audit::{Action, Actor, AuditEvent, AuditFact, AuditFacts, AuditOrigin, Fact, Subject, Word};
 pub use authority::{AuthorityOwner, CertificateAuthority, SynchronizedCa};
 pub use change::{Change, NumberedChange};
 pub use cloud_to_device::{

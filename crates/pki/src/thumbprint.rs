@@ -1,7 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
-use provost_model::UpperHex;
+use provost_model::{AuditFact, Fact, UpperHex};
 
 /// Why a text is not a thumbprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,12 @@ macro_rules! thumbprint {
             /// Upper-case hex without separators, as Azure shows it.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 UpperHex(&self.0).fmt(f)
+            }
+        }
+
+        impl AuditFact for $name {
+            fn to_fact(&self) -> Fact {
+                self.to_string().into()
             }
         }
 

@@ -3,10 +3,10 @@
 
 use provost_access::Permission;
 use provost_model::{
-    Action, AuditEvent, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, Change, Etag,
-    IfMatch, Timestamp,
+    Action, AuditEvent, AuditFacts, AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName,
+    Change, Etag, IfMatch, Timestamp,
 };
-use provost_pki::Certificate;
+use provost_pki::{Certificate, Sha1Thumbprint};
 use provost_store::{ReadTx, WriteTx};
 use provost_wire::dps::CertificateInfo;
 
@@ -121,12 +121,15 @@ impl ProvisioningService {
                 check_owner(&tx, &owner)?;
                 let stored = tx.certificate_authority(&owner, &name)?;
                 service.check_upload(&tx, &owner, &if_match, stored.as_ref())?;
+                let was = stored.as_ref().map(facts);
                 let action = stored.as_ref().map_or(Action::Create, |_| Action::Update);
                 let mut authority = uploaded_over(stored, name, &certificate, asserted, tx.now());
                 service.put(&tx, &owner, &mut authority, &certificate)?;
                 let key = authority.name.as_str();
-                let event = AuditEvent::new(actor, action, SUBJECT, scope(&owner), key)
-                    .with_detail(word(authority.is_verified, asserted));
+                let mut event = AuditEvent::new(actor, action, SUBJECT, scope(&owner), key)
+                    .with_detail(word(authority.is_verified, asserted))
+                    .with_after(facts(&authority));
+                event.before = was;
                 let shown = ShownAuthority {
                     authority,
                     certificate,
@@ -153,7 +156,8 @@ impl ProvisioningService {
         self.store()
             .write(move |tx| {
                 check_owner(&tx, &owner)?;
-                check_state(&if_match, &found(&tx, &owner, &name)?)?;
+                let stored = found(&tx, &owner, &name)?;
+                check_state(&if_match, &stored)?;
                 let used_by = match &owner {
                     AuthorityOwner::Dps(dps) => tx.groups_by_reference(dps, &name)?.len(),
                     AuthorityOwner::Hub(_) => 0,
@@ -161,7 +165,8 @@ impl ProvisioningService {
                 tx.delete_certificate_authority(&owner, &name)?;
                 tx.announce(&Change::Configuration)?;
                 let event = AuditEvent::new(actor, Action::Delete, SUBJECT, scope(&owner), name.as_str())
-                    .with_detail(format!("referred to by {used_by} groups"));
+                    .with_detail(format!("referred to by {used_by} groups"))
+                    .with_before(facts(&stored));
                 Ok::<_, ProvisioningError>(tx.record(&event, ())?)
             })
             .await
@@ -279,6 +284,12 @@ pub(crate) fn check_state(
         if_match if if_match.admits(&authority.etag) => Ok(()),
         _ => Err(ProvisioningError::PreconditionFailed(NOUN)),
     }
+}
+
+fn facts(authority: &CertificateAuthority) -> AuditFacts {
+    AuditFacts::new()
+        .with("thumbprint", Sha1Thumbprint::of(&authority.certificate.0))
+        .with("verified", authority.is_verified)
 }
 
 #[cfg(test)]

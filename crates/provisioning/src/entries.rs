@@ -2,8 +2,10 @@
 //! (dps-service-api.md 2). What differs between the two kinds is in [`EntryId`].
 
 use provost_model::{
-    AccessRight, Action, AuditEvent, DpsName, EnrollmentGroup, Etag, IfMatch, IndividualEnrollment, Slots,
+    AccessRight, Action, AuditEvent, AuditFacts, CertificateDer, DpsName, EnrollmentGroup, Etag, IfMatch,
+    IndividualEnrollment, Slots, Word,
 };
+use provost_pki::Sha1Thumbprint;
 use provost_store::ReadTx;
 use provost_wire::dps::CertificateInfo;
 
@@ -88,9 +90,12 @@ impl ProvisioningService {
                 let etag = Etag::generate(service.random());
                 touch(I::settings_mut(&mut entry), etag, tx.now());
                 I::put(&tx, &dps, &entry)?;
-                let action = stored.map_or(Action::Create, |_| Action::Update);
+                let was = stored.as_ref().map(facts::<I>);
+                let action = was.as_ref().map_or(Action::Create, |_| Action::Update);
                 let id = I::of(&entry).text();
                 let event = AuditEvent::new(actor, action, I::AUDITED, dps.as_str(), id);
+                let mut event = event.with_after(facts::<I>(&entry));
+                event.before = was;
                 Ok(tx.record(&event, entry)?)
             })
             .await?;
@@ -127,9 +132,11 @@ impl ProvisioningService {
             .write(move |tx| {
                 let etag = tx.enrollment_etag(&dps, I::KIND, id.key())?;
                 check_delete(I::NOUN, &if_match, etag.as_ref())?;
+                let was = id.find(&tx, &dps)?.as_ref().map(facts::<I>);
                 tx.delete_enrollment(&dps, I::KIND, id.key())?;
                 let remark = id.end(&tx, &dps)?;
-                let event = AuditEvent::new(actor, Action::Delete, I::AUDITED, dps.as_str(), id.text());
+                let mut event = AuditEvent::new(actor, Action::Delete, I::AUDITED, dps.as_str(), id.text());
+                event.before = was;
                 Ok::<_, ProvisioningError>(tx.record(&event.with_detail(remark), ())?)
             })
             .await
@@ -178,6 +185,29 @@ impl ProvisioningService {
             .await?;
         Ok(shown::<I>(revealed))
     }
+}
+
+/// What audit events tell of an entry: whether it admits devices, by what, and the policy of their
+/// certificates. Never a key.
+fn facts<I: EntryId>(entry: &I::Entry) -> AuditFacts {
+    let settings = I::settings(entry);
+    let certificates = I::certificates(entry);
+    let kind = match certificates {
+        Some(_) => "x509",
+        None if I::has_keys(entry) => "symmetricKey",
+        None => "caReference",
+    };
+    let facts = AuditFacts::new()
+        .with("attestation", Word(kind))
+        .with("credentialPolicy", &settings.credential_policy)
+        .with("enabled", settings.status);
+    let Some(slots) = certificates else {
+        return facts;
+    };
+    let thumbprint = |slot: &Option<CertificateDer>| slot.as_ref().map(|der| Sha1Thumbprint::of(&der.0));
+    facts
+        .with("primaryThumbprint", thumbprint(&slots.primary))
+        .with("secondaryThumbprint", thumbprint(&slots.secondary))
 }
 
 fn found<I: EntryId>(tx: &ReadTx<'_>, dps: &DpsName, id: &I) -> Result<I::Entry, ProvisioningError> {

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::{
-    Action, Actor, Assignment, AuditEvent, Etag, Leased, PendingRegistration, Random, RegistrationFailure,
-    RegistrationRecord, RegistrationState, RemovalAction, Timestamp,
+    Action, Actor, Assignment, AuditEvent, AuditOrigin, Etag, Leased, PendingRegistration, Random,
+    RegistrationFailure, RegistrationRecord, RegistrationState, RemovalAction, Timestamp,
 };
 use provost_pki::PresentedChain;
-use provost_store::{ReadTx, StoreError, WriteTx};
+use provost_store::{ReadTx, StoreError, WriteTx, with_origin};
 
 use crate::decide::{Decision, Judgement};
 use crate::issuing::Issuing;
@@ -76,7 +76,16 @@ impl ProvisioningService {
     /// # Errors
     /// [`ProvisioningError::Store`]; the run is tried again, with growing pauses.
     pub async fn run_pending(&self, mut run: Leased<PendingRegistration>) -> Result<(), ProvisioningError> {
-        let done = self.go_on(&mut run).await;
+        let came_from = AuditOrigin {
+            address: run
+                .work
+                .origin
+                .address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+            tracking_id: run.work.operation.to_string(),
+        };
+        let done = with_origin(came_from, self.go_on(&mut run)).await;
         if done.is_err() {
             run.work.attempts = run.work.attempts.saturating_add(1);
             run.work.due_at = self.now().after(pause(run.work.attempts, LONGEST_PAUSE));

@@ -2,7 +2,7 @@
 
 use provost_access::{NewToken, Permission, Role};
 use provost_attestation::admin::AdminToken;
-use provost_model::{Action, AuditEvent, NamespaceName};
+use provost_model::{Action, AuditEvent, AuditFacts, NamespaceName, Word};
 use provost_store::{AdminTokenRow, ReadTx};
 
 use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
@@ -34,13 +34,15 @@ impl ProvisioningService {
         self.store()
             .write(move |tx| {
                 let detail = detail(&roles, namespace.as_ref());
+                let stands = facts(&roles, namespace.as_ref());
                 let new = NewToken {
                     name,
                     roles,
                     namespace,
                 };
-                let event =
-                    AuditEvent::new(actor, Action::Create, SUBJECT, "", &new.name).with_detail(detail);
+                let event = AuditEvent::new(actor, Action::Create, SUBJECT, "", &new.name)
+                    .with_detail(detail)
+                    .with_after(stands);
                 let token = new.create(&tx, service.random())?;
                 Ok::<_, ProvisioningError>(tx.record(&event, token)?)
             })
@@ -66,6 +68,7 @@ impl ProvisioningService {
         let actor = admin.actor();
         self.store()
             .write(move |tx| {
+                let was = tx.admin_tokens()?.into_iter().find(|token| token.name == name);
                 if tx.delete_admin_tokens(&name)? == 0 {
                     return Err(ProvisioningError::NotFound(Noun::AdminToken));
                 }
@@ -74,7 +77,8 @@ impl ProvisioningService {
                         "without this token nobody could administer this server; make another owner's first",
                     ));
                 }
-                let event = AuditEvent::new(actor, Action::Delete, SUBJECT, "", &name);
+                let mut event = AuditEvent::new(actor, Action::Delete, SUBJECT, "", &name);
+                event.before = was.map(|was| facts(&Role::parse_list(&was.role), was.namespace.as_ref()));
                 Ok(tx.record(&event, ())?)
             })
             .await
@@ -100,6 +104,13 @@ fn parse(words: &[String]) -> Result<Vec<Role>, ProvisioningError> {
         return Err(ProvisioningError::invalid("a token needs a role"));
     }
     Ok(roles)
+}
+
+fn facts(roles: &[Role], namespace: Option<&NamespaceName>) -> AuditFacts {
+    let words: Vec<Word> = roles.iter().map(|role| Word(role.as_str())).collect();
+    AuditFacts::new()
+        .with("namespace", namespace)
+        .with("roles", words)
 }
 
 fn detail(roles: &[Role], namespace: Option<&NamespaceName>) -> String {

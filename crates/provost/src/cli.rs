@@ -130,7 +130,7 @@ enum Command {
     /// The sealed keys of CAs, without a server
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// CAs apart from a server: a root kept offline
+    /// The CAs of a namespace and their CRLs; and CAs apart from a server: a root kept offline
     #[command(subcommand)]
     Ca(ca::CaCommand),
     /// Provision and connect simulated devices over real TLS, and measure
@@ -195,7 +195,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Audit(command) => Box::pin(command.run(context)).await,
         Command::Backup(command) => command.run(context),
         Command::Keys(command) => command.run(context),
-        Command::Ca(command) => command.run(context),
+        Command::Ca(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
         Command::Cert(command) => command.run(context),
         Command::SimulateAuthority(verb) => verb.run(context.output),

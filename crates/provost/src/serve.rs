@@ -116,6 +116,14 @@ async fn open_registry(
     ambient: &Ambient,
 ) -> Result<RegistryService> {
     let registry = registry::service(config, store, keys, hub, ambient);
+    let trial_day = config.registry.leaf_day;
+    if trial_day < Duration::from_hours(24) {
+        let seconds = trial_day.as_secs();
+        warn!(
+            seconds,
+            "a day of a device certificate's validity is shortened: for trials only"
+        );
+    }
     hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
     let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
     let resumed = registry.resume(is_alone).await;

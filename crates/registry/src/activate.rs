@@ -8,7 +8,7 @@ use provost_store::{Audited, WriteTx};
 use crate::operations::done;
 use crate::policies::{PolicyView, SUBJECT, mark_all_parts, view};
 use crate::service::event;
-use crate::{RegistryError, RegistryService};
+use crate::{RegistryError, RegistryService, facts};
 
 impl RegistryService {
     /// Takes what the customer's CA made of the signing request of a policy: from now on the policy issues
@@ -98,6 +98,7 @@ fn put_in_place(
     tx.put_credential_policy(&policy)?;
     mark_all_parts(&tx, &ca)?;
     tx.put_registry_operation(&operation)?;
+    let was = view.issuing.as_ref().map(facts::of_ca).unwrap_or_default();
     let before = view.issuing.as_ref().and_then(|ca| ca.certificate.as_ref());
     let before = before.map_or_else(
         || "none".to_owned(),
@@ -113,6 +114,8 @@ fn put_in_place(
     .with_detail(format!(
         "issuing CA {before} -> {}",
         chain.issuing().sha1_thumbprint()
-    ));
+    ))
+    .with_before(was)
+    .with_after(facts::of_ca(&ca).with("state", ca.state));
     Ok(tx.record(&event, operation)?)
 }

@@ -3,11 +3,11 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::{Ca, CaId, IssuedCertificate, Revocation, RevocationReason, SerialNumber};
 use provost_model::{Action, NamespaceName, PageSize, RegistryDeviceName, Timestamp};
-use provost_store::{IssuedAfter, ReadTx};
+use provost_store::{CrlPart, IssuedAfter, ReadTx, StoredCrl};
 
 use crate::namespaces::known;
 use crate::service::event;
-use crate::{RegistryError, RegistryService};
+use crate::{RegistryError, RegistryService, facts};
 
 /// Which certificates are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub enum CertificateFilter {
         from: Timestamp,
         /// Until before this.
         until: Timestamp,
+        /// The last one of the page before.
+        after: Option<IssuedAfter>,
+    },
+    /// Those a CA signed that are neither revoked nor expired, soonest to expire first.
+    Standing {
+        /// The CA, one of the past, too.
+        ca: CaId,
+        /// Not expired by then.
+        now: Timestamp,
         /// The last one of the page before.
         after: Option<IssuedAfter>,
     },
@@ -77,6 +86,31 @@ impl RegistryService {
             .await
     }
 
+    /// The CRL of a CA of a namespace as it was last made, or one part of it.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; not found while none was made.
+    pub async fn crl(
+        &self,
+        caller: &AdminCaller,
+        namespace: &NamespaceName,
+        ca: &CaId,
+        shard: u32,
+    ) -> Result<StoredCrl, RegistryError> {
+        caller.require(Permission::CredentialsRead, Some(namespace))?;
+        let (namespace, ca) = (namespace.clone(), ca.clone());
+        self.store()
+            .read(move |tx| {
+                known(tx, &namespace)?;
+                let owner = tx.ca(&ca)?.filter(|ca| ca.namespace == namespace);
+                let owner = owner.ok_or_else(|| RegistryError::not_found("CA", ca.to_string()))?;
+                let part = CrlPart { ca: owner.id, shard };
+                let made = tx.crl(&part)?.filter(|crl| crl.der.is_some());
+                made.ok_or_else(|| RegistryError::not_found("CRL", format!("{ca}/{shard}")))
+            })
+            .await
+    }
+
     /// Puts one certificate on the CRL of its CA. Its device's identifier stays, so hubs go on admitting
     /// it unless they are strict: this is for relying parties elsewhere.
     ///
@@ -105,6 +139,7 @@ impl RegistryService {
                     return Err(RegistryError::conflict("AlreadyRevoked", message));
                 };
                 tx.mark_crl_dirty(&part.ca, part.shard)?;
+                let was = facts::of_leaf(&leaf);
                 leaf.revoked = Some(revocation);
                 let event = event(
                     &caller,
@@ -113,11 +148,9 @@ impl RegistryService {
                     &namespace,
                     &serial.to_string(),
                 )
-                .with_detail(format!(
-                    "of device {}, reason {}",
-                    leaf.device,
-                    reason.as_str()
-                ));
+                .with_detail(format!("of device {}, reason {}", leaf.device, reason.as_str()))
+                .with_before(was)
+                .with_after(facts::of_leaf(&leaf));
                 Ok(tx.record(&event, leaf)?)
             })
             .await
@@ -143,5 +176,6 @@ fn select(
         CertificateFilter::Expiring { from, until, after } => {
             tx.issued_by_expiry(namespace, (*from, *until), *after, page)?
         }
+        CertificateFilter::Standing { ca, now, after } => tx.standing_of_ca(ca, *now, *after, page)?,
     })
 }

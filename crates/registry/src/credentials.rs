@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use crate::namespaces::known;
 use crate::new_ca::NewCa;
 use crate::service::event;
-use crate::{Made, RegistryError, RegistryService};
+use crate::{Made, RegistryError, RegistryService, facts};
 
-const SUBJECT: &str = "credential";
+pub(crate) const SUBJECT: &str = "credential";
 
 /// A credential as a client writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,8 @@ impl RegistryService {
             tx.put_registry_credential(&credential)?;
             tx.mark_crl_dirty(&root.id, 0)?;
             let event = event(&caller, Action::Create, SUBJECT, &of, "default")
-                .with_detail(format!("root {}", root.subject));
+                .with_detail(format!("root {}", root.subject))
+                .with_after(facts::of_ca(&root));
             Ok(tx.record(&event, (CredentialView { credential, root }, true))?)
         });
         let written: Result<_, RegistryError> = written.await;
@@ -154,7 +155,8 @@ impl RegistryService {
     /// another root (certificate-management.md 3.10). What was issued goes on at the hubs.
     ///
     /// # Errors
-    /// [`RegistryError`]; `CredentialHasPolicies` while a policy is there.
+    /// [`RegistryError`]; `CredentialHasPolicies` while a policy is there;
+    /// [`Self::force_delete_credential`] deletes these with it.
     pub async fn delete_credential(
         &self,
         caller: &AdminCaller,
@@ -199,18 +201,24 @@ fn delete(
         return Err(RegistryError::conflict(
             "CredentialHasPolicies",
             format!(
-                "the credential of {namespace} has policies, which are to be deleted first: {}",
+                "the credential of {namespace} has policies, which are to be deleted first, or with it by force: {}",
                 names.join(", ")
             ),
         ));
     }
-    let now = tx.now();
-    tx.set_ca_state(&view.root.id, CaState::Closed, now)?;
-    tx.mark_crl_dirty(&view.root.id, 0)?;
-    tx.delete_registry_credential(namespace)?;
+    close_root(&tx, &view)?;
     let event = event(caller, Action::Delete, SUBJECT, namespace, "default")
-        .with_detail(format!("root {}", view.root.subject));
+        .with_detail(format!("root {}", view.root.subject))
+        .with_before(facts::of_ca(&view.root));
     Ok(tx.record(&event, ())?)
+}
+
+/// Takes a credential away; its root signs no more.
+pub(crate) fn close_root(tx: &WriteTx<'_>, view: &CredentialView) -> Result<(), RegistryError> {
+    tx.set_ca_state(&view.root.id, CaState::Closed, tx.now())?;
+    tx.mark_crl_dirty(&view.root.id, 0)?;
+    tx.delete_registry_credential(&view.credential.namespace)?;
+    Ok(())
 }
 
 pub(crate) fn view(tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<CredentialView, RegistryError> {

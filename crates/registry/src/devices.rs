@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::namespaces::known;
 use crate::service::event;
-use crate::{Made, RegistryError, RegistryService};
+use crate::{Made, RegistryError, RegistryService, facts};
 
 pub(crate) const SUBJECT: &str = "registryDevice";
 
@@ -106,7 +106,8 @@ impl RegistryService {
                         SUBJECT,
                         &device.namespace,
                         device.name.as_str(),
-                    );
+                    )
+                    .with_after(facts::of_device(&device));
                     let places = service.reach_hubs(&tx, &device)?;
                     let made = Made {
                         value: device,
@@ -126,6 +127,7 @@ impl RegistryService {
                     policy: input.policy,
                     document: Some(input.document),
                 };
+                let was = facts::of_device(&before);
                 let (device, touched) = service.change(&tx, before, change)?;
                 let event = event(
                     &caller,
@@ -133,7 +135,9 @@ impl RegistryService {
                     SUBJECT,
                     &device.namespace,
                     device.name.as_str(),
-                );
+                )
+                .with_before(was)
+                .with_after(facts::of_device(&device));
                 let made = Made {
                     value: device,
                     is_new: false,
@@ -166,7 +170,7 @@ impl RegistryService {
             .write(move |tx| {
                 let before = found(&tx, &namespace, &name)?;
                 check_policy(&tx, &namespace, patch.policy.as_ref())?;
-                let was_enabled = before.enabled;
+                let (was_enabled, was) = (before.enabled, facts::of_device(&before));
                 let document = patch.document.map(|change| change(&before.document)).transpose();
                 let document =
                     document.map_err(|message| RegistryError::invalid("InvalidRequestContent", message))?;
@@ -183,6 +187,7 @@ impl RegistryService {
                 };
                 let event =
                     event(&caller, Action::Update, SUBJECT, &namespace, name.as_str()).with_detail(detail);
+                let event = event.with_before(was).with_after(facts::of_device(&device));
                 Ok(tx.record(&event, (device, touched))?)
             })
             .await;
@@ -213,7 +218,11 @@ impl RegistryService {
                     at: tx.now(),
                     reason: RevocationReason::CessationOfOperation,
                 };
+                let leaves = facts::of_leaves(&tx, &device)?;
                 let revoked = tx.revoke_leaves_of_device(&namespace, &name, revocation)?;
+                let was = facts::of_device(&device)
+                    .and(leaves)
+                    .with("certificates", revoked.count);
                 for part in &revoked.parts {
                     tx.mark_crl_dirty(&part.ca, part.shard)?;
                 }
@@ -223,7 +232,8 @@ impl RegistryService {
                     service.hubs().announce(&tx, &place.hub, &place.device_id)?;
                 }
                 let event = event(&caller, Action::Delete, SUBJECT, &namespace, name.as_str())
-                    .with_detail(format!("{} certificates revoked", revoked.count));
+                    .with_detail(format!("{} certificates revoked", revoked.count))
+                    .with_before(was);
                 Ok(tx.record(&event, places)?)
             })
             .await;

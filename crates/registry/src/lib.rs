@@ -19,6 +19,7 @@ mod credentials;
 mod devices;
 mod error;
 mod expiry;
+mod facts;
 mod forgetting;
 mod hub_trust;
 mod issuer;
@@ -31,6 +32,7 @@ mod offline;
 mod once_in;
 mod operations;
 mod options;
+mod orphans;
 mod policies;
 mod port;
 mod prepare;
@@ -51,6 +53,7 @@ pub use offline::{
     RequestPurpose,
 };
 pub use options::{ByorRevoke, RegistryOptions};
+pub use orphans::Orphans;
 pub use policies::{PolicyInput, PolicyView};
 pub use port::{LinkedHubs, PortFuture};
 pub use provost_store::IssuedAfter;

@@ -1,6 +1,6 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::NamespaceLink;
-use provost_model::{Action, Change, NamespaceName};
+use provost_model::{Action, AuditFacts, Change, NamespaceName};
 use provost_store::{ReadTx, StoreError, WriteTx};
 
 use crate::namespaces::known;
@@ -59,9 +59,12 @@ impl RegistryService {
             .write(move |tx| {
                 known(&tx, &namespace)?;
                 exists(&tx, &link)?;
+                let was = tx.linked_namespace(&link)?;
                 tx.put_namespace_link(&link, &namespace)?;
                 announce(&tx, &link)?;
-                let event = event(&caller, Action::Update, "namespaceLink", &namespace, &text(&link));
+                let event = event(&caller, Action::Update, "namespaceLink", &namespace, &text(&link))
+                    .with_before(to(was.as_ref()))
+                    .with_after(to(Some(&namespace)));
                 Ok(tx.record(&event, ())?)
             })
             .await
@@ -87,11 +90,16 @@ impl RegistryService {
                     return Ok(tx.unchanged(()));
                 }
                 announce(&tx, &link)?;
-                let event = event(&caller, Action::Delete, "namespaceLink", &namespace, &text(&link));
+                let event = event(&caller, Action::Delete, "namespaceLink", &namespace, &text(&link))
+                    .with_before(to(Some(&namespace)));
                 Ok(tx.record(&event, ())?)
             })
             .await
     }
+}
+
+fn to(namespace: Option<&NamespaceName>) -> AuditFacts {
+    AuditFacts::new().with("namespace", namespace)
 }
 
 /// A device that is disabled in the namespace is so at the hub from now on, whatever it was admitted by.

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use provost_model::registry::{Ca, CaId, CaState, CredentialPolicy, KeyRef};
-use provost_model::{Action, Actor, AuditEvent};
-use provost_store::{ReadTx, StoreError, WriteTx};
+use provost_model::{Action, Actor, AuditEvent, AuditOrigin};
+use provost_store::{ReadTx, StoreError, WriteTx, with_origin};
 use tracing::{info, warn};
 
 use crate::hub_trust::{distrust, trust};
 use crate::new_ca::NewCa;
 use crate::offline::is_under_offline_root;
 use crate::policies::{SUBJECT, mark_all_parts, view};
-use crate::{RegistryError, RegistryService, revoke_issuer};
+use crate::{RegistryError, RegistryService, facts, revoke_issuer};
 
 /// How often the registry looks around.
 const EVERY: Duration = Duration::from_mins(1);
@@ -83,7 +83,8 @@ impl RegistryService {
             let age = self.now().since(operation.started_at);
             if operation.kind == revoke_issuer::KIND && age >= older {
                 info!(operation = operation.id, "an operation is taken up again");
-                self.go_on_revoking(operation).await?;
+                let origin = AuditOrigin::system(&operation.id);
+                with_origin(origin, self.go_on_revoking(operation)).await?;
             }
         }
         Ok(())
@@ -107,7 +108,8 @@ impl RegistryService {
                 mark_all_parts(&tx, &ca)?;
                 let key = ca.id.as_str();
                 let event = AuditEvent::new(Actor::System, Action::Delete, "ca", ca.namespace.as_str(), key)
-                    .with_detail(format!("nothing {} signed is valid any more", ca.subject));
+                    .with_detail(format!("nothing {} signed is valid any more", ca.subject))
+                    .with_before(facts::of_ca(&ca));
                 Ok::<_, RegistryError>(tx.record(&event, ())?)
             };
             self.store().write(work).await?;
@@ -196,7 +198,9 @@ impl RegistryService {
                 tx.put_credential_policy(&policy)?;
                 let (scope, key) = (policy.namespace.as_str(), policy.name.as_str());
                 let event = AuditEvent::new(Actor::System, Action::Update, SUBJECT, scope, key)
-                    .with_detail(format!("renewal: {} -> {}", old.subject, new.subject));
+                    .with_detail(format!("renewal: {} -> {}", old.subject, new.subject))
+                    .with_before(facts::of_ca(&old))
+                    .with_after(facts::of_ca(&new).with("state", new.state));
                 Ok(tx.record(&event, true)?)
             })
             .await;

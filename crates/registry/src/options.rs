@@ -22,6 +22,9 @@ pub enum ByorRevoke {
 pub struct RegistryOptions {
     /// How many days leaves of a policy may be valid.
     pub validity_days: RangeInclusive<u32>,
+    /// How long a day of a leaf's validity lasts: less than a day for trials, where a fleet lives through
+    /// many lifetimes in a minute.
+    pub leaf_day: Duration,
     /// Most policies of one credential.
     pub policies_per_credential: usize,
     /// What revoking an external issuer does.
@@ -57,6 +60,7 @@ impl Default for RegistryOptions {
     fn default() -> Self {
         Self {
             validity_days: 7..=90,
+            leaf_day: DAY,
             policies_per_credential: 1,
             byor_revoke: ByorRevoke::default(),
             byor_renewal_window: 60 * DAY,

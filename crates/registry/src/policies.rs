@@ -8,7 +8,7 @@ use crate::credentials::view as credential;
 use crate::hub_trust::trusted_cas;
 use crate::new_ca::NewCa;
 use crate::service::event;
-use crate::{Made, RegistryError, RegistryService};
+use crate::{Made, RegistryError, RegistryService, facts};
 
 pub(crate) const SUBJECT: &str = "credentialPolicy";
 
@@ -168,6 +168,7 @@ impl RegistryService {
             let event = event(&caller, Action::Create, SUBJECT, &namespace, name.as_str())
                 .with_detail(format!("issuing CA {}, {} days", ca.subject, input.validity_days));
             let view = crate::policies::of(&tx, policy)?;
+            let event = event.with_after(facts::of_policy(&view));
             Ok(tx.record(&event, (view, true))?)
         });
         let written: Result<_, RegistryError> = written.await;
@@ -201,12 +202,15 @@ impl RegistryService {
                 if view.policy.validity_days == validity_days {
                     return Ok(tx.unchanged(view));
                 }
+                let was = facts::of_policy(&view);
                 let before = view.policy.validity_days;
                 view.policy.validity_days = validity_days;
                 view.policy.updated_at = tx.now();
                 tx.put_credential_policy(&view.policy)?;
                 let event = event(&caller, Action::Update, SUBJECT, &namespace, name.as_str())
-                    .with_detail(format!("validity {before} -> {validity_days} days"));
+                    .with_detail(format!("validity {before} -> {validity_days} days"))
+                    .with_before(was)
+                    .with_after(facts::of_policy(&view));
                 Ok(tx.record(&event, view)?)
             })
             .await
@@ -216,19 +220,18 @@ impl RegistryService {
     /// expired. What they signed goes on at the hubs (certificate-management.md 3.9).
     ///
     /// # Errors
-    /// [`RegistryError`]; `CertificatesNotRevoked` for an external one with certificates that stand, unless
-    /// `force` says that they may (A-042, A-043).
+    /// [`RegistryError`]; `CertificatesNotRevoked` for an external one with certificates that stand (A-042);
+    /// [`Self::force_delete_policy`] deletes it all the same.
     pub async fn delete_policy(
         &self,
         caller: &AdminCaller,
         namespace: &NamespaceName,
         name: &CredentialPolicyName,
-        force: bool,
     ) -> Result<(), RegistryError> {
         caller.require(Permission::PoliciesWrite, Some(namespace))?;
         let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
         self.store()
-            .write(move |tx| delete(tx, &caller, (&namespace, &name), force))
+            .write(move |tx| delete(tx, &caller, &namespace, &name))
             .await
     }
 
@@ -279,8 +282,8 @@ fn before(
 fn delete(
     tx: WriteTx<'_>,
     caller: &AdminCaller,
-    (namespace, name): (&NamespaceName, &CredentialPolicyName),
-    force: bool,
+    namespace: &NamespaceName,
+    name: &CredentialPolicyName,
 ) -> Result<Audited<()>, RegistryError> {
     let view = view(&tx, namespace, name)?;
     let now = tx.now();
@@ -289,19 +292,34 @@ fn delete(
     for ca in &cas {
         standing += tx.standing_leaves(&ca.id, now)?;
     }
-    if view.policy.is_external && standing > 0 && !force {
+    if view.policy.is_external && standing > 0 {
         return Err(RegistryError::conflict(
             "CertificatesNotRevoked",
             format!(
                 "{standing} certificates of the policy {name} are neither revoked nor expired; revoke \
-                 their devices first"
+                 their devices first, or delete it by force, which orphans them"
             ),
         ));
     }
-    for ca in &cas {
+    close_policy(&tx, &view, &cas)?;
+    let was = facts::of_policy(&view)
+        .and(facts::of_cas(&cas))
+        .with("standing", standing);
+    let subject = view.issuing.map(|ca| ca.subject).unwrap_or_default();
+    let event = event(caller, Action::Delete, SUBJECT, namespace, name.as_str())
+        .with_detail(format!("issuing CA {subject}, {standing} certificates stand"))
+        .with_before(was);
+    Ok(tx.record(&event, ())?)
+}
+
+/// Takes a policy away; its CAs sign no more, and their keys go after a last CRL.
+pub(crate) fn close_policy(tx: &WriteTx<'_>, view: &PolicyView, cas: &[Ca]) -> Result<(), RegistryError> {
+    let now = tx.now();
+    for ca in cas {
         tx.set_ca_state(&ca.id, CaState::Closed, now)?;
-        mark_all_parts(&tx, ca)?;
+        mark_all_parts(tx, ca)?;
     }
+    let (namespace, name) = (&view.policy.namespace, &view.policy.name);
     for ca in tx.cas(namespace)? {
         // Requests that wait, and spares.
         let is_unused = matches!(ca.state, CaState::Pending | CaState::Spare);
@@ -310,10 +328,7 @@ fn delete(
         }
     }
     tx.delete_credential_policy(namespace, name)?;
-    let subject = view.issuing.map(|ca| ca.subject).unwrap_or_default();
-    let event = event(caller, Action::Delete, SUBJECT, namespace, name.as_str())
-        .with_detail(format!("issuing CA {subject}, {standing} certificates stand"));
-    Ok(tx.record(&event, ())?)
+    Ok(())
 }
 
 /// Has every part of a CA's CRL made anew.

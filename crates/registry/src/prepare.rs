@@ -149,7 +149,7 @@ impl RegistryService {
     fn order(&self, ground: &Ground, identifier: DeviceIdentifier, now: Timestamp) -> LeafOrder {
         let options = self.options();
         let serial = new_serial(self.random());
-        let days = std::time::Duration::from_hours(24) * ground.policy.validity_days;
+        let days = options.leaf_day * ground.policy.validity_days;
         let ends = ground.ca.not_after.unwrap_or(now);
         let begins = ground.ca.not_before.unwrap_or(now);
         LeafOrder {

@@ -6,7 +6,7 @@ use provost_store::{Audited, WriteTx};
 use crate::devices::{SUBJECT, found, places};
 use crate::operations::done;
 use crate::service::event;
-use crate::{RegistryError, RegistryService};
+use crate::{RegistryError, RegistryService, facts};
 
 /// How a device is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,7 +77,11 @@ impl RegistryService {
             at: tx.now(),
             reason: revocation.reason,
         };
+        let leaves = facts::of_leaves(&tx, &device)?;
         let revoked = tx.revoke_leaves_of_device(namespace, name, entry)?;
+        let was = facts::of_device(&device)
+            .and(leaves)
+            .with("certificates", revoked.count);
         if device.policy.is_none() && revoked.count == 0 {
             return Err(RegistryError::invalid(
                 "400231",
@@ -113,6 +117,7 @@ impl RegistryService {
             device.identifier.generation,
         );
         let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail(detail);
+        let event = event.with_before(was).with_after(facts::of_device(&device));
         Ok(tx.record(&event, (operation, places))?)
     }
 }

@@ -20,7 +20,7 @@ use crate::offline::{at_once, is_under_offline_root};
 use crate::operations::{done, failed};
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::service::event;
-use crate::{ByorRevoke, RegistryError, RegistryService};
+use crate::{ByorRevoke, RegistryError, RegistryService, facts};
 
 pub(crate) const KIND: &str = "revokeIssuer";
 
@@ -178,6 +178,7 @@ impl RegistryService {
             thumbprint(new),
             if is_external { EXTERNAL_NOTE } else { "" },
         );
+        let now_stands = facts::of_ca(new).with("state", new.state);
         let actor = Actor::Admin(started.by.clone());
         let event = AuditEvent::new(
             actor,
@@ -186,7 +187,9 @@ impl RegistryService {
             namespace.as_str(),
             policy.name.as_str(),
         )
-        .with_detail(detail);
+        .with_detail(detail)
+        .with_before(facts::of_cas(&old))
+        .with_after(now_stands);
         Ok(tx.record(&event, (operation, Some(old)))?)
     }
 
@@ -346,6 +349,7 @@ fn begin(
             ),
         ));
     }
+    let facts = facts::of_policy(&view);
     let Some(issuing) = &view.policy.issuing else {
         let what = if view.policy.is_external {
             "external certificate authority"
@@ -367,7 +371,9 @@ fn begin(
     }
     operation.progress = started.text();
     tx.put_registry_operation(&operation)?;
-    let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail("begun");
+    let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str())
+        .with_detail(format!("begun as operation {}", operation.id))
+        .with_before(facts);
     Ok(tx.record(&event, (operation, Vec::new()))?)
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use provost_access::AdminCaller;
 use provost_ca::{CaError, CaKeys};
 use provost_model::{Action, AuditEvent, Clock, NamespaceName, Random, Timestamp};
-use provost_store::{Store, StoreError};
+use provost_store::{Store, StoreError, in_same_origin};
 
 use crate::issuer::Issuers;
 use crate::once_in::OnceIn;
@@ -113,12 +113,15 @@ impl RegistryService {
         Ok(done.map_err(|_| StoreError::Stopped)??)
     }
 
-    /// Runs something to its end, also when whoever asked for it is gone.
+    /// Runs something to its end, also when whoever asked for it is gone. What it writes still says from
+    /// where it was asked for.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        tokio::spawn(work).await.map_err(|_| StoreError::Stopped)?
+        tokio::spawn(in_same_origin(work))
+            .await
+            .map_err(|_| StoreError::Stopped)?
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::RegistryOperation;
-use provost_model::{Action, NamespaceName};
+use provost_model::{Action, AuditFacts, NamespaceName};
 
 use crate::credentials::view;
 use crate::hub_trust::{trust, trusted_cas};
@@ -35,10 +35,12 @@ impl RegistryService {
                         made += i64::from(trust(&tx, hub, &policy, ca, &*Arc::clone(&random))?);
                     }
                 }
+                let facts = AuditFacts::new().with("added", made).with("hubs", hubs.clone());
                 let operation = done(operation, tx.now());
                 tx.put_registry_operation(&operation)?;
                 let event = event(&caller, Action::Synchronize, "credential", &namespace, "default")
-                    .with_detail(format!("{made} CA certificates to {} hubs", hubs.len()));
+                    .with_detail(format!("{made} CA certificates to {} hubs", hubs.len()))
+                    .with_after(facts);
                 Ok(tx.record(&event, operation)?)
             })
             .await

@@ -5,14 +5,13 @@ mod chain;
 mod keeping;
 mod origin;
 
-use provost_model::{AuditEvent, AuditOrigin, DpsName, EnrollmentKind, Timestamp};
-use serde_json::Value;
+use provost_model::{AuditEvent, AuditFacts, AuditOrigin, DpsName, EnrollmentKind, Timestamp};
 
 pub(crate) use self::chain::Facts;
 pub use self::chain::{AuditChain, AuditHash, BrokenChain};
 pub(crate) use self::keeping::keep;
 pub(crate) use self::origin::current as current_origin;
-pub use self::origin::with_origin;
+pub use self::origin::{in_same_origin, with_origin, with_tracking_id};
 use crate::engine::Engine;
 use crate::sql::{Param, Row, params};
 use crate::{ReadTx, StoreError};
@@ -92,7 +91,7 @@ pub(crate) fn insert(
         .as_ref()
         .or(surroundings)
         .map_or(("", ""), |origin| (&origin.address, &origin.tracking_id));
-    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+    let text = |facts: &Option<AuditFacts>| facts.as_ref().map(AuditFacts::to_string).unwrap_or_default();
     let (before, after) = (text(&event.before), text(&event.after));
     let facts = Facts {
         number,

@@ -86,6 +86,36 @@ impl ReadTx<'_> {
     }
 }
 
+impl ReadTx<'_> {
+    /// Renewals without an outcome whose time was over at an instant.
+    pub fn overdue_renewals(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<CertificateRenewal>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM certificate_renewal WHERE expires_at <= ?1 AND state = 'pending' \
+             ORDER BY expires_at LIMIT ?2"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.query(&sql, params![now.as_micros(), limit], renewal)
+    }
+
+    /// How many renewals of each hub have no outcome yet; hubs without any are left out.
+    pub fn renewals_pending(&self) -> Result<Vec<(HubName, u64)>, StoreError> {
+        let sql = "SELECT hub, COUNT(*) FROM certificate_renewal WHERE state = 'pending' GROUP BY hub";
+        self.query(sql, params![], |row| {
+            let key = row.text(0)?;
+            let place = Place {
+                table: TABLE,
+                key: &key,
+            };
+            let hub = place.id("hub", HubName::parse(&key))?;
+            Ok((hub, u64::try_from(row.int(1)?).unwrap_or(0)))
+        })
+    }
+}
+
 impl AppendTx<'_> {
     /// Writes a renewal down in the place of the device's one before.
     pub fn put_certificate_renewal(&self, renewal: &CertificateRenewal) -> Result<(), StoreError> {
@@ -110,14 +140,15 @@ impl AppendTx<'_> {
         self.execute(&sql, params).map(|_| ())
     }
 
-    /// Ends a renewal that came to nothing; `false` when another one took its place.
+    /// Ends a renewal that came to nothing, to be kept until it expires; `false` when it was not pending any
+    /// more, or another one took its place.
     pub fn fail_certificate_renewal(
         &self,
         renewal: &CertificateRenewal,
         error: &RenewalError,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE certificate_renewal SET state = 'failed', error = ?4 WHERE hub = ?1 AND device_id = ?2 \
-                   AND correlation_id = ?3 AND state = 'pending'";
+        let sql = "UPDATE certificate_renewal SET state = 'failed', error = ?4, expires_at = ?5 WHERE hub = ?1 \
+                   AND device_id = ?2 AND correlation_id = ?3 AND state = 'pending'";
         let error = json!({
             "code": error.code,
             "message": error.message,
@@ -129,6 +160,7 @@ impl AppendTx<'_> {
             renewal.device_id.as_str(),
             &renewal.correlation_id,
             &error,
+            renewal.expires_at.as_micros(),
         ];
         Ok(self.execute(sql, params)? > 0)
     }
@@ -174,9 +206,9 @@ impl AppendTx<'_> {
         self.execute(sql, params).map(|_| ())
     }
 
-    /// Forgets renewals whose time is over.
+    /// Forgets renewals whose time is over and that have an outcome.
     pub fn forget_renewals(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM certificate_renewal WHERE expires_at <= ?1";
+        let sql = "DELETE FROM certificate_renewal WHERE expires_at <= ?1 AND state <> 'pending'";
         self.execute(sql, params![now.as_micros()])
     }
 }

@@ -57,7 +57,9 @@ mod tx;
 mod writer;
 
 pub use admin::AdminTokenRow;
-pub use audit::{AuditChain, AuditHash, BrokenChain, StoredAuditEvent, with_origin};
+pub use audit::{
+    AuditChain, AuditHash, BrokenChain, StoredAuditEvent, in_same_origin, with_origin, with_tracking_id,
+};
 pub use authority::CertificateIndex;
 pub use backup::{
     DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts, finish_restore,

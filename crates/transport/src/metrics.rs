@@ -2,6 +2,7 @@
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
 mod offline;
+mod renewals;
 
 use std::sync::atomic::Ordering;
 
@@ -11,11 +12,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use provost_hub::TelemetryCounts;
+use provost_hub::{RenewalStep, TelemetryCounts};
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
 use self::offline::OfflineRoots;
+use self::renewals::Renewals;
 
 /// The media type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -87,6 +89,7 @@ pub struct Metrics {
     reprovision_devices: Family<ReprovisionLabels, Gauge>,
     ca_not_after: Family<CaLabels, Gauge>,
     ocsp_answers: Family<OcspLabel, Counter>,
+    renewals: Renewals,
     offline_roots: OfflineRoots,
 }
 
@@ -107,6 +110,7 @@ impl Default for Metrics {
             reprovision_devices: Family::default(),
             ca_not_after: Family::default(),
             ocsp_answers: Family::default(),
+            renewals: Renewals::default(),
             offline_roots: OfflineRoots::default(),
         };
         metrics.register();
@@ -176,6 +180,7 @@ impl Metrics {
         registry.register("ca_not_after_seconds", help, self.ca_not_after.clone());
         let help = "Answers of the OCSP responder, by what they say";
         registry.register("ocsp_answers", help, self.ocsp_answers.clone());
+        self.renewals.register(registry);
         self.offline_roots.register(registry);
     }
 
@@ -270,6 +275,7 @@ impl Metrics {
             }
         }
         self.show_reprovisions(hubs);
+        self.renewals.show(hubs);
         self.show_authorities(authorities);
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -326,6 +332,10 @@ pub(crate) struct HubNumbers {
     pub(crate) telemetry: TelemetryCounts,
     /// Of the runs over its fleet that are under way.
     pub(crate) reprovisions: Vec<ReprovisionCounts>,
+    /// What was done with requests for certificates on this node.
+    pub(crate) renewals: Vec<(RenewalStep, u64)>,
+    /// Those that wait for their outcome, on any node.
+    pub(crate) renewals_pending: u64,
 }
 
 fn hub_label(hub: &HubName) -> HubLabel {
@@ -372,6 +382,8 @@ mod tests {
                     left: 4,
                     ..ReprovisionCounts::default()
                 }],
+                renewals: vec![(RenewalStep::Issued, 5), (RenewalStep::Refused(409_005), 1)],
+                renewals_pending: 2,
             }],
             &[],
         );
@@ -389,6 +401,9 @@ mod tests {
             "provost_telemetry_removed_total{hub=\"hub1\"} 2",
             "provost_connections{listener=\"https\"} 1",
             "provost_fleet_reprovision_devices{hub=\"hub1\",state=\"left\"} 4",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"issued\",code=\"\"} 5",
+            "provost_certificate_renewals_total{hub=\"hub1\",step=\"refused\",code=\"409005\"} 1",
+            "provost_certificate_renewals_pending{hub=\"hub1\"} 2",
         ] {
             assert!(
                 text.lines().any(|present| present == line),

@@ -73,6 +73,17 @@ async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
     done.map(|_| ())
 }
 
+impl Plant {
+    /// With a policy under a customer's root that was activated and synchronized.
+    pub(super) async fn open_active() -> Self {
+        let (plant, customer) = (Self::open_external(|_| {}).await, Customer::new());
+        let chain = customer.sign(&request(&plant).await, 800);
+        activate(&plant, &chain).await.unwrap();
+        plant.synchronize().await;
+        plant
+    }
+}
+
 async fn status(plant: &Plant) -> Option<ByorStatus> {
     plant.policy().await.policy.byor_status()
 }
@@ -127,7 +138,7 @@ async fn a_034_revoking_an_external_issuer_is_refused() {
     assert!(plant.connects(&certified).await);
 }
 
-/// with the switch it is rotated: off the hubs, another request, the customer's CRL his own.
+/// with the switch it is rotated: off the hubs, another request, the customer's CRL his own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_036_with_the_switch_an_external_issuer_is_rotated() {
     let rotate = |config: &mut provost::config::Config| config.registry.byor_revoke = ByorRevoke::Rotate;
@@ -160,56 +171,65 @@ async fn a_036_with_the_switch_an_external_issuer_is_rotated() {
     assert!(plant.connects(&plant.certify("press").await).await);
 }
 
-/// not while certificates stand, unless it is forced.
+/// not while certificates stand.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_042_an_external_policy_goes_after_its_certificates() {
-    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
-    activate(&plant, &customer.sign(&request(&plant).await, 800))
-        .await
-        .unwrap();
+    let plant = Plant::open_active().await;
     plant.certify("press").await;
     plant.certify("drill").await;
-    let delete = async |force| {
-        plant
-            .registry()
-            .delete_policy(&plant.caller, &namespace(), &policy(), force)
+    let delete = async || {
+        let registry = plant.registry();
+        registry
+            .delete_policy(&plant.caller, &namespace(), &policy())
             .await
     };
-    let refused = delete(false).await.unwrap_err();
+    let refused = delete().await.unwrap_err();
     assert_eq!(refused.code(), "CertificatesNotRevoked");
     assert!(
         refused.public_message().starts_with("2 certificates"),
         "{refused}"
     );
     plant.revoke("press", false).await;
+    let refused = delete().await.unwrap_err();
     assert!(
-        delete(false)
-            .await
-            .unwrap_err()
-            .public_message()
-            .starts_with("1 certificates")
+        refused.public_message().starts_with("1 certificates"),
+        "{refused}"
     );
     plant.revoke("drill", false).await;
-    delete(false).await.unwrap();
+    delete().await.unwrap();
 }
 
-/// the way out for who cannot revoke first.
+/// what is not ours to publish is not claimed: the refusal says whose it is, and so does the log when
+/// the switch lets it be rotated; no CRL of ours names the CA.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_043_a_forced_deletion_leaves_the_certificates_and_says_how_many() {
-    let (plant, customer) = (Plant::open_external(|_| {}).await, Customer::new());
+async fn a_033_the_crl_of_an_external_root_is_its_owners() {
+    let plant = Plant::open_active().await;
+    let refused = plant
+        .registry()
+        .revoke_issuer(&plant.caller, &namespace(), &policy())
+        .await
+        .unwrap_err();
+    assert!(
+        refused.public_message().contains("on the CRL of its owner"),
+        "{refused}"
+    );
+    let rotate = |config: &mut provost::config::Config| config.registry.byor_revoke = ByorRevoke::Rotate;
+    let (plant, customer) = (Plant::open_external(rotate).await, Customer::new());
     activate(&plant, &customer.sign(&request(&plant).await, 800))
         .await
         .unwrap();
-    plant.certify("press").await;
+    let old = plant.policy().await.issuing.unwrap();
+    assert_eq!(old.parent, None, "no CA of ours answers for it");
     plant
         .registry()
-        .delete_policy(&plant.caller, &namespace(), &policy(), true)
+        .revoke_issuer(&plant.caller, &namespace(), &policy())
         .await
         .unwrap();
     let events = plant.server.stored().audit_events().await;
-    let event = events
-        .iter()
-        .rfind(|event| event.kind == "credentialPolicy")
-        .unwrap();
-    assert!(event.detail.contains("1 certificates stand"), "{}", event.detail);
+    let ended = events.iter().rfind(|event| event.action == "revoke").unwrap();
+    assert!(
+        ended.detail.ends_with("its owner's to publish"),
+        "{}",
+        ended.detail
+    );
 }

@@ -20,7 +20,7 @@ async fn a_011_each_leaf_carries_its_devices_identifier() {
     assert_eq!(shown, Some(plant.device("press").await.identifier));
 }
 
-/// a leaf of a device that was deleted and made anew says another identifier.
+/// a leaf of a device that was deleted and made anew says another identifier.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_015_a_leaf_of_an_earlier_device_of_the_same_name_is_refused() {
     let plant = Plant::open().await;
@@ -56,4 +56,20 @@ async fn a_010_a_leaf_on_the_crl_whose_identifier_stands_is_admitted() {
         .revoke_certificate(&plant.caller, &namespace(), (&ca, &serial), reason)
         .await;
     assert_eq!(again.unwrap_err().code(), "AlreadyRevoked");
+}
+
+/// of two leaves that differ in nothing else, the one with the identifier of now comes in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_012_an_identifier_that_is_not_the_stored_one_is_refused() {
+    let plant = Plant::open().await;
+    let before = plant.certify("press").await;
+    assert!(plant.connects(&before).await);
+    plant.revoke("press", false).await;
+    let after = plant.certify("press").await;
+    let stored = Some(plant.device("press").await.identifier);
+    let [old, new] = [&before, &after].map(|it| it.certificate.leaf().device_identifier());
+    assert!(old.is_some() && old != stored && new == stored);
+    assert_eq!(before.chain[1..], after.chain[1..]);
+    assert!(!plant.connects(&before).await);
+    assert!(plant.connects(&after).await);
 }

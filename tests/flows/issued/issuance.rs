@@ -8,7 +8,7 @@ fn read(der: &[u8]) -> Certificate {
     Certificate::from_der(der).unwrap()
 }
 
-/// the leaf chains to the policy, the policy to the credential.
+/// the leaf chains to the policy, the policy to the credential.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_002_leaf_policy_and_credential_are_one_chain() {
     over_every_transport(async |via| {
@@ -69,4 +69,23 @@ async fn a_request_for_another_name_or_with_another_devices_key_is_refused() {
     // The same key again for the same device is a renewal.
     let again = plant.ask("other", Via::Mqtt, other.csr()).await.unwrap();
     assert!(!again.issued_chain.is_empty());
+}
+
+/// one leaf is issued, managed and revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_001_an_operational_leaf_is_issued_managed_and_revoked() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    assert!(plant.connects(&certified).await);
+    let serial = certified.certificate.leaf().serial_hex();
+    let own = plant.server.own_api();
+    let path = format!("/provost/namespaces/plant-7/certificates?serial={serial}");
+    let listed = own.get(&path).await.ok();
+    assert_eq!(listed["value"][0]["device"], "press");
+    assert_eq!(listed["value"][0]["state"], "issued");
+    assert!(listed["value"][0]["revokedAt"].is_null());
+    plant.revoke("press", false).await;
+    let listed = own.get(&path).await.ok();
+    assert!(listed["value"][0]["revokedAt"].is_string());
+    assert!(!plant.connects(&certified).await);
 }

@@ -364,7 +364,7 @@ async fn a_closed_ca_leaves_a_responder_for_everything_it_signed() {
     let leaf = plant.certify("press").await;
     let deleted = plant
         .registry()
-        .delete_policy(&plant.caller, &namespace(), &policy(), false)
+        .delete_policy(&plant.caller, &namespace(), &policy())
         .await;
     deleted.unwrap();
     pass(&clock, Duration::from_secs(20));

@@ -379,7 +379,7 @@ async fn a_deleted_policy_and_credential_leave_nothing_that_waits() {
         .unwrap();
     let registry = plant.registry();
     registry
-        .delete_policy(&plant.caller, &namespace(), &policy(), false)
+        .delete_policy(&plant.caller, &namespace(), &policy())
         .await
         .unwrap();
     assert!(status(&plant).await.requests.is_empty());

@@ -4,10 +4,10 @@ use provost_device::certificate::{DeviceCertificate, SigningRequest};
 use provost_device::hub::HubSession;
 use provost_device::provisioning::{RegisterError, RegistrationOutcome};
 use provost_model::ambient::SystemRandom;
-use provost_model::registry::{NamespaceLink, RegistryDevice};
+use provost_model::registry::{CaId, IssuedCertificate, IssuedState, NamespaceLink, RegistryDevice};
 use provost_model::{
-    AuthorityOwner, CertificateAuthority, CredentialPolicyName, NamespaceName, PageSize, RegistryDeviceName,
-    SymmetricKey,
+    AuthorityOwner, CertificateAuthority, CredentialPolicyName, HubName, NamespaceName, PageSize,
+    RegistryDeviceName, SymmetricKey,
 };
 use provost_registry::{
     CertificateFilter, CredentialInput, DeviceRevocation, NamespaceInput, PolicyInput, PolicyView,
@@ -248,6 +248,21 @@ impl Plant {
 
     /// How many certificates of a device are revoked.
     pub(super) async fn revoked(&self, id: &str) -> usize {
+        let all = self.certificates_of(id).await;
+        all.iter()
+            .filter(|certificate| certificate.revoked.is_some())
+            .count()
+    }
+
+    /// How many certificates were issued to a device.
+    pub(super) async fn issued(&self, id: &str) -> usize {
+        let all = self.certificates_of(id).await;
+        all.iter()
+            .filter(|certificate| certificate.state == IssuedState::Issued)
+            .count()
+    }
+
+    async fn certificates_of(&self, id: &str) -> Vec<IssuedCertificate> {
         let filter = CertificateFilter::Device {
             name: named(id),
             before: None,
@@ -257,16 +272,25 @@ impl Plant {
             .registry()
             .certificates(&self.caller, &namespace(), filter, page)
             .await;
-        let found = found.unwrap();
-        found
-            .iter()
-            .filter(|certificate| certificate.revoked.is_some())
-            .count()
+        found.unwrap()
+    }
+
+    /// The CAs of policies that a hub trusts.
+    pub(super) async fn synchronized_to(&self, hub: &HubName) -> Vec<CaId> {
+        let all = self.authorities_of(hub).await;
+        all.into_iter()
+            .filter_map(|authority| authority.synchronized)
+            .map(|from| from.ca)
+            .collect()
     }
 
     /// The CA certificates the hub has from policies.
     pub(super) async fn synchronized(&self) -> Vec<CertificateAuthority> {
-        let owner = AuthorityOwner::Hub(self.server.hub_name());
+        self.authorities_of(&self.server.hub_name()).await
+    }
+
+    async fn authorities_of(&self, hub: &HubName) -> Vec<CertificateAuthority> {
+        let owner = AuthorityOwner::Hub(hub.clone());
         let store = self.server.stored().store();
         let all = store.read(move |tx| tx.certificate_authorities(&owner)).await;
         let mut all: Vec<CertificateAuthority> =

@@ -1,7 +1,12 @@
+use std::path::Path;
 use std::time::Duration;
 
+use provost_model::HubName;
 use provost_model::registry::{CaState, OperationState};
+use provost_pki::Certificate;
 use provost_store::CrlPart;
+use provost_testkit::Via;
+use serde_json::json;
 
 use super::plant::{Plant, namespace, policy};
 
@@ -16,8 +21,7 @@ async fn revoke_issuer(plant: &Plant) {
     assert_eq!(done.state, OperationState::Succeeded);
 }
 
-/// another CA on the hub without a synchronization, the old one on the root's
-/// CRL, its key not needed.
+/// another key, subject and serial number, and the old one on the CRL of its root.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() {
     let plant = Plant::open().await;
@@ -37,7 +41,7 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
         .map(|from| &from.ca)
         .collect();
     assert_eq!(cas, [&new.id]);
-    let certificate = provost_pki::Certificate::from_der(&old.certificate.unwrap().0).unwrap();
+    let certificate = Certificate::from_der(&old.certificate.unwrap().0).unwrap();
     let serial = provost_model::registry::SerialNumber::parse(&certificate.serial_hex()).unwrap();
     let part = CrlPart {
         ca: old.parent.unwrap(),
@@ -51,7 +55,7 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
     assert_eq!(read.await.unwrap(), (true, Some(CaState::Revoked)));
 }
 
-/// what the old one signed is refused, live sessions end, and registering heals.
+/// what the old one signed is refused, live sessions end, and registering heals.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_026_every_leaf_of_a_revoked_issuer_is_refused_and_registering_heals() {
     let plant = Plant::open().await;
@@ -92,7 +96,7 @@ async fn a_029_revoking_one_issuer_leaves_the_other_policies_trusted() {
     assert_eq!(of_other(&before), of_other(&after));
 }
 
-/// A-013 the other way round: a second policy is one too many by default.
+/// one by default; cohorts of their own when the limit is raised.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_052_the_limit_of_policies_is_one_until_it_is_raised() {
     let plant = Plant::open().await;
@@ -106,4 +110,124 @@ async fn a_052_the_limit_of_policies_is_one_until_it_is_raised() {
         .put_policy(&plant.caller, &namespace(), &second, input)
         .await;
     assert_eq!(refused.unwrap_err().code(), "PolicyLimitExceeded");
+    let raised = Plant::open_bare(|config| config.registry.policies_per_credential = 2).await;
+    raised.make_policy(&policy(), false).await;
+    raised.make_policy(&second, false).await;
+    let all = raised
+        .registry()
+        .policies(&raised.caller, &namespace())
+        .await
+        .unwrap();
+    let names: Vec<_> = all.iter().map(|view| view.policy.name.as_str()).collect();
+    assert_eq!(names, ["line-7", "line-8"]);
+    assert_ne!(all[0].issuing, all[1].issuing);
+}
+
+/// on all linked hubs, without a synchronization; the old one is on none of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_025_the_replacement_reaches_every_linked_hub_by_itself() {
+    let plant = Plant::open().await;
+    let own = plant.server.own_api();
+    own.post("/provost/hubs", &json!({ "name": "hub-2" })).await.ok();
+    let link = json!({ "namespace": "plant-7" });
+    own.put("/provost/hubs/hub-2/namespace", &link).await.ok();
+    plant.synchronize().await;
+    let hubs = [plant.server.hub_name(), HubName::parse("hub-2").unwrap()];
+    let old = plant.policy().await.issuing.unwrap().id;
+    for hub in &hubs {
+        assert_eq!(plant.synchronized_to(hub).await, [old.clone()]);
+    }
+    revoke_issuer(&plant).await;
+    let new = plant.policy().await.issuing.unwrap().id;
+    assert_ne!(new, old);
+    for hub in &hubs {
+        assert_eq!(plant.synchronized_to(hub).await, [new.clone()]);
+    }
+}
+
+/// nobody has to do anything for a device of a revoked policy but the device itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_027_a_device_of_a_revoked_policy_comes_back_by_registering() {
+    let plant = Plant::open().await;
+    let before = plant.certify("press").await;
+    revoke_issuer(&plant).await;
+    assert!(!plant.connects(&before).await);
+    let after = plant.certify("press").await;
+    let mut session = plant.connect(&after).await;
+    assert!(!session.closed(Duration::from_millis(200)).await);
+}
+
+/// what is issued afterwards is signed by the replacement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_028_new_leaves_are_signed_by_the_replacement() {
+    let plant = Plant::open().await;
+    let old = plant.policy().await.issuing.unwrap();
+    revoke_issuer(&plant).await;
+    let new = plant.policy().await.issuing.unwrap();
+    for device in ["press", "drill"] {
+        let certified = plant.certify(device).await;
+        assert_eq!(
+            Some(&certified.chain[1]),
+            new.certificate.as_ref().map(|der| &der.0)
+        );
+        assert_ne!(
+            Some(&certified.chain[1]),
+            old.certificate.as_ref().map(|der| &der.0)
+        );
+        let [leaf, issuing] = [0, 1].map(|place| Certificate::from_der(&certified.chain[place]).unwrap());
+        assert_eq!(leaf.issuer_der(), issuing.subject_der());
+    }
+}
+
+/// the old key may be lost, or in somebody else's hands: it is not needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_030_a_revocation_does_without_the_old_key() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    let old = plant.policy().await.issuing.unwrap();
+    let data = plant.server.connection.admin_token_file.parent().unwrap();
+    assert_eq!(forget(data, &old.key.0), 1, "the key {} is a file", old.key.0);
+    assert!(
+        plant.is_refused_a_certificate("drill").await,
+        "nothing can be signed"
+    );
+    revoke_issuer(&plant).await;
+    assert!(!plant.connects(&certified).await);
+    assert!(plant.connects(&plant.certify("press").await).await);
+}
+
+/// Removes the files of a key; answers how many there were.
+fn forget(folder: &Path, key: &str) -> usize {
+    let mut gone = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        if path.is_dir() {
+            gone += forget(&path, key);
+        } else if stem.len() > 8 && key.ends_with(stem) {
+            std::fs::remove_file(&path).unwrap();
+            gone += 1;
+        }
+    }
+    gone
+}
+
+/// a full refresh: whatever was signed before is of no use, however often and by whichever way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_031_no_leaf_from_before_is_of_any_use() {
+    let plant = Plant::open().await;
+    let mut leaves = vec![plant.certify("press").await, plant.certify("press").await];
+    leaves.push(plant.certify("drill").await);
+    leaves.push(plant.certify_over("lathe", Via::Https).await);
+    for leaf in &leaves {
+        assert!(plant.connects(leaf).await);
+    }
+    revoke_issuer(&plant).await;
+    plant.synchronize().await;
+    for leaf in &leaves {
+        assert!(!plant.connects(leaf).await);
+    }
 }

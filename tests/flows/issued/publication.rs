@@ -1,4 +1,5 @@
 use std::process::Command;
+use std::time::Duration;
 
 use provost_model::registry::{Ca, CaId};
 use provost_pki::Certificate;
@@ -53,7 +54,7 @@ async fn told(plant: &Plant, ca: &Ca) -> Crl {
     crl
 }
 
-/// what was revoked stands on the CRL of its CA, whose number grew, and whoever checks it with
+/// what was revoked stands on the CRL of its CA, whose number grew, and whoever checks it with
 /// openssl refuses the leaf; the hub refuses it whether there is a CRL or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_008_a_revoked_leaf_stands_on_the_crl_of_its_ca_and_openssl_refuses_it() {
@@ -73,7 +74,7 @@ async fn a_008_a_revoked_leaf_stands_on_the_crl_of_its_ca_and_openssl_refuses_it
     assert!(!openssl_accepts(&leaf.chain, &after, &plant).await);
 }
 
-/// the root's CRL is kept without anybody's doing, and names an issuing CA that was revoked.
+/// the root's CRL is kept without anybody's doing, and names an issuing CA that was revoked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_023_a_revoked_issuing_ca_stands_on_the_crl_of_the_root() {
     let plant = Plant::open_with(with_plain_http, false).await;
@@ -162,4 +163,40 @@ async fn openssl_accepts(chain: &[Vec<u8>], crl: &Crl, plant: &Plant) -> bool {
         .output()
         .unwrap();
     output.status.success()
+}
+
+/// a CRL that nobody can fetch, or that has run out, changes nothing at the hub.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_009_a_crl_out_of_reach_or_out_of_date_changes_nothing_at_the_hub() {
+    let (plant, clock) = Plant::open_with_clock().await;
+    assert_eq!(plant.server.http_address(), None, "nothing serves a CRL");
+    let press = plant.certify("press").await;
+    let drill = plant.certify("drill").await;
+    plant.revoke("press", false).await;
+    for _ in 0..2 {
+        assert!(!plant.connects(&press).await);
+        assert!(plant.connects(&drill).await);
+        // Longer than any CRL is valid, and shorter than the leaves are.
+        clock.advance(Duration::from_hours(24 * 12));
+    }
+}
+
+/// the root's CRL is there from the beginning, and nobody has to do anything for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_032_the_crl_of_the_root_is_kept_without_anybodys_doing() {
+    let plant = Plant::open_with(with_plain_http, false).await;
+    let issuing = plant.policy().await.issuing.unwrap();
+    let root = root(&plant, &issuing).await;
+    let first = told(&plant, &root).await;
+    assert!(first.is_empty());
+    for times in 1..=2 {
+        plant
+            .registry()
+            .revoke_issuer(&plant.caller, &namespace(), &policy())
+            .await
+            .unwrap();
+        let crl = told(&plant, &root).await;
+        assert!(crl.number() > first.number());
+        assert_eq!(crl.len(), times);
+    }
 }

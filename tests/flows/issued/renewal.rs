@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(20);
 const NOTHING: Duration = Duration::from_millis(300);
 
 /// A connected device that listens for answers about certificates.
-async fn listening(plant: &Plant, id: &str) -> HubSession {
+pub(super) async fn listening(plant: &Plant, id: &str) -> HubSession {
     let mut session = plant.connect(&plant.certify(id).await).await;
     session.subscribe_credentials().await.unwrap();
     session
@@ -97,6 +97,80 @@ async fn the_renewed_key_connects() {
     let certificate = request.answered(chain).unwrap();
     let device = provost_testkit::Device::with_identity("press", certificate.identity().clone());
     assert!(device.connect(&plant.server).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_goes_through_a_websocket() {
+    let plant = Plant::open().await;
+    let certified = plant
+        .certify_over("press", provost_testkit::Via::MqttWebSocket)
+        .await;
+    let mut session = certified.device.connect_over(&plant.server, true).await.unwrap();
+    session.subscribe_credentials().await.unwrap();
+    let request = SigningRequest::new("press").unwrap();
+    ask(&mut session, "renew-1", &body("press", &request)).await;
+    let (status, rid, accepted) = answer(&mut session).await;
+    assert_eq!((status, rid.as_str()), (202, "renew-1"));
+    let (status, rid, issued) = answer(&mut session).await;
+    assert_eq!((status, rid.as_str()), (200, "renew-1"));
+    assert_eq!(issued["correlationId"], accepted["correlationId"]);
+}
+
+/// What is asked of a session whose user name names an older api-version.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_version_before_certificate_management_is_told_its_number() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    for tail in ["/?api-version=2021-04-12", ""] {
+        let identity = certified.certificate.identity().clone();
+        let connect = provost_testkit::HubConnect::of(&plant.server, "press").identity(identity);
+        let mut client = connect.username_tail(tail).connect().await.unwrap();
+        let filter = [(CREDENTIALS_FILTER, QoS::AtMostOnce)];
+        client.subscribe(&filter).await.unwrap();
+        let request = SigningRequest::new("press").unwrap();
+        let text = body("press", &request).to_string();
+        let topic = renewal_topic("renew-1");
+        client
+            .publish(&topic, text.as_bytes(), QoS::AtMostOnce)
+            .await
+            .unwrap();
+        let told = client.next_publish(SOON).await.unwrap().expect("an answer");
+        assert_eq!(parse_credentials_topic(&told.topic), Some((400, "renew-1")));
+        let told: Value = serde_json::from_slice(&told.payload).unwrap();
+        assert_eq!(told["errorCode"], 400_001, "{tail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewals_are_counted_for_operators() {
+    let plant = Plant::open().await;
+    let mut session = listening(&plant, "press").await;
+    send(&mut session, "renew-0", "{").await;
+    assert_eq!(answer(&mut session).await.0, 400);
+    let request = SigningRequest::new("press").unwrap();
+    let chain = session.renew_certificate("renew-1", request.csr(), SOON).await;
+    assert!(chain.is_ok());
+    let hub = plant.server.hub_name();
+    let expected = [
+        ("refused", "400006"),
+        ("accepted", ""),
+        ("issued", ""),
+        ("delivered", ""),
+    ]
+    .map(|(step, code)| {
+        let labels = format!("hub=\"{}\",step=\"{step}\",code=\"{code}\"", hub.key());
+        format!("provost_certificate_renewals_total{{{labels}}} 1")
+    });
+    let answer = plant.server.own_api().get("/provost/metrics").await;
+    let text = String::from_utf8_lossy(&answer.raw);
+    for line in expected {
+        assert!(
+            text.lines().any(|present| present == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    let pending = format!("provost_certificate_renewals_pending{{hub=\"{}\"}} 0", hub.key());
+    assert!(text.contains(&pending), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +290,7 @@ async fn a_038_after_the_policy_is_deleted_renewal_fails_with_a_precondition() {
     let mut session = listening(&plant, "press").await;
     let deleted = plant
         .registry()
-        .delete_policy(&plant.caller, &super::plant::namespace(), &policy(), false)
+        .delete_policy(&plant.caller, &super::plant::namespace(), &policy())
         .await;
     deleted.unwrap();
     let request = SigningRequest::new("press").unwrap();

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use provost_keys::{KeyAlgorithm, KeyProviderError};
 use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
-use provost_model::{Action, Actor, AuditEvent, CertificateDer, Clock, Random, Timestamp};
+use provost_model::{Action, Actor, AuditEvent, AuditFacts, CertificateDer, Clock, Random, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{AppendTx, ReadTx, Store, StoreError};
-use serde_json::json;
 use tracing::{debug, info, warn};
 
 use super::due::{Due, due, last_due, served};
@@ -256,7 +255,7 @@ impl OcspDelegates {
                 }
                 let scope = namespace.as_str();
                 let event = AuditEvent::new(Actor::System, Action::Create, SUBJECT, scope, ca.as_str())
-                    .with_after(json!({ "serial": serial.to_string() }));
+                    .with_after(AuditFacts::new().with("serial", &serial));
                 tx.record(&event, true)
             })
             .await;
@@ -293,7 +292,7 @@ impl OcspDelegates {
                 let scope = tx.ca(&ca)?.map(|ca| ca.namespace);
                 let scope = scope.as_ref().map_or("", |namespace| namespace.as_str());
                 let event = AuditEvent::new(Actor::System, Action::Delete, SUBJECT, scope, ca.as_str())
-                    .with_before(json!({ "serial": serial.to_string() }));
+                    .with_before(AuditFacts::new().with("serial", &serial));
                 tx.record(&event, ())
             })
             .await;

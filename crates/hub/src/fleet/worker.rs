@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::Reprovision;
-use provost_store::StoreError;
+use provost_model::{AuditOrigin, Reprovision};
+use provost_store::{StoreError, with_origin};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tracing::warn;
@@ -38,8 +38,9 @@ impl HubService {
                 Ok(runs) => {
                     for run in runs {
                         let number = run.number;
+                        let origin = AuditOrigin::system(run.id.to_string());
                         let run = Run::new(self.clone(), run, Arc::clone(&holder));
-                        at_work.insert(number, running.spawn(run.work()));
+                        at_work.insert(number, running.spawn(with_origin(origin, run.work())));
                     }
                 }
                 Err(error) => warn!(

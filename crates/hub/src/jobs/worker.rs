@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost_model::Job;
-use provost_store::StoreError;
+use provost_model::{AuditOrigin, Job};
+use provost_store::{StoreError, with_origin};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tracing::warn;
@@ -36,8 +36,9 @@ impl HubService {
                 Ok(jobs) => {
                     for job in jobs {
                         let number = job.number;
+                        let origin = AuditOrigin::system(job.id.to_string());
                         let driver = Driver::new(self.clone(), job, Arc::clone(&holder), Arc::clone(&pacer));
-                        at_work.insert(number, running.spawn(driver.run()));
+                        at_work.insert(number, running.spawn(with_origin(origin, driver.run())));
                     }
                 }
                 Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot look for jobs"),

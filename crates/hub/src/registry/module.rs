@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use provost_model::twin::Twin;
 use provost_model::{
-    AccessRight, Action, Actor, AuditEvent, DeviceId, HubName, IdentityId, IfMatch, InitialTwin, MAX_MODULES,
-    ModuleId, ModuleIdentity,
+    AccessRight, Action, Actor, AuditEvent, AuditFacts, DeviceId, HubName, IdentityId, IfMatch, InitialTwin,
+    MAX_MODULES, ModuleId, ModuleIdentity,
 };
 use provost_store::{Audited, ReadTx, WriteTx};
 use provost_wire::hub::service::{ModuleInput, Presence};
@@ -213,7 +213,8 @@ impl HubService {
                 }
                 tx.delete_module(&hub, &device, &module)?;
                 announce(&tx, &hub, &device)?;
-                Ok(tx.record(&event(actor, Action::Delete, &hub, &stored.id()), ())?)
+                let event = event(actor, Action::Delete, &hub, &stored.id()).with_before(facts(&stored));
+                Ok(tx.record(&event, ())?)
             })
             .await?;
         self.recheck_device(caller.hub(), device_id).await;
@@ -242,7 +243,7 @@ fn insert(
     provost_model::twin::check_initial(initial)?;
     let twin = Twin::new(initial, tx.now(), provost_wire::time::iso);
     tx.insert_module(hub, &module, &twin)?;
-    let event = event(actor, Action::Create, hub, &module.id());
+    let event = event(actor, Action::Create, hub, &module.id()).with_after(facts(&module));
     let written = Written {
         module,
         is_new: true,
@@ -263,7 +264,9 @@ fn update(
     if affects_sessions {
         announce(&tx, hub, &module.device_id)?;
     }
-    let mut event = event(actor, Action::Update, hub, &module.id());
+    let mut event = event(actor, Action::Update, hub, &module.id())
+        .with_before(facts(stored))
+        .with_after(facts(&module));
     if affects_sessions {
         event = event.with_detail("credential changed");
     }
@@ -273,6 +276,10 @@ fn update(
         affects_sessions,
     };
     Ok(tx.record(&event, written)?)
+}
+
+fn facts(module: &ModuleIdentity) -> AuditFacts {
+    AuditFacts::new().with("authentication", &module.auth)
 }
 
 fn event(actor: Actor, action: Action, hub: &HubName, id: &IdentityId) -> AuditEvent {

@@ -2,7 +2,8 @@
 
 use provost_model::twin::{Twin, check_initial};
 use provost_model::{
-    Action, Actor, AuditEvent, Change, DeviceId, DeviceIdentity, DeviceStatus, HubName, InitialTwin,
+    Action, Actor, AuditEvent, AuditFacts, Change, DeviceId, DeviceIdentity, DeviceStatus, HubName,
+    InitialTwin,
 };
 use provost_store::{Audited, WriteTx};
 use provost_wire::hub::service::auth_kind_word;
@@ -25,7 +26,7 @@ pub(super) fn insert(
     check_initial(initial)?;
     let twin = Twin::new(initial, tx.now(), provost_wire::time::iso);
     tx.insert_device(hub, &device, &twin)?;
-    let event = event(actor, Action::Create, hub, &device.device_id);
+    let event = event(actor, Action::Create, hub, &device.device_id).with_after(facts(&device));
     let written = Written {
         device,
         affects_sessions: false,
@@ -46,12 +47,22 @@ pub(super) fn update(
         announce(&tx, hub, &device.device_id)?;
     }
     let event = event(actor, Action::Update, hub, &device.device_id);
-    let event = event.with_detail(changes(stored, &device));
+    let event = event
+        .with_detail(changes(stored, &device))
+        .with_before(facts(stored))
+        .with_after(facts(&device));
     let written = Written {
         device,
         affects_sessions,
     };
     Ok(tx.record(&event, written)?)
+}
+
+/// Whether it may connect, and how it proves itself; never a key.
+pub(super) fn facts(device: &DeviceIdentity) -> AuditFacts {
+    AuditFacts::new()
+        .with("authentication", &device.auth)
+        .with("enabled", device.status)
 }
 
 /// What an update did, in words for the audit trail.

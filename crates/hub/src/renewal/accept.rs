@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use provost_model::Timestamp;
-use provost_store::{AppendTx, CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
-use provost_wire::hub::device::{RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body};
+use provost_store::{
+    AppendTx, CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError, with_tracking_id,
+};
+use provost_wire::hub::device::{
+    RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body, renews_certificates,
+};
 
+use super::counts::RenewalStep;
 use super::deliver::RenewalReply;
 use super::{KEPT, failure};
 use crate::HubError;
@@ -18,7 +23,11 @@ const SHORTEST_PAUSE: u32 = 2;
 /// What a request comes to.
 enum Verdict {
     /// It is written down and is to be worked on.
-    New(CertificateRenewal),
+    New {
+        renewal: CertificateRenewal,
+        /// It took the place of one that was pending.
+        is_replacing: bool,
+    },
     /// It was asked for before: what became of it is told again.
     Again(CertificateRenewal),
     /// Nothing was changed.
@@ -35,7 +44,13 @@ impl DeviceSession {
         if !self.is_subscribed(Feature::CredentialResponses) {
             return Ok(None);
         }
-        let refused = |refused: RenewalFailure| Some(self.refusal(rid, &refused));
+        let refused = |refused: RenewalFailure| {
+            self.count_renewal(RenewalStep::Refused(refused.code));
+            Some(self.refusal(rid, &refused))
+        };
+        if !renews_certificates(self.api_version()) {
+            return Ok(refused(failure::old_version()));
+        }
         let Some(request_id) = RequestId::parse(rid) else {
             return Ok(refused(failure::bad_request_id()));
         };
@@ -44,13 +59,23 @@ impl DeviceSession {
             Err(error) => return Ok(refused(failure::of_body(&error))),
         };
         match self.write_down(request_id, request).await {
-            Ok(Verdict::New(renewal)) => {
+            Ok(Verdict::New {
+                renewal,
+                is_replacing,
+            }) => {
+                self.count_renewal(RenewalStep::Accepted);
+                if is_replacing {
+                    self.count_renewal(RenewalStep::Replaced);
+                }
                 let accepted = accepted(rid, &renewal);
                 // Not waited for: the answer comes as an event, after this one.
-                tokio::spawn(self.service().clone().finish_renewal(renewal));
+                let id = renewal.correlation_id.clone();
+                let work = self.service().clone().finish_renewal(renewal);
+                tokio::spawn(with_tracking_id(&id, work));
                 Ok(Some(accepted))
             }
             Ok(Verdict::Again(renewal)) => {
+                self.count_renewal(RenewalStep::Repeated);
                 self.link().renewal_may_wait();
                 Ok(Some(accepted(rid, &renewal)))
             }
@@ -78,6 +103,9 @@ impl DeviceSession {
             let before =
                 before.filter(|before| before.expires_at > now && before.identifier == registry.identifier);
             let before = unless_dead(&tx.read(), before)?;
+            let is_replacing = before
+                .as_ref()
+                .is_some_and(|before| before.state == RenewalState::Pending);
             let verdict = judge(before.as_ref(), &id, &request, is_measured, now);
             let renewal = match verdict {
                 Some(Verdict::Again(renewal)) => {
@@ -99,9 +127,16 @@ impl DeviceSession {
                 },
             };
             tx.put_certificate_renewal(&renewal)?;
-            Ok(Verdict::New(renewal))
+            Ok(Verdict::New {
+                renewal,
+                is_replacing,
+            })
         };
         self.service().store().append(write).await
+    }
+
+    fn count_renewal(&self, step: RenewalStep) {
+        self.service().renewal_counters().add(self.hub(), step);
     }
 }
 
@@ -113,8 +148,8 @@ impl DeviceSession {
 /// | pending | again | new when it replaces, else 409 | new when it replaces, else 409 |
 /// | done | again | new when it replaces, else 409 | new |
 ///
-/// Replacing one by its id that is not pending is 412. One that failed with a precondition is in nobody's way,
-/// and is new when it is asked for again. What would be new within [`SHORTEST_PAUSE`] of the one before is 429,
+/// Replacing one by its id that is not pending is 412. One that failed with a precondition, or because its
+/// time was over, is in nobody's way, and is new when it is asked for again. What would be new within [`SHORTEST_PAUSE`] of the one before is 429,
 /// or again when it is the same.
 fn judge(
     before: Option<&CertificateRenewal>,
@@ -126,7 +161,7 @@ fn judge(
     let pause = Duration::from_secs(u64::from(SHORTEST_PAUSE));
     let is_soon = before.is_some_and(|before| now.since(before.asked_at) < pause);
     let is_same_id = before.is_some_and(|before| before.request_id == id.as_str());
-    let is_free = before.is_some_and(lacked_precondition);
+    let is_free = before.is_some_and(may_be_tried_anew);
     if let Some(before) = before.filter(|before| is_same_id && before.csr == request.csr)
         && (is_soon || !is_free)
     {
@@ -166,8 +201,11 @@ fn unless_dead(
 }
 
 /// It failed for what may be mended meanwhile.
-fn lacked_precondition(renewal: &CertificateRenewal) -> bool {
-    matches!(&renewal.state, RenewalState::Failed(error) if error.code == failure::PRECONDITION)
+fn may_be_tried_anew(renewal: &CertificateRenewal) -> bool {
+    let RenewalState::Failed(error) = &renewal.state else {
+        return false;
+    };
+    matches!(error.code, failure::PRECONDITION | failure::TIMED_OUT)
 }
 
 fn accepted(rid: &str, renewal: &CertificateRenewal) -> RenewalReply {
@@ -226,7 +264,7 @@ mod tests {
             None => "new".to_owned(),
             Some(Verdict::Again(_)) => "again".to_owned(),
             Some(Verdict::Refused(failure)) => failure.code.to_string(),
-            Some(Verdict::New(_)) => "made".to_owned(),
+            Some(Verdict::New { .. }) => "made".to_owned(),
         }
     }
 
@@ -269,9 +307,10 @@ mod tests {
 
     #[test]
     fn what_failed_with_a_precondition_is_new_when_it_is_asked_for_again() {
-        let lacked = failed(412_005);
-        for (id, csr) in [("first", "AAAA"), ("first", "BBBB"), ("other", "AAAA")] {
-            assert_eq!(verdict(Some(&lacked), id, csr, None), "new", "{id} {csr}");
+        for lacked in [failed(412_005), failed(429_003)] {
+            for (id, csr) in [("first", "AAAA"), ("first", "BBBB"), ("other", "AAAA")] {
+                assert_eq!(verdict(Some(&lacked), id, csr, None), "new", "{id} {csr}");
+            }
         }
         let wrong = failed(400_040);
         assert_eq!(verdict(Some(&wrong), "first", "AAAA", None), "again");

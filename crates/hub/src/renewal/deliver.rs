@@ -4,6 +4,8 @@ use provost_model::CertificateDer;
 use provost_store::{CertificateRenewal, LeafStanding, ReadTx, RenewalState, StoreError};
 use provost_wire::hub::device::{RenewalFailure, failed_body, issued_body};
 
+use super::LATE;
+use super::counts::RenewalStep;
 use super::failure::of_kept;
 use crate::HubError;
 use crate::session::{DeviceSession, Feature};
@@ -55,11 +57,17 @@ impl DeviceSession {
         let Some(reply) = self.outcome(&renewal, &chain) else {
             return Ok(None);
         };
+        let step = if now.since(renewal.asked_at) > LATE {
+            RenewalStep::DeliveredLate
+        } else {
+            RenewalStep::Delivered
+        };
         let note = self
             .service()
             .store()
             .append(move |tx| tx.note_renewal_delivered(&renewal, true));
         note.await?;
+        self.service().renewal_counters().add(self.hub(), step);
         Ok(Some(reply))
     }
 

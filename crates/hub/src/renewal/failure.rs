@@ -11,6 +11,8 @@ use serde_json::json;
 const RETRY_AFTER: u32 = 30;
 /// The device may not be issued any now; that may change.
 pub(super) const PRECONDITION: u32 = 412_005;
+/// Its time was over before anything could be issued.
+pub(super) const TIMED_OUT: u32 = 429_003;
 
 pub(super) fn of_body(error: &RenewalBodyError) -> RenewalFailure {
     plain(error.code(), error.to_string())
@@ -28,6 +30,22 @@ pub(super) fn active(other: &CertificateRenewal, is_measured: bool) -> RenewalFa
             "correlationId": other.correlation_id,
         })),
         retry_after: None,
+    }
+}
+
+/// The device speaks a version from before certificate management.
+pub(super) fn old_version() -> RenewalFailure {
+    let message =
+        "The api-version of the session knows no certificates; it must be 2025-08-01-preview or later.";
+    plain(400_001, message.to_owned())
+}
+
+/// What is kept of a request that nothing could be issued for in its time.
+pub(super) fn timed_out() -> RenewalError {
+    RenewalError {
+        code: TIMED_OUT,
+        message: "No certificate could be issued in time. Try again.".to_owned(),
+        credential_error: None,
     }
 }
 
@@ -103,7 +121,7 @@ pub(super) fn of_kept(renewal: &CertificateRenewal, error: &RenewalError) -> Ren
         code: error.code,
         message: error.message.clone(),
         info,
-        retry_after: None,
+        retry_after: (error.code == TIMED_OUT).then_some(RETRY_AFTER),
     }
 }
 

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, RequestedBy};
-use provost_model::{Action, Actor, Assignment, AuditEvent, IdentityId, RegistryDeviceName};
-use provost_store::{CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError};
+use provost_model::{
+    Action, Actor, Assignment, AuditEvent, AuditOrigin, IdentityId, RegistryDeviceName, Timestamp,
+};
+use provost_store::{
+    CertificateRenewal, ReadTx, RegistryIdentity, RenewalError, RenewalState, StoreError, with_origin,
+};
 use tracing::{info, warn};
 
-use super::failure::of_refusal;
+use super::counts::RenewalStep;
+use super::failure::{self, of_refusal};
 use crate::service::HubService;
 
 /// How often requests nobody works on are looked for.
@@ -16,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const ABANDONED: Duration = Duration::from_secs(30);
 /// Requests taken up in one look.
 const CHUNK: usize = 200;
+/// How long one that came to nothing in its time is kept for its device after that.
+const KEPT_AFTER: Duration = Duration::from_hours(1);
 /// Renewals worked on at a time; the others wait.
 pub(crate) const AT_A_TIME: usize = 32;
 /// The longest pause before another try, when nothing can be issued.
@@ -50,9 +57,10 @@ impl HubService {
         }
     }
 
-    /// Forgets what is over, and works on what has been pending for longer than this.
+    /// Tells devices that nothing came of what they asked for in time, forgets what is over, and works on what has been pending for longer than this.
     pub(crate) async fn tidy_renewals(&self, age: Duration) -> Result<(), StoreError> {
         let now = self.now();
+        self.time_out(now).await?;
         self.store().append(move |tx| tx.forget_renewals(now)).await?;
         let before = now.before(age);
         let abandoned = self
@@ -60,9 +68,38 @@ impl HubService {
             .read(move |tx: &ReadTx<'_>| tx.pending_renewals(before, CHUNK))
             .await?;
         for renewal in abandoned {
-            self.clone().finish_renewal(renewal).await;
+            let origin = AuditOrigin::system(&renewal.correlation_id);
+            with_origin(origin, self.clone().finish_renewal(renewal)).await;
         }
         Ok(())
+    }
+
+    /// Ends requests that waited for as long as they count: whoever was told 202 is told an outcome.
+    async fn time_out(&self, now: Timestamp) -> Result<(), StoreError> {
+        let overdue = self
+            .store()
+            .read(move |tx: &ReadTx<'_>| tx.overdue_renewals(now, CHUNK))
+            .await?;
+        for mut renewal in overdue {
+            renewal.expires_at = now.after(KEPT_AFTER);
+            if self.fail(&renewal, failure::timed_out()).await? {
+                warn!(hub = %renewal.hub, device = %renewal.device_id, "no certificate could be issued in time");
+                self.tell(&renewal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the device hear of an outcome, if it is here.
+    fn tell(&self, renewal: &CertificateRenewal) {
+        let id = IdentityId::from(renewal.device_id.clone());
+        if let Some(link) = self.sessions().live(&renewal.hub, &id) {
+            link.renewal_may_wait();
+        }
+    }
+
+    fn count(&self, renewal: &CertificateRenewal, step: RenewalStep) {
+        self.renewal_counters().add(&renewal.hub, step);
     }
 
     /// Works on a request until it has an outcome or has to wait, and tells the device.
@@ -73,13 +110,7 @@ impl HubService {
         for _ in 0..MAX_ATTEMPTS {
             match self.try_renewal(&renewal).await {
                 Ok(Tried::Moved) => {}
-                Ok(Tried::Ended) => {
-                    let id = IdentityId::from(renewal.device_id.clone());
-                    if let Some(link) = self.sessions().live(&renewal.hub, &id) {
-                        link.renewal_may_wait();
-                    }
-                    return;
-                }
+                Ok(Tried::Ended) => return self.tell(&renewal),
                 Ok(Tried::Later) => break,
                 Err(error) => {
                     let device = &renewal.device_id;
@@ -97,14 +128,14 @@ impl HubService {
 
     /// Taken up again after a pause as long as it has been waiting: the pauses double.
     async fn put_off(&self, renewal: &CertificateRenewal) -> Result<(), StoreError> {
-        let (renewal, now) = (renewal.clone(), self.now());
+        let (late, now) = (renewal.clone(), self.now());
         let pause = now.since(renewal.asked_at).clamp(ABANDONED, LONGEST_PAUSE);
         // What is due is left for a while to whoever took it in.
         let due_at = now.after(pause.saturating_sub(ABANDONED));
-        let put_off = self
-            .store()
-            .append(move |tx| tx.put_off_renewal(&renewal, due_at));
-        put_off.await
+        let put_off = self.store().append(move |tx| tx.put_off_renewal(&late, due_at));
+        put_off.await?;
+        self.count(renewal, RenewalStep::PutOff);
+        Ok(())
     }
 
     async fn try_renewal(&self, renewal: &CertificateRenewal) -> Result<Tried, StoreError> {
@@ -114,6 +145,9 @@ impl HubService {
             Ok::<_, StoreError>((registry, tx.certificate_renewal(&hub, &device_id)?))
         };
         let (registry, kept) = self.store().read(read).await?;
+        if kept.is_none() {
+            self.count(renewal, RenewalStep::Cancelled);
+        }
         let is_pending = kept.is_some_and(|kept| {
             kept.correlation_id == renewal.correlation_id && kept.state == RenewalState::Pending
         });
@@ -123,11 +157,12 @@ impl HubService {
         }
         let Some(name) = wanted(registry.as_ref(), renewal) else {
             // Revoked or deleted meanwhile: nothing of it counts.
-            let renewal = renewal.clone();
+            let gone = renewal.clone();
             let forget = self
                 .store()
-                .append(move |tx| tx.forget_certificate_renewal(&renewal));
+                .append(move |tx| tx.forget_certificate_renewal(&gone));
             forget.await?;
+            self.count(renewal, RenewalStep::Cancelled);
             return Ok(Tried::Ended);
         };
         let Some(issuer) = self.issuer().get() else {
@@ -152,24 +187,26 @@ impl HubService {
         renewal: &CertificateRenewal,
         prepared: provost_model::registry::PreparedCertificate,
     ) -> Result<Tried, StoreError> {
-        let (service, renewal) = (self.clone(), renewal.clone());
+        let (service, counted) = (self.clone(), renewal);
+        let renewal = renewal.clone();
         let write = move |tx: provost_store::WriteTx<'_>| {
             let registry = tx.registry_identity(&renewal.hub, &renewal.device_id)?;
             let is_wanted = wanted(registry.as_ref(), &renewal).is_some();
             if !is_wanted || !tx.end_certificate_renewal(&renewal, prepared.number)? {
-                return Ok(tx.unchanged(if is_wanted { Tried::Ended } else { Tried::Moved }));
+                let tried = if is_wanted { Tried::Ended } else { Tried::Moved };
+                return Ok(tx.unchanged((tried, false)));
             }
             let at = Assignment {
                 hub: renewal.hub.clone(),
                 device_id: renewal.device_id.clone(),
             };
             let Some(issuer) = service.issuer().get() else {
-                return Ok(tx.unchanged(Tried::Later));
+                return Ok(tx.unchanged((Tried::Later, false)));
             };
             match issuer.complete(&tx, &prepared, &at)? {
                 Completion::Issued => {}
                 // Prepared anew: a refusal is told then.
-                Completion::Moved | Completion::Refused(_) => return Ok(tx.unchanged(Tried::Moved)),
+                Completion::Moved | Completion::Refused(_) => return Ok(tx.unchanged((Tried::Moved, false))),
             }
             let event = AuditEvent::new(
                 Actor::Device(renewal.device_id.clone()),
@@ -178,9 +215,13 @@ impl HubService {
                 renewal.hub.as_str(),
                 renewal.device_id.as_str(),
             );
-            tx.record(&event.with_detail("renewed"), Tried::Ended)
+            tx.record(&event.with_detail("renewed"), (Tried::Ended, true))
         };
-        self.store().write(write).await
+        let (tried, is_issued) = self.store().write(write).await?;
+        if is_issued {
+            self.count(counted, RenewalStep::Issued);
+        }
+        Ok(tried)
     }
 
     async fn refuse(
@@ -198,15 +239,20 @@ impl HubService {
             refusal = refusal as &dyn std::error::Error,
             "no certificate is issued"
         );
-        self.fail(renewal, error).await
+        self.fail(renewal, error).await.map(|_| Tried::Ended)
     }
 
-    async fn fail(&self, renewal: &CertificateRenewal, error: RenewalError) -> Result<Tried, StoreError> {
-        let renewal = renewal.clone();
+    /// Whether it was still pending.
+    async fn fail(&self, renewal: &CertificateRenewal, error: RenewalError) -> Result<bool, StoreError> {
+        let (failing, code) = (renewal.clone(), error.code);
         let write = self
             .store()
-            .append(move |tx| tx.fail_certificate_renewal(&renewal, &error));
-        write.await.map(|_| Tried::Ended)
+            .append(move |tx| tx.fail_certificate_renewal(&failing, &error));
+        let has_failed = write.await?;
+        if has_failed {
+            self.count(renewal, RenewalStep::Failed(code));
+        }
+        Ok(has_failed)
     }
 }
 

@@ -29,6 +29,8 @@ mod query;
 mod registry;
 #[cfg(test)]
 mod renewal;
+mod renewal_sessions;
+mod renewal_turns;
 #[cfg(test)]
 mod service_auth;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use provost_model::{
 };
 use provost_pki::PresentedChain;
 use provost_store::{CrlPart, NewIntent, StoreError};
+use provost_wire::ApiVersion;
 use provost_wire::hub::service::{AuthInput, DeviceInput};
 
 use crate::certificates::{Made, root};
@@ -138,14 +139,25 @@ impl Plant {
         id: &str,
         chain: &PresentedChain,
     ) -> Result<DeviceSession, ConnectRefusal> {
+        self.connect_kept(id, chain, false).await
+    }
+
+    /// The same with a session that outlives its connection, or goes on from one that did.
+    pub(crate) async fn connect_kept(
+        &self,
+        id: &str,
+        chain: &PresentedChain,
+        is_kept: bool,
+    ) -> Result<DeviceSession, ConnectRefusal> {
         let request = ConnectRequest {
             host: HOST,
             id: &identity(id),
             sas: None,
             certificates: Some(chain),
-            is_kept: false,
+            is_kept,
         };
-        self.house.service.connect(request).await
+        let session = self.house.service.connect(request).await?;
+        Ok(session.speaking(ApiVersion::new("2025-08-01-preview")))
     }
 
     pub(crate) async fn registered(&self, id: &str) -> DeviceIdentifier {

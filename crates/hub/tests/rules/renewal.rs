@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use provost_hub::{
-    CertificateIssuer, DeviceSession, Feature, HubService, IssuerFuture, RenewalReply, SessionEvent,
+    CertificateIssuer, DeviceSession, Feature, HubService, IssuerFuture, RenewalReply, RenewalStep,
+    SessionEvent,
 };
 use provost_model::ambient::SystemRandom;
 use provost_model::registry::{
@@ -13,6 +14,7 @@ use provost_model::registry::{
 };
 use provost_model::{Assignment, CertificateDer, CredentialPolicyName, NamespaceName};
 use provost_store::{StoreError, WriteTx};
+use provost_wire::ApiVersion;
 use serde_json::{Value, json};
 
 use crate::house::{device, event};
@@ -20,11 +22,29 @@ use crate::managed::Plant;
 
 /// Issues what it is asked for, unless it is closed: then it says that it cannot now.
 #[derive(Default)]
-struct Issuer {
-    is_closed: AtomicBool,
+pub(crate) struct Issuer {
+    pub(crate) is_closed: AtomicBool,
     asked: AtomicUsize,
-    completed: Mutex<Vec<String>>,
+    pub(crate) completed: Mutex<Vec<String>>,
     moves: AtomicUsize,
+}
+
+/// What a certificate for a request may look like.
+pub(crate) fn prepared(request: &CertificateRequest, number: i64) -> PreparedCertificate {
+    PreparedCertificate {
+        number,
+        namespace: NamespaceName::parse("plant").unwrap(),
+        device: request.device.clone(),
+        device_id: request.device_id.clone(),
+        policy: CredentialPolicyName::parse("line-7").unwrap(),
+        ca: CaId::generate(&SystemRandom),
+        identifier: DeviceIdentifier::generate(&SystemRandom),
+        key_sha256: [0; 32],
+        is_new_device: false,
+        certificate: CertificateDer(vec![1]),
+        issuers: Vec::new(),
+        not_after: provost_model::Timestamp::from_unix_seconds(0),
+    }
 }
 
 impl CertificateIssuer for Issuer {
@@ -36,20 +56,7 @@ impl CertificateIssuer for Issuer {
         let prepared = if self.is_closed.load(Ordering::SeqCst) {
             Err(CertificateRefusal::Unavailable)
         } else {
-            Ok(PreparedCertificate {
-                number: i64::try_from(number).unwrap(),
-                namespace: NamespaceName::parse("plant").unwrap(),
-                device: request.device.clone(),
-                device_id: request.device_id.clone(),
-                policy: CredentialPolicyName::parse("line-7").unwrap(),
-                ca: CaId::generate(&SystemRandom),
-                identifier: DeviceIdentifier::generate(&SystemRandom),
-                key_sha256: [0; 32],
-                is_new_device: false,
-                certificate: CertificateDer(vec![1]),
-                issuers: Vec::new(),
-                not_after: provost_model::Timestamp::from_unix_seconds(0),
-            })
+            Ok(prepared(request, i64::try_from(number).unwrap()))
         };
         Box::pin(std::future::ready(prepared))
     }
@@ -70,7 +77,7 @@ impl CertificateIssuer for Issuer {
     }
 }
 
-async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
+pub(crate) async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
     let plant = Plant::new().await;
     let issuer = Arc::new(Issuer::default());
     issuer.is_closed.store(is_closed, Ordering::SeqCst);
@@ -85,7 +92,12 @@ async fn plant(is_closed: bool) -> (Plant, Arc<Issuer>, DeviceSession) {
     (plant, issuer, session)
 }
 
-async fn ask(session: &DeviceSession, rid: &str, csr: &str, replace: impl Into<Value>) -> (u16, Value) {
+pub(crate) async fn ask(
+    session: &DeviceSession,
+    rid: &str,
+    csr: &str,
+    replace: impl Into<Value>,
+) -> (u16, Value) {
     let body = json!({ "id": "press-1", "csr": csr, "replace": replace.into() }).to_string();
     let reply = session.renew(rid, body.as_bytes()).await.unwrap().unwrap();
     assert_eq!(reply.rid, rid);
@@ -97,7 +109,7 @@ fn read(reply: &RenewalReply) -> (u16, Value) {
 }
 
 /// The outcome, once it is there.
-async fn outcome(session: &DeviceSession) -> (u16, String) {
+pub(crate) async fn outcome(session: &DeviceSession) -> (u16, String) {
     loop {
         assert!(matches!(event(session).await, SessionEvent::Renewal));
         if let Some(reply) = session.take_renewal().await.unwrap() {
@@ -250,4 +262,85 @@ async fn a_name_that_is_none_is_told() {
     let (_plant, _issuer, session) = plant(false).await;
     let reply = session.renew("-ab-", b"{}").await.unwrap().unwrap();
     assert_eq!(read(&reply).1["errorCode"], 400_004);
+}
+
+/// How often a step was counted.
+fn counted(service: &HubService, wanted: RenewalStep) -> u64 {
+    let counts = service.renewal_counts();
+    let of = counts.iter().filter(|(_, step, _)| *step == wanted);
+    of.map(|(_, _, count)| count).sum()
+}
+
+#[tokio::test]
+async fn a_session_of_an_older_version_is_told_so() {
+    let (plant, issuer, session) = plant(false).await;
+    for version in ["2021-04-12", ""] {
+        let session = plant
+            .connect(
+                "press-1",
+                &plant.leaf("press-1", plant.registered("press-1").await),
+            )
+            .await
+            .unwrap()
+            .speaking(ApiVersion::new(version));
+        session.subscribe(Feature::CredentialResponses).await.unwrap();
+        let (status, told) = ask(&session, "first", "AAAA", Value::Null).await;
+        assert_eq!((status, &told["errorCode"]), (400, &json!(400_001)), "{version}");
+    }
+    drop(session);
+    assert_eq!(issuer.asked.load(Ordering::SeqCst), 0);
+    let refused = RenewalStep::Refused(400_001);
+    assert_eq!(counted(&plant.house.service, refused), 2);
+}
+
+#[tokio::test]
+async fn what_nothing_could_be_issued_for_in_twelve_hours_ends_with_a_number() {
+    let (plant, issuer, session) = plant(true).await;
+    let service = &plant.house.service;
+    assert_eq!(ask(&session, "first", "AAAA", Value::Null).await.0, 202);
+    plant.house.clock.advance(Duration::from_hours(12));
+    let told = async {
+        loop {
+            assert!(matches!(event(&session).await, SessionEvent::Renewal));
+            if let Some(reply) = session.take_renewal().await.unwrap() {
+                return read(&reply);
+            }
+        }
+    };
+    let (status, told) = tokio::select! {
+        () = service.clone().keep_renewals() => panic!("it goes on for ever"),
+        told = told => told,
+    };
+    assert_eq!((status, &told["errorCode"]), (429, &json!(429_003)));
+    assert_eq!(told["retryAfter"], 30);
+    assert_eq!(counted(service, RenewalStep::Failed(429_003)), 1);
+    assert_eq!(counted(service, RenewalStep::DeliveredLate), 1);
+    assert!(service.renewals_pending().await.unwrap().is_empty());
+    // The same request is a new one then.
+    issuer.is_closed.store(false, Ordering::SeqCst);
+    assert_eq!(ask(&session, "first", "AAAA", Value::Null).await.0, 202);
+    assert_eq!(outcome(&session).await, (200, "first".to_owned()));
+}
+
+#[tokio::test]
+async fn every_step_of_a_renewal_is_counted() {
+    let (plant, issuer, session) = plant(true).await;
+    let service = &plant.house.service;
+    assert_eq!(ask(&session, "first", "AAAA", Value::Null).await.0, 202);
+    assert_eq!(ask(&session, "first", "AAAA", Value::Null).await.0, 202);
+    assert_eq!(ask(&session, "other", "BBBB", Value::Null).await.0, 409);
+    plant.house.clock.advance(Duration::from_secs(2));
+    issuer.is_closed.store(false, Ordering::SeqCst);
+    assert_eq!(ask(&session, "other", "BBBB", json!("*")).await.0, 202);
+    assert_eq!(outcome(&session).await, (200, "other".to_owned()));
+    for (step, expected) in [
+        (RenewalStep::Accepted, 2),
+        (RenewalStep::Repeated, 1),
+        (RenewalStep::Refused(409_005), 1),
+        (RenewalStep::Replaced, 1),
+        (RenewalStep::Issued, 1),
+        (RenewalStep::Delivered, 1),
+    ] {
+        assert_eq!(counted(service, step), expected, "{step:?}");
+    }
 }

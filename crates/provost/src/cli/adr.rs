@@ -1,15 +1,16 @@
 //! `provost adr`: the Device Registry, with the nouns, verbs and flags of `az iot adr ns`
 //! (certificate-management.md 1.10).
 
-mod authority;
+pub(super) mod authority;
 mod certificate;
 mod credential;
 mod device;
 mod namespace;
 mod offline;
 mod operation;
+mod orphan;
 mod policy;
-mod registry;
+pub(super) mod registry;
 mod touch;
 
 use clap::{Args, Subcommand};
@@ -98,7 +99,7 @@ pub(in crate::cli) struct Waiting {
 }
 
 impl NamespaceFlag {
-    fn open<'a>(&self, context: &'a Context) -> Result<Registry<'a>, Failure> {
+    pub(in crate::cli) fn open<'a>(&self, context: &'a Context) -> Result<Registry<'a>, Failure> {
         Registry::open(context, &self.ns, &self.group.resource_group)
     }
 }

@@ -12,6 +12,7 @@ use provost_pki::lint::{self, Finding, Severity};
 use serde_json::{Value, json};
 
 use self::files::Read;
+pub(super) use self::show::of_list;
 use self::verify::VerifyArguments;
 use super::{Context, Failure};
 use crate::output::Column;

@@ -20,6 +20,9 @@ pub struct RegistrySection {
     pub min_validity_days: Option<u32>,
     /// Most days.
     pub max_validity_days: Option<u32>,
+    /// For trials: seconds that a day of a leaf's validity lasts, 1 to 86400. Leaves are then not backdated
+    /// unless it is asked for.
+    pub trial_day_seconds: Option<u32>,
     /// Most policies of one credential.
     pub policies_per_credential: Option<usize>,
     /// `refuse` or `rotate`: what revoking the issuer of a policy under a customer's root does.
@@ -60,8 +63,13 @@ impl RegistrySection {
         let days = |days: Option<u32>, default| days.map_or(default, |days| days * DAY);
         let least = self.min_validity_days.unwrap_or(*default.validity_days.start());
         let most = self.max_validity_days.unwrap_or(*default.validity_days.end());
+        let leaf_day = self
+            .trial_day_seconds
+            .map(|seconds| Duration::from_secs(u64::from(seconds)));
+        let backdate = leaf_day.map_or(default.backdate, |_| Duration::ZERO);
         let options = RegistryOptions {
             validity_days: least..=most,
+            leaf_day: leaf_day.unwrap_or(default.leaf_day),
             policies_per_credential: self
                 .policies_per_credential
                 .unwrap_or(default.policies_per_credential),
@@ -70,9 +78,9 @@ impl RegistrySection {
             offline_spares: self.offline_spares.unwrap_or(default.offline_spares),
             root_validity: days(self.root_years.map(|years| years * 365), default.root_validity),
             issuing_validity: days(self.issuing_days, default.issuing_validity),
-            backdate: self.backdate_seconds.map_or(default.backdate, |seconds| {
-                Duration::from_secs(u64::from(seconds))
-            }),
+            backdate: self
+                .backdate_seconds
+                .map_or(backdate, |seconds| Duration::from_secs(u64::from(seconds))),
             keep_expired: match self.keep_expired_days {
                 None => default.keep_expired,
                 Some(0) => None,
@@ -94,6 +102,9 @@ fn check(options: &RegistryOptions) -> Result<()> {
     let (least, most) = (options.validity_days.start(), options.validity_days.end());
     if *least == 0 || least > most || *most > 3650 {
         bail!("[registry] min_validity_days and max_validity_days must be 1 to 3650, the least first");
+    }
+    if options.leaf_day.is_zero() || options.leaf_day > DAY {
+        bail!("[registry] trial_day_seconds must be 1 to 86400");
     }
     if options.policies_per_credential == 0 {
         bail!("[registry] policies_per_credential must be at least 1");
@@ -193,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_a_trial_is_short_and_leaves_are_not_backdated() {
+        let options = read("trial_day_seconds = 2").unwrap();
+        assert_eq!(
+            (options.leaf_day, options.backdate),
+            (Duration::from_secs(2), Duration::ZERO)
+        );
+        let options = read("trial_day_seconds = 2\nbackdate_seconds = 5").unwrap();
+        assert_eq!(options.backdate, Duration::from_secs(5));
+        assert_eq!(read("").unwrap().leaf_day, DAY);
+    }
+
+    #[test]
     fn every_switch_can_be_set() {
         let options = read(
             "min_validity_days = 1\nmax_validity_days = 30\npolicies_per_credential = 8\n\
@@ -216,6 +239,8 @@ mod tests {
             "min_validity_days = 0",
             "min_validity_days = 91",
             "max_validity_days = 100000",
+            "trial_day_seconds = 0",
+            "trial_day_seconds = 86401",
             "policies_per_credential = 0",
             "byor_revoke = \"maybe\"",
             "issuing_days = 0",

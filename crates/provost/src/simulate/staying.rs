@@ -7,7 +7,7 @@ mod schedule;
 mod tally;
 mod visit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,6 +84,11 @@ pub(super) async fn stay(
         is_over: AtomicBool::new(false),
     });
     let count = devices.len();
+    let obeying: BTreeSet<String> = devices
+        .iter()
+        .map(|device| device.registration_id.clone())
+        .filter(|id| arguments.misbehaviour_of(id).is_none())
+        .collect();
     let began = Instant::now();
     let mut lives = JoinSet::new();
     for device in devices {
@@ -112,7 +117,7 @@ pub(super) async fn stay(
         })
         .await;
     }
-    Ok(sum(&crew.tally, &ended, count, connected, began.elapsed()))
+    Ok(sum(&crew.tally, &ended, obeying, connected, began.elapsed()))
 }
 
 fn life(arguments: &SimulateArguments, crew: &Arc<Crew>, device: Provisioned) -> Life {
@@ -193,13 +198,20 @@ fn show(line: &ProgressBar, crew: &Crew, count: usize) {
     }
 }
 
-fn sum(tally: &Tally, ended: &[Ended], count: usize, connected: u64, took: Duration) -> Stayed {
+/// `expected` is who ought to be there at the end.
+fn sum(
+    tally: &Tally,
+    ended: &[Ended],
+    mut expected: BTreeSet<String>,
+    connected: u64,
+    took: Duration,
+) -> Stayed {
     let all = |number: fn(&Ended) -> u64| ended.iter().map(number).sum();
     let obeying = || ended.iter().filter(|one| !one.is_misbehaving);
-    let missing = || obeying().filter(|one| !one.is_there);
-    let mut names: Vec<String> = missing().map(|one| one.registration_id.clone()).collect();
-    names.sort_unstable();
-    names.truncate(MAX_NAMES);
+    // Who did not end in time is missing, too.
+    for one in ended.iter().filter(|one| one.is_there) {
+        expected.remove(&one.registration_id);
+    }
     Stayed {
         took,
         connected,
@@ -213,9 +225,8 @@ fn sum(tally: &Tally, ended: &[Ended], count: usize, connected: u64, took: Durat
         desired_changes: read(&tally.desired_changes),
         cloud_to_device: read(&tally.cloud_to_device),
         interruptions: tally.interruptions(),
-        missing: names,
-        // A task that did not end in time is missing, too.
-        missing_count: missing().count() + count.saturating_sub(ended.len()),
+        missing_count: expected.len(),
+        missing: expected.into_iter().take(MAX_NAMES).collect(),
         lost: obeying()
             .map(|one| one.produced.saturating_sub(one.acknowledged))
             .sum(),

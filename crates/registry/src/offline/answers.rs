@@ -18,7 +18,7 @@ use super::{SUBJECT, offline_credential};
 use crate::policies::SUBJECT as POLICY;
 use crate::revoke_issuer::thumbprint;
 use crate::service::event;
-use crate::{RegistryError, RegistryService};
+use crate::{RegistryError, RegistryService, facts};
 
 /// Most chains brought at a time.
 const MAX_CHAINS: usize = 1000;
@@ -269,6 +269,7 @@ impl RegistryService {
             root.subject,
             thumbprint(&root)
         ));
+        let event = event.with_after(facts::of_ca(&root));
         Ok(tx.record(&event, taken)?)
     }
 
@@ -342,6 +343,7 @@ impl RegistryService {
         };
         let event =
             event(caller, Action::Activate, POLICY, namespace, policy.name.as_str()).with_detail(detail);
+        let event = event.with_after(facts::of_ca(&ca).with("state", ca.state));
         let taken = answer(what, AnswerOutcome::Taken, &ca);
         Ok(tx.record(&event, taken)?)
     }

@@ -12,7 +12,7 @@ use crate::operations::done;
 use crate::policies::{PolicyView, SUBJECT};
 use crate::revoke_issuer::{Outcome, Started, revoke_ca, thumbprint};
 use crate::service::event;
-use crate::{RegistryError, RegistryService};
+use crate::{RegistryError, RegistryService, facts};
 
 /// Revokes what a policy has, all of it, and ends the operation. Answers the CAs whose keys are of no use any more.
 pub(crate) fn at_once(
@@ -53,11 +53,13 @@ pub(crate) fn at_once(
     let operation = done(operation, tx.now());
     tx.put_registry_operation(&operation)?;
     let became = spare.map_or_else(|| outcome.as_str().to_owned(), thumbprint);
-    let event =
-        event(caller, Action::Revoke, SUBJECT, &namespace, policy.name.as_str()).with_detail(format!(
+    let event = event(caller, Action::Revoke, SUBJECT, &namespace, policy.name.as_str())
+        .with_detail(format!(
             "issuing CA {} -> {became}; the CRL of the root kept offline has to tell it",
             old.iter().map(thumbprint).collect::<Vec<_>>().join(", "),
-        ));
+        ))
+        .with_before(facts::of_cas(&old))
+        .with_after(spare.map(facts::of_ca).unwrap_or_default());
     Ok(tx.record(&event, (operation, old))?)
 }
 

@@ -4,7 +4,7 @@ use provost_model::registry::{CaId, IssuedCertificate, SerialNumber};
 use provost_model::{NamespaceName, PageSize, RegistryDeviceName, Timestamp};
 
 use super::issued::{COLUMNS, issued};
-use crate::sql::params;
+use crate::sql::{Param, params};
 use crate::{ReadTx, StoreError};
 
 /// The last certificate of the page before, in the order of expiry.
@@ -96,5 +96,52 @@ impl ReadTx<'_> {
         let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
         let params = params![ca.as_str(), from.as_micros(), until.as_micros(), number, limit];
         self.query(&sql, params, issued)
+    }
+
+    /// Leaves of a CA that are issued, not revoked and not expired, soonest to expire first.
+    pub fn standing_of_ca(
+        &self,
+        ca: &CaId,
+        now: Timestamp,
+        after: Option<IssuedAfter>,
+        page: PageSize,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM issued_certificate WHERE ca = ?1 AND revoked_at IS NULL \
+             AND not_after >= ?2 AND (not_after > ?2 OR number > ?3) ORDER BY not_after, number LIMIT ?4"
+        );
+        let (from, number) = match after {
+            Some(after) if after.not_after > now => (after.not_after, after.number),
+            // Expired at the instant itself.
+            _ => (now, i64::MAX),
+        };
+        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
+        self.query(
+            &sql,
+            params![ca.as_str(), from.as_micros(), number, limit],
+            issued,
+        )
+    }
+
+    /// How many devices hold leaves of any of these CAs of a namespace that are issued, not revoked and not
+    /// expired.
+    pub fn devices_with_standing(
+        &self,
+        namespace: &NamespaceName,
+        cas: &[CaId],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        if cas.is_empty() {
+            return Ok(0);
+        }
+        let places: Vec<String> = (0..cas.len()).map(|place| format!("?{}", place + 3)).collect();
+        let sql = format!(
+            "SELECT COUNT(DISTINCT device) FROM issued_certificate WHERE namespace = ?1 AND not_after > ?2 \
+             AND revoked_at IS NULL AND ca || '' IN ({})",
+            places.join(", ")
+        );
+        let mut params: Vec<Param<'_>> = vec![namespace.key().into(), now.as_micros().into()];
+        params.extend(cas.iter().map(|ca| Param::from(ca.as_str())));
+        Ok(u64::try_from(self.count(&sql, &params)?).unwrap_or(0))
     }
 }

@@ -21,8 +21,9 @@ mod will;
 use std::sync::Arc;
 use std::time::Duration;
 
+use provost_access::with_origin;
 use provost_hub::HubService;
-use provost_model::{Clock, Random};
+use provost_model::{AuditOrigin, Clock, Random};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
@@ -91,8 +92,20 @@ impl MqttServer {
         }
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection to its end. What it writes says that it came from there; each request adds a
+    /// tracking id of its own.
     pub async fn serve<S>(&self, stream: S, peer: Peer, shutdown: Shutdown)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let origin = AuditOrigin {
+            address: peer.address.to_string(),
+            tracking_id: String::new(),
+        };
+        with_origin(origin, self.serve_there(stream, peer, shutdown)).await;
+    }
+
+    async fn serve_there<S>(&self, stream: S, peer: Peer, shutdown: Shutdown)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {

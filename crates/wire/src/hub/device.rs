@@ -17,7 +17,7 @@ use provost_model::IdentityId;
 pub use bag::{BagError, MAX_PROPERTIES, PropertyBag, format_bag, parse_bag};
 pub use credentials::{
     CREDENTIALS_FILTER, RenewalBodyError, RenewalFailure, RenewalRequest, Replace, RequestId, accepted_body,
-    credentials_topic, failed_body, issued_body, parse_credentials_topic, renewal_topic,
+    credentials_topic, failed_body, issued_body, parse_credentials_topic, renewal_topic, renews_certificates,
 };
 pub use devicebound::{MAX_TOPIC, devicebound_headers, devicebound_topic, devicebound_topic_length};
 pub use event::{EVENT_BATCH, event_properties, parse_events};

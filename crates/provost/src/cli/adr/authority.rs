@@ -1,9 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::NamespaceFlag;
+use super::registry::Registry;
 use crate::cli::input::segment;
 use crate::cli::{Context, Failure};
 use crate::client::ClientError;
@@ -25,8 +26,9 @@ pub(in crate::cli) enum AuthorityVerb {
     Show(ShowArguments),
 }
 
+/// Which CA.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ShowArguments {
+pub(in crate::cli) struct Which {
     #[command(flatten)]
     namespace: NamespaceFlag,
     /// Its name, 32 hexadecimal digits
@@ -38,51 +40,79 @@ pub(in crate::cli) struct ShowArguments {
     /// Of this policy, when there are several
     #[arg(long, value_name = "NAME", conflicts_with = "id")]
     policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowArguments {
+    #[command(flatten)]
+    which: Which,
     /// Write its chain, PEM, root last, instead of showing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 9] = [
     Column::new("id", "/id"),
     Column::new("role", "/role"),
     Column::new("policy", "/policy"),
     Column::new("state", "/state"),
     Column::new("subject", "/subject"),
+    Column::new("serial", "/serialNumber"),
+    Column::new("thumbprint", "/sha1Thumbprint"),
     Column::new("valid until", "/notAfter"),
+    Column::new("key", "/key"),
 ];
 
 impl AuthorityVerb {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List(namespace) => {
-                let mut registry = namespace.open(context)?;
-                let all = registry.own_list("/authorities", &[], None).await?;
-                registry.table(&all, &COLUMNS)
-            }
+            Self::List(namespace) => list(&namespace, context).await,
             Self::Show(arguments) => arguments.run(context).await,
         }
     }
 }
 
+/// Every CA of a namespace.
+pub(in crate::cli) async fn list(namespace: &NamespaceFlag, context: &Context) -> Result<(), Failure> {
+    let mut registry = namespace.open(context)?;
+    let all = registry.own_list("/authorities", &[], None).await?;
+    registry.table(&all, &COLUMNS)
+}
+
 impl ShowArguments {
-    async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut registry = self.namespace.open(context)?;
-        let shown = if let Some(id) = &self.id {
-            registry.own_get(&format!("/authorities/{}", segment(id))).await?
-        } else {
-            let all = registry.own_list("/authorities", &[], None).await?;
-            self.pick(all)?
-        };
+    pub(in crate::cli) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut registry = self.which.namespace.open(context)?;
+        let shown = self.which.find(&mut registry).await?;
         let Some(file) = self.out else {
             return registry.show(&shown);
         };
         let chain = shown.get("certificateChain").and_then(Value::as_str);
         let chain = chain.ok_or(ClientError::Unexpected("the CA has no certificate yet"))?;
-        std::fs::write(&file, chain)
-            .map_err(|error| Failure::Io(format!("cannot write {}", file.display()), error))?;
-        say(&format!("wrote {}", file.display()));
-        Ok(())
+        write(&file, chain)
+    }
+}
+
+/// Writes text into a file and says so.
+pub(in crate::cli) fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure::Io(format!("cannot write {}", file.display()), error))?;
+    say(&format!("wrote {}", file.display()));
+    Ok(())
+}
+
+impl Which {
+    /// The registry it is in.
+    pub(in crate::cli) fn open<'a>(&self, context: &'a Context) -> Result<Registry<'a>, Failure> {
+        self.namespace.open(context)
+    }
+
+    /// The CA itself.
+    pub(in crate::cli) async fn find(&self, registry: &mut Registry<'_>) -> Result<Value, Failure> {
+        if let Some(id) = &self.id {
+            return registry.own_get(&format!("/authorities/{}", segment(id))).await;
+        }
+        let all = registry.own_list("/authorities", &[], None).await?;
+        self.pick(all)
     }
 
     fn pick(&self, all: Vec<Value>) -> Result<Value, Failure> {

@@ -61,6 +61,9 @@ pub(in crate::cli) struct ListArguments {
     /// Those that expire within so many days, the soonest first
     #[arg(long, value_name = "DAYS")]
     expiring_within_days: Option<u32>,
+    /// Those this CA signed that are neither revoked nor expired, the soonest to expire first
+    #[arg(long, value_name = "CA")]
+    standing_of: Option<String>,
     /// At most so many
     #[arg(long, value_name = "COUNT")]
     top: Option<usize>,
@@ -162,6 +165,7 @@ impl ListArguments {
             ("thumbprint", self.thumbprint.clone()),
             ("expiresBefore", self.expires_before.clone()),
             ("expiringWithinDays", days),
+            ("standingOf", self.standing_of.clone()),
             ("top", self.top.map(|top| top.min(1000).to_string())),
         ];
         let given = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -3,6 +3,7 @@ use provost_device::http::Method;
 use serde_json::{Value, json};
 
 use super::offline::{self, ExportArguments, ImportArguments};
+use super::orphan::{Force, force_or_preview};
 use super::{Confirmation, NamespaceFlag, Waiting};
 use crate::cli::input::{confirm, json_object};
 use crate::cli::{Context, Failure};
@@ -35,9 +36,13 @@ pub(in crate::cli) enum CredentialVerb {
         provost adr credential update --ns plant --tags '{\"hall\":\"7\"}'"
     )]
     Update(UpdateArguments),
-    /// Delete the credential for ever; a new one has another root
-    #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
-        provost adr credential create --ns plant\n  provost adr credential delete --ns plant --yes")]
+    /// Delete the credential for ever, which cannot be taken back; a new one has another root
+    #[command(
+        after_help = "Examples:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost adr credential delete --ns plant --dry-run\n  \
+        provost adr credential delete --ns plant --force --yes\n  \
+        provost adr credential create --ns plant\n  provost adr credential delete --ns plant --yes"
+    )]
     Delete(DeleteArguments),
     /// Bring the issuing CAs to the linked hubs, which trust nothing before
     #[command(
@@ -107,6 +112,8 @@ pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     credential: CredentialFlags,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
     waiting: Waiting,
@@ -175,6 +182,14 @@ impl CredentialVerb {
 impl DeleteArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut registry = self.credential.namespace.open(context)?;
+        if self.force.force || self.force.dry_run {
+            let how = (&self.force, &self.confirmation);
+            let question = format!(
+                "Delete the credential of {} with its policies?",
+                self.credential.namespace.ns
+            );
+            return force_or_preview(&mut registry, PATH, how, &question).await;
+        }
         if !self.confirmation.yes {
             warn("nothing can be issued in the namespace afterwards, and the root cannot come back");
             confirm(&format!(

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use provost_device::http::Method;
 use serde_json::{Value, json};
 
+use super::orphan::{Force, force_or_preview};
 use super::touch::{preview, tell_and_ask};
 use super::{Confirmation, NamespaceFlag, Waiting};
 use crate::cli::input::{confirm, read_text, segment};
@@ -39,10 +40,11 @@ pub(in crate::cli) enum PolicyVerb {
         provost adr policy update --ns plant --name default --cert-validity-days 60"
     )]
     Update(UpdateArguments),
-    /// Delete a policy for ever; what it issued goes on until it expires
+    /// Delete a policy for ever, which cannot be taken back; what it issued goes on until it expires
     #[command(
-        after_help = "Example:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
-        provost adr policy delete --ns plant --name default --yes"
+        after_help = "Examples:\n  provost adr namespace create --name plant --enable-certificate-management\n  \
+        provost adr policy delete --ns plant --name default --dry-run\n  \
+        provost adr policy delete --ns plant --name default --force --yes"
     )]
     Delete(DeleteArguments),
     /// Revoke the issuing CA and everything it issued, and replace it; cannot be taken back
@@ -121,9 +123,8 @@ pub(in crate::cli) struct UpdateArguments {
 pub(in crate::cli) struct DeleteArguments {
     #[command(flatten)]
     policy: PolicyFlags,
-    /// Also one under your own root whose device certificates are not all revoked
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
@@ -282,6 +283,11 @@ impl DeleteArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let mut registry = self.policy.namespace.open(context)?;
         let name = segment(&self.policy.name);
+        if self.force.force || self.force.dry_run {
+            let how = (&self.force, &self.confirmation);
+            let question = format!("Delete the policy {} by force?", self.policy.name);
+            return force_or_preview(&mut registry, &format!("/policies/{name}"), how, &question).await;
+        }
         if !self.confirmation.yes {
             let revoke = format!("/policies/{name}/revokeIssuer");
             // Who hangs on the policy is who would be touched by its revocation.
@@ -293,14 +299,9 @@ impl DeleteArguments {
             warn("this cannot be taken back");
             confirm(&format!("Delete the policy {}?", self.policy.name))?;
         }
-        let answer = if self.force {
-            let below = format!("/policies/{name}?force=true");
-            registry.own_begin(Method::DELETE, &below, None).await?
-        } else {
-            registry
-                .begin(Method::DELETE, &path(&self.policy.name), None)
-                .await?
-        };
+        let answer = registry
+            .begin(Method::DELETE, &path(&self.policy.name), None)
+            .await?;
         registry.finish(&answer, self.waiting.no_wait).await
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Registry<'a> {
         Ok(Value::Null)
     }
 
-    pub(super) async fn own_get(&mut self, below: &str) -> Result<Value, Failure> {
+    pub(in crate::cli) async fn own_get(&mut self, below: &str) -> Result<Value, Failure> {
         let path = self.own_path(below);
         Ok(self.own.get(&path).await?)
     }
@@ -188,7 +188,7 @@ impl<'a> Registry<'a> {
         Err(ClientError::Unexpected("pages without end").into())
     }
 
-    pub(super) fn show(&self, document: &Value) -> Result<(), Failure> {
+    pub(in crate::cli) fn show(&self, document: &Value) -> Result<(), Failure> {
         Ok(self.context.output.document(document)?)
     }
 

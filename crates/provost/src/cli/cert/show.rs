@@ -70,7 +70,8 @@ fn of_request(request: &Csr) -> Value {
     })
 }
 
-fn of_list(list: &Crl) -> Value {
+/// A revocation list; of a long one the first lines.
+pub(in crate::cli) fn of_list(list: &Crl) -> Value {
     let entries = list.entries().take(SHOWN_ENTRIES).map(|entry| {
         json!({
             "serialNumber": entry.serial.map(|serial| serial.to_string()),

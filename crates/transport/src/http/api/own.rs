@@ -137,6 +137,8 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     }
     let hubs = parts.hub.hubs().await?.into_iter();
     let runs = parts.hub.reprovision_counts().await?;
+    let renewals = parts.hub.renewal_counts();
+    let pending = parts.hub.renewals_pending().await?;
     let of_hubs: Vec<_> = hubs
         .map(|hub| HubNumbers {
             sessions: parts.hub.connected_devices(&hub.name),
@@ -146,6 +148,15 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
                 .filter(|(of, _)| *of == hub.name)
                 .map(|(_, counts)| *counts)
                 .collect(),
+            renewals: renewals
+                .iter()
+                .filter(|(of, ..)| *of == hub.name)
+                .map(|(_, step, count)| (*step, *count))
+                .collect(),
+            renewals_pending: pending
+                .iter()
+                .find(|(of, _)| *of == hub.name)
+                .map_or(0, |(_, count)| *count),
             hub: hub.name,
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use provost_access::with_tracking_id;
 use provost_model::Secret;
 use provost_wire::dps::device::{
     DeviceOperation, RESPONSE_FILTER, RequestTopic, Username, answer_topic, parse_request,
@@ -201,6 +202,7 @@ impl<'a> DpsSession<'a> {
             body,
             tracking_id: &tracking_id,
         };
-        self.parts.device_api.answer(&self.known, &request).await
+        let answer = self.parts.device_api.answer(&self.known, &request);
+        with_tracking_id(&tracking_id, answer).await
     }
 }

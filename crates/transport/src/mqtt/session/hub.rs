@@ -44,7 +44,7 @@ pub(super) async fn connect(
         is_kept,
     };
     match parts.hub.connect(request).await {
-        Ok(session) => Ok(session),
+        Ok(session) => Ok(session.speaking(username.api_version)),
         Err(refusal) => {
             info!(
                 device = %id,

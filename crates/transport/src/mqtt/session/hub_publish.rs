@@ -1,5 +1,6 @@
 //! What a device publishes to its hub.
 
+use provost_access::with_tracking_id;
 use provost_hub::{DeviceSession, Feature, HubError, RenewalReply};
 use provost_model::ModuleId;
 use provost_wire::ErrorBody;
@@ -34,12 +35,15 @@ pub(super) async fn on_publish(
         DeviceTopic::TwinGet { rid } => {
             acknowledge(acknowledgements, message, outbox);
             let answer = session.twin().await.map(|twin| (200, None, twin_document(&twin)));
-            answer_twin(parts, session, rid, answer, outbox)
+            let tracking_id = parts.random.uuid();
+            answer_twin(parts, session, (rid, tracking_id), answer, outbox)
         }
         DeviceTopic::TwinReported { rid, version } => {
-            let answer = on_reported(session, version, message.payload).await;
+            let tracking_id = parts.random.uuid();
+            let change = on_reported(session, version, message.payload);
+            let answer = with_tracking_id(&tracking_id, change).await;
             acknowledge(acknowledgements, message, outbox);
-            answer_twin(parts, session, rid, answer, outbox)
+            answer_twin(parts, session, (rid, tracking_id), answer, outbox)
         }
         DeviceTopic::MethodResponse { status, rid } => {
             session.answer_method(rid, status, message.payload.to_vec());
@@ -126,7 +130,7 @@ async fn on_reported(
 fn answer_twin(
     parts: &Parts,
     session: &DeviceSession,
-    rid: &str,
+    (rid, tracking_id): (&str, String),
     answer: Result<TwinAnswer, HubError>,
     outbox: &mut Outbox,
 ) -> Result<(), End> {
@@ -137,7 +141,6 @@ fn answer_twin(
         return Ok(());
     }
     let (status, version, body) = answer.unwrap_or_else(|error| {
-        let tracking_id = parts.random.uuid();
         tracing::info!(
             device = %session.id(),
             error = &error as &dyn std::error::Error,

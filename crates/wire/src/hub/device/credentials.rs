@@ -5,13 +5,19 @@ use base64::engine::general_purpose::STANDARD;
 use provost_model::{CertificateDer, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::{json, time};
+use crate::{ApiVersion, json, time};
 
 /// Where answers come.
 pub const CREDENTIALS_FILTER: &str = "$iothub/credentials/res/#";
 const RESPONSE: &str = "$iothub/credentials/res/";
 /// Most characters of a request's base64 (certificate-management.md 1.13).
 const MAX_CSR: usize = 8 * 1024;
+
+/// Whether a session of this version may ask for certificates: certificate management came with
+/// 2025-08-01-preview (certificate-management.md 3.2).
+pub fn renews_certificates(version: &ApiVersion) -> bool {
+    version.is_since("2025-08-01")
+}
 
 /// A device's name for a renewal: 4 to 36 letters, digits and hyphens, with a hyphen at neither end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -232,6 +238,20 @@ mod tests {
                 replace,
             };
             assert_eq!(RenewalRequest::parse(&request.to_json("d"), "d"), Ok(request));
+        }
+    }
+
+    #[test]
+    fn versions_before_certificate_management_cannot_ask() {
+        for (text, may) in [
+            ("2025-08-01-preview", true),
+            ("2026-01-01", true),
+            ("2025-07-01-preview", false),
+            ("2021-04-12", false),
+            ("", false),
+            ("newest", false),
+        ] {
+            assert_eq!(renews_certificates(&ApiVersion::new(text)), may, "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-use provost_model::registry::SerialNumber;
+use provost_model::registry::{CaId, SerialNumber};
 use provost_model::{PageSize, RegistryDeviceName, Timestamp};
 
 use crate::address::{Query, RouteError};
@@ -21,6 +21,8 @@ pub struct CertificateQuery {
     pub expires_before: Option<Timestamp>,
     /// `expiringWithinDays`: the same, counted from now; expired ones are left out.
     pub expiring_within_days: Option<u32>,
+    /// `standingOf`: those this CA signed that are neither revoked nor expired, the soonest to expire first.
+    pub standing_of: Option<CaId>,
     /// `top`.
     pub top: PageSize,
     /// `continuation` of the page before.
@@ -43,6 +45,7 @@ impl CertificateQuery {
             thumbprint: read(text("thumbprint"), "thumbprint", thumbprint)?,
             expires_before: read(text("expiresBefore"), "expiresBefore", time::parse_iso)?,
             expiring_within_days: days.transpose()?,
+            standing_of: read(text("standingOf"), "standingOf", CaId::parse)?,
             top: PageSize::clamp(
                 query
                     .number("top")?

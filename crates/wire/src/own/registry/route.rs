@@ -18,14 +18,18 @@ pub enum RegistryExtra {
     ListAuthorities,
     /// One CA.
     GetAuthority(CaId),
+    /// The CRL of a CA, or that part of it.
+    GetCrl(CaId, u32),
     /// Revoke a device, or with true only say what that touches.
     RevokeDevice(RegistryDeviceName, bool),
     /// Revoke many devices, or with true only say what that touches.
     RevokeDevices(bool),
     /// Revoke a policy's issuing CA, or with true only say what that touches.
     RevokeIssuer(CredentialPolicyName, bool),
-    /// Delete a policy; with true whatever hangs on it.
-    DeletePolicy(CredentialPolicyName, bool),
+    /// Delete a policy.
+    DeletePolicy(CredentialPolicyName, Deletion),
+    /// Delete the credential.
+    DeleteCredential(Deletion),
     /// The latest operations.
     ListOperations,
     /// One operation.
@@ -36,6 +40,17 @@ pub enum RegistryExtra {
     PutOfflineRoot,
     /// Take what that root signed.
     PostOfflineAnswers,
+}
+
+/// How something is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// By the rules of Azure's contract.
+    Plain,
+    /// `?force=true`: whatever hangs on it.
+    Force,
+    /// `?dryRun=true`: not at all; what would be orphaned is told.
+    DryRun,
 }
 
 /// What is asked of the link between a hub or a provisioning service and a namespace.
@@ -82,6 +97,12 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
             let ca = CaId::parse(ca).ok_or(RouteError::Parameter("authority"))?;
             Ok(Extra::GetAuthority(ca))
         }),
+        [word, ca, crl] if is(word, "authorities") && is(crl, "crl") => only("GET", &|| {
+            let ca = CaId::parse(ca).ok_or(RouteError::Parameter("authority"))?;
+            let shard = query.number("shard")?.unwrap_or(0);
+            let shard = u32::try_from(shard).map_err(|_| RouteError::Parameter("shard"))?;
+            Ok(Extra::GetCrl(ca, shard))
+        }),
         [word, verb] if is(word, "devices") && is(verb, "revoke") => {
             only("POST", &|| Ok(Extra::RevokeDevices(flag(query, "dryRun")?)))
         }
@@ -95,8 +116,11 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
         }),
         [word, policy] if is(word, "policies") => only("DELETE", &|| {
             let policy = id(policy, CredentialPolicyName::parse)?;
-            Ok(Extra::DeletePolicy(policy, flag(query, "force")?))
+            Ok(Extra::DeletePolicy(policy, deletion(query)?))
         }),
+        [word, name] if is(word, "credentials") && is(name, "default") => {
+            only("DELETE", &|| Ok(Extra::DeleteCredential(deletion(query)?)))
+        }
         [word] if is(word, "operations") => only("GET", &|| Ok(Extra::ListOperations)),
         [word, operation] if is(word, "operations") => only("GET", &|| {
             let text = percent::decode(operation).ok_or(RouteError::Encoding)?;
@@ -114,6 +138,14 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
 fn number(segment: &str) -> Result<i64, RouteError> {
     let number = segment.parse().ok().filter(|number| *number >= 0);
     number.ok_or(RouteError::Parameter("number"))
+}
+
+fn deletion(query: Query<'_>) -> Result<Deletion, RouteError> {
+    Ok(match (flag(query, "dryRun")?, flag(query, "force")?) {
+        (true, _) => Deletion::DryRun,
+        (false, true) => Deletion::Force,
+        (false, false) => Deletion::Plain,
+    })
 }
 
 fn flag(query: Query<'_>, name: &'static str) -> Result<bool, RouteError> {
@@ -158,6 +190,10 @@ mod tests {
         assert_routes("GET", "/authorities", Extra::ListAuthorities);
         let authority = Extra::GetAuthority(CaId::parse(&ca).unwrap());
         assert_routes("GET", &format!("/authorities/{ca}"), authority);
+        for (query, shard) in [("", 0), ("?shard=7", 7)] {
+            let crl = Extra::GetCrl(CaId::parse(&ca).unwrap(), shard);
+            assert_routes("GET", &format!("/authorities/{ca}/crl{query}"), crl);
+        }
         for (query, is_set) in [("", false), ("?dryRun=true", true)] {
             assert_routes(
                 "POST",
@@ -175,11 +211,21 @@ mod tests {
                 Extra::RevokeIssuer(policy(), is_set),
             );
         }
-        for (query, is_set) in [("", false), ("?force=true", true)] {
+        for (query, deletion) in [
+            ("", Deletion::Plain),
+            ("?force=true", Deletion::Force),
+            ("?dryRun=true", Deletion::DryRun),
+            ("?force=true&dryRun=true", Deletion::DryRun),
+        ] {
             assert_routes(
                 "DELETE",
                 &format!("/policies/line-7{query}"),
-                Extra::DeletePolicy(policy(), is_set),
+                Extra::DeletePolicy(policy(), deletion),
+            );
+            assert_routes(
+                "DELETE",
+                &format!("/credentials/default{query}"),
+                Extra::DeleteCredential(deletion),
             );
         }
         assert_routes("GET", "/operations", Extra::ListOperations);

@@ -102,6 +102,16 @@ pub struct AuthorityView {
     pub is_offline: bool,
     /// E.g. `CN=ica-…`.
     pub subject: String,
+    /// Hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<String>,
+    /// SHA-1 over its certificate, upper-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1_thumbprint: Option<String>,
+    /// Where its key is: a place, and no secret.
+    pub key: String,
+    /// Into how many parts its CRL is cut.
+    pub shards: u32,
     /// First instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
@@ -116,8 +126,10 @@ pub struct AuthorityView {
     pub certificate_chain: Option<String>,
 }
 
-impl From<&Ca> for AuthorityView {
-    fn from(ca: &Ca) -> Self {
+impl AuthorityView {
+    /// With what its certificate says: serial number and thumbprint, both in hexadecimal.
+    pub fn new(ca: &Ca, certificate: Option<(String, String)>) -> Self {
+        let (serial_number, sha1_thumbprint) = certificate.unzip();
         let chain = ca.certificate.iter().chain(&ca.issuers);
         let chain: String = chain.map(|der| pem("CERTIFICATE", &der.0)).collect();
         let waits = ca.certificate.is_none();
@@ -129,12 +141,42 @@ impl From<&Ca> for AuthorityView {
             state: ca.state.as_str().to_owned(),
             is_offline: ca.key.is_offline(),
             subject: ca.subject.clone(),
+            serial_number,
+            sha1_thumbprint,
+            key: ca.key.0.clone(),
+            shards: ca.shards,
             not_before: ca.not_before.map(time::iso_seconds),
             not_after: ca.not_after.map(time::iso_seconds),
             certificate_signing_request: request.map(|der| pem("CERTIFICATE REQUEST", der)),
             certificate_chain: ca.certificate.is_some().then_some(chain),
         }
     }
+}
+
+/// The CRL of a CA, or one part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CrlView {
+    /// Whose.
+    pub authority: String,
+    /// Which part, from 0.
+    pub shard: u32,
+    /// Its number.
+    pub number: i64,
+    /// Since when it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub this_update: Option<String>,
+    /// When the next one is promised at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_update: Option<String>,
+    /// How many certificates it names.
+    pub entries: i64,
+    /// Revocations that stand and that it does not tell yet.
+    pub untold: i64,
+    /// There will be no other: its CA is closed.
+    pub is_last: bool,
+    /// PEM.
+    pub crl: String,
 }
 
 /// What a revocation touches, before or after it was done.
@@ -158,6 +200,26 @@ pub struct TouchView {
     /// `waitsForOfflineRoot` or `waitsForExternalCa`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacement: Option<String>,
+}
+
+/// What deleting by force orphans: certificates that go on until they expire, and that no policy renews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrphansView {
+    /// Nothing was done: this is what would be.
+    pub dry_run: bool,
+    /// The policies that are deleted.
+    pub policies: Vec<String>,
+    /// The CAs that signed them; each one's are listed by `…/certificates?standingOf={ca}`, also afterwards.
+    pub authorities: Vec<String>,
+    /// How many certificates are neither revoked nor expired.
+    pub certificates: u64,
+    /// How many devices hold them.
+    pub devices: u64,
+    /// The first of them, at most 100.
+    pub orphaned: Vec<IssuedView>,
+    /// There are more than those.
+    pub has_more: bool,
 }
 
 /// What became of one device of many.

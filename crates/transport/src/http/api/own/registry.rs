@@ -2,15 +2,15 @@
 //! plane, where their words come from.
 
 use provost_access::AdminCaller;
-use provost_model::registry::{CaId, IssuedCertificate, NamespaceLink};
+use provost_model::registry::{IssuedCertificate, NamespaceLink};
 use provost_model::{NamespaceName, PageSize, RegistryDeviceName};
 use provost_registry::{DeviceRevocation, RegistryError, RegistryService, RevocationTarget, Touched};
 use provost_wire::arm::ArmScope;
 use provost_wire::arm::registry::API_VERSION;
 use provost_wire::own::Listing;
 use provost_wire::own::registry::{
-    AuthorityView, BulkRevokeInput, BulkRevokeView, IssuedView, NamespaceLinkAction, NamespaceLinkBody,
-    NamespaceLinkView, OperationView, RegistryExtra, RevokeInput, RevokedDeviceView, TouchView,
+    BulkRevokeInput, BulkRevokeView, IssuedView, NamespaceLinkAction, NamespaceLinkBody, NamespaceLinkView,
+    OperationView, RegistryExtra, RevokeInput, RevokedDeviceView, TouchView,
 };
 
 use super::super::ApiParts;
@@ -19,8 +19,12 @@ use super::super::call::Call;
 use super::super::reply::Answer;
 use super::{Failure, admin, shown};
 
+mod authorities;
 mod certificates;
+mod deletion;
 mod offline;
+
+use self::authorities::authority_view;
 
 /// Most operations that are listed.
 const OPERATIONS: usize = 100;
@@ -106,10 +110,11 @@ impl Request<'_> {
             RegistryExtra::ListAuthorities => {
                 let all = registry.authorities(admin, namespace).await?;
                 Ok(shown(&Listing {
-                    value: all.iter().map(AuthorityView::from).collect(),
+                    value: all.iter().map(authority_view).collect(),
                 }))
             }
             RegistryExtra::GetAuthority(id) => self.authority(&id).await,
+            RegistryExtra::GetCrl(id, shard) => self.crl(&id, shard).await,
             RegistryExtra::RevokeDevice(device, dry_run) => self.revoke_device(device, dry_run).await,
             RegistryExtra::RevokeDevices(dry_run) => self.revoke_devices(dry_run).await,
             RegistryExtra::RevokeIssuer(policy, true) => self.touched(RevocationTarget::Issuer(policy)).await,
@@ -117,10 +122,8 @@ impl Request<'_> {
                 let operation = registry.revoke_issuer(admin, namespace, &policy).await?;
                 Ok(self.accepted(&operation))
             }
-            RegistryExtra::DeletePolicy(policy, force) => {
-                registry.delete_policy(admin, namespace, &policy, force).await?;
-                Ok(Answer::no_content())
-            }
+            RegistryExtra::DeletePolicy(policy, how) => self.delete_policy(&policy, how).await,
+            RegistryExtra::DeleteCredential(how) => self.delete_credential(how).await,
             RegistryExtra::ListOperations => {
                 let page = PageSize::clamp(None, OPERATIONS, OPERATIONS);
                 let all = registry.operations(admin, namespace, page).await?;
@@ -139,13 +142,6 @@ impl Request<'_> {
                 Ok(shown(&OperationView::from(&operation)))
             }
         }
-    }
-
-    async fn authority(&self, id: &CaId) -> Answered {
-        let all = self.registry.authorities(self.admin, self.namespace).await?;
-        let found = all.iter().find(|ca| ca.id == *id);
-        let found = found.ok_or_else(|| not_found("certificate authority", id.as_str()))?;
-        Ok(shown(&AuthorityView::from(found)))
     }
 
     async fn revoke_certificate(&self, number: i64) -> Answered {

@@ -73,7 +73,7 @@ impl RegistryRequest<'_> {
         namespace: &NamespaceName,
         name: &CredentialPolicyName,
     ) -> Answered {
-        let deleted = self.registry().delete_policy(self.admin, namespace, name, false);
+        let deleted = self.registry().delete_policy(self.admin, namespace, name);
         gone(deleted.await, "policy")
     }
 

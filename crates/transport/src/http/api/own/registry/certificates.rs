@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use provost_model::Timestamp;
-use provost_model::registry::IssuedCertificate;
+use provost_model::registry::{CaId, IssuedCertificate, IssuedState};
 use provost_registry::{CertificateFilter, IssuedAfter};
 use provost_wire::json::BodyError;
 use provost_wire::own::registry::{CertificateQuery, IssuedPageView, IssuedView};
@@ -19,9 +19,14 @@ impl Request<'_> {
     pub(super) async fn certificates(&self, query: CertificateQuery) -> Answered {
         let now = self.parts.clock.now();
         let window = window(&query, now);
-        let filter = filter(&query, window)?;
+        let filter = filter(&query, window, now)?;
         let is_by_device = matches!(filter, CertificateFilter::Device { .. });
-        let is_paged = is_by_device || matches!(filter, CertificateFilter::Expiring { .. });
+        let is_paged = matches!(
+            filter,
+            CertificateFilter::Device { .. }
+                | CertificateFilter::Expiring { .. }
+                | CertificateFilter::Standing { .. }
+        );
         let found = self
             .registry
             .certificates(self.admin, self.namespace, filter, query.top)
@@ -57,6 +62,7 @@ fn window(query: &CertificateQuery, now: Timestamp) -> (Timestamp, Timestamp) {
 fn filter(
     query: &CertificateQuery,
     (from, until): (Timestamp, Timestamp),
+    now: Timestamp,
 ) -> Result<CertificateFilter, RegistryFailure> {
     let wrong = || {
         RegistryFailure::Body(BodyError::Value {
@@ -85,11 +91,15 @@ fn filter(
             number: number.parse().ok()?,
         })
     });
-    Ok(CertificateFilter::Expiring {
-        from,
-        until,
-        after: after.map(|after| after.ok_or_else(wrong)).transpose()?,
-    })
+    let after = after.map(|after| after.ok_or_else(wrong)).transpose()?;
+    if let Some(ca) = &query.standing_of {
+        return Ok(CertificateFilter::Standing {
+            ca: ca.clone(),
+            now,
+            after,
+        });
+    }
+    Ok(CertificateFilter::Expiring { from, until, after })
 }
 
 fn fits(query: &CertificateQuery, (from, until): (Timestamp, Timestamp), one: &IssuedCertificate) -> bool {
@@ -97,7 +107,9 @@ fn fits(query: &CertificateQuery, (from, until): (Timestamp, Timestamp), one: &I
         one.sha1.as_ref().is_some_and(|hash| hash.as_slice() == bytes)
             || one.sha256.as_ref().is_some_and(|hash| hash.as_slice() == bytes)
     };
+    let does_stand = |ca: &CaId| one.ca == *ca && one.state == IssuedState::Issued && one.revoked.is_none();
     query.device.as_ref().is_none_or(|device| *device == one.device)
+        && query.standing_of.as_ref().is_none_or(does_stand)
         && query.serial.as_ref().is_none_or(|serial| *serial == one.serial)
         && query.thumbprint.as_ref().is_none_or(is_thumbprint)
         && one.not_after >= from

@@ -1,10 +1,8 @@
 //! Text of a stranger inside MQTT packets: user names, topics, filters and property bags of both services.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use provost_wire::{dps, hub, mqtt};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
@@ -22,4 +20,4 @@ fuzz_target!(|data: &[u8]| {
             "a bag survives writing and reading"
         );
     }
-});
+}

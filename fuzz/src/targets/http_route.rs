@@ -1,12 +1,10 @@
 //! Method, path and query of a stranger: each service finds an operation or refuses.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use provost_wire::{dps, hub};
+use provost_wire::{arm, dps, hub, own};
 
 const METHODS: [&str; 6] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else {
         return;
     };
@@ -18,4 +16,6 @@ fuzz_target!(|data: &[u8]| {
     let _ = dps::device::parse_route(method, path, query);
     let _ = dps::service::parse_route(method, path, query);
     let _ = hub::service::parse_route(method, path, query);
-});
+    let _ = arm::parse_route(method, path, query);
+    let _ = own::parse_route(method, path, query);
+}

@@ -1,13 +1,11 @@
 //! Bytes of a stranger as MQTT packets: decoded one after the other until they run out or are refused.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use provost_transport::mqtt::codec;
+use crate::mqtt::codec;
 
 /// The largest remaining length the target accepts, bytes.
 const MAX_REMAINING: usize = 4096;
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let mut rest = data;
     while let Ok(Some((_, consumed))) = codec::decode(rest, MAX_REMAINING) {
         assert!(
@@ -16,4 +14,4 @@ fuzz_target!(|data: &[u8]| {
         );
         rest = &rest[consumed..];
     }
-});
+}

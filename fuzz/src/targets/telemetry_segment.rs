@@ -1,10 +1,8 @@
 //! Stored telemetry that is not what was written: refused, or read the same in one piece and in several.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use provost_model::{PartitionId, StoredSegment};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Some(partition) = PartitionId::new(0) else {
         return;
     };
@@ -29,4 +27,4 @@ fuzz_target!(|data: &[u8]| {
             .messages(0, usize::MAX, |_| false)
             .is_ok_and(|(none, _)| none.is_empty())
     );
-});
+}

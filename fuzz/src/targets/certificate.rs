@@ -1,15 +1,17 @@
 //! Bytes of a stranger as a certificate in DER: refused, or every question about it has an answer.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use provost_pki::Certificate;
+use provost_pki::{Certificate, lint};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Ok(certificate) = Certificate::from_der(data) else {
         return;
     };
     assert_eq!(certificate.der(), data, "the certificate is kept as it came");
     let _ = certificate.common_name();
+    let _ = certificate.device_identifier();
+    let _ = certificate.extension_names();
+    let _ = lint::certificate(&certificate);
+    let _ = lint::issued(&certificate, &certificate);
     let _ = certificate.subject_display();
     let _ = certificate.issuer_display();
     let _ = certificate.serial_hex();
@@ -17,4 +19,4 @@ fuzz_target!(|data: &[u8]| {
     let _ = certificate.path_len();
     let _ = certificate.public_key();
     let _ = certificate.not_before() <= certificate.not_after();
-});
+}
