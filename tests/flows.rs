@@ -3,6 +3,7 @@
 //! A-, R-: certificate-management.md 4 and 5. D-: iot-hub-device-api.md 18. S-: iot-hub-service-api.md 19.
 //! What concerns provisioning runs over MQTT, MQTT in a WebSocket and HTTPS.
 
+mod backups;
 mod blocking_and_the_hub;
 mod blocking_certificates;
 mod blocking_groups;

@@ -26,6 +26,9 @@ PAIRS = [
     ("issuing", "leaf-rsa"),
     ("issuing", "leaf-azure"),
     ("issuing", "responder"),
+    ("served-root", "served-issuing"),
+    ("served-issuing", "served-leaf"),
+    ("served-issuing", "served-responder"),
 ]
 
 
@@ -35,7 +38,7 @@ def commands(folder):
         if file.suffix == ".cer":
             yield file.name, ["lint_pkix_cert", "lint"], [file]
         elif file.suffix == ".crl":
-            kind = "ARL" if file.stem == "root" else "CRL"
+            kind = "ARL" if file.stem in ("root", "served-root") else "CRL"
             yield file.name, ["lint_crl", "lint", "-t", kind, "-p", "PKIX"], [file]
         elif file.suffix == ".ors":
             yield file.name, ["lint_ocsp_response", "lint"], [file]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints one of everything provost-pki can emit with pkilint; a finding of ERROR or WARNING and above fails.
+# Lints one of everything provost-pki can emit, and what a server signs, with pkilint; a finding of ERROR or WARNING and above fails.
 #
 #   tests/pkilint/run.sh
 set -euo pipefail
@@ -25,4 +25,6 @@ fi
 rm -rf "$build/emitted"
 cd "$root"
 cargo run --quiet --locked -p provost-pki --example every_profile -- "$build/emitted"
+cargo build --quiet --locked -p provost
+"$here/served.sh" "${CARGO_TARGET_DIR:-$root/target}/debug/provost" "$build/emitted"
 exec "$build/venv/bin/python" "$here/check.py" "$build/venv/bin" "$build/emitted"

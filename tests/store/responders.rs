@@ -6,7 +6,7 @@ use provost_model::registry::{
     CaState, DelegatedResponder, KeyRef, ResponderState, Revocation, RevocationReason, SerialNumber,
 };
 use provost_model::{CertificateDer, Timestamp};
-use provost_store::{LeafStatus, Store};
+use provost_store::{LeafStatus, Store, StoreError};
 use provost_testkit::TestStore;
 
 use super::device_registry::{ca, ca_id, intent, issue, write};
@@ -167,6 +167,31 @@ async fn only_what_was_issued_has_a_status() {
         revoked: Some(revocation),
     };
     assert_eq!(status(store, 'a', 1).await, Some(revoked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_that_signs_and_has_nobody_to_answer_for_it_is_noticed() {
+    let test = TestStore::open().await;
+    let is_missing = async |at: Timestamp| -> bool {
+        let found = test.store.read(move |tx| tx.is_responder_missing(at)).await;
+        found.unwrap_or_else(|error: StoreError| panic!("{error}"))
+    };
+    write(&test.store, |tx| {
+        let mut offline = ca('e', CaState::Active);
+        offline.key = KeyRef::offline();
+        tx.insert_ca(&offline)?;
+        tx.insert_ca(&ca('b', CaState::Revoked))?;
+        tx.insert_ca(&ca('c', CaState::Closed))
+    })
+    .await;
+    assert!(!is_missing(NOW).await);
+    write(&test.store, |tx| tx.insert_ca(&ca('a', CaState::Active))).await;
+    assert!(is_missing(NOW).await);
+    assert!(!is_missing(NOW.after(400 * DAY)).await, "it has expired");
+    assert!(intend(&test.store, &intended(1, NOW, 7), None, NOW).await);
+    assert!(is_missing(NOW).await, "intended is not active");
+    complete(&test.store, 1).await;
+    assert!(!is_missing(NOW).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,8 @@ impl CaError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Keys(error) => error.kind(),
+            // A key that was opened and went away before it signed is away all the same.
+            Self::Issue(IssueError::Signer { kind, .. }) => *kind,
             Self::Issue(_) | Self::Lint(_) | Self::Stored(_) => ErrorKind::Internal,
         }
     }

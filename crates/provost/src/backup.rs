@@ -5,6 +5,7 @@ mod copying;
 mod key_files;
 mod manifest;
 mod moves;
+mod reapply;
 mod report;
 mod restore;
 
@@ -18,11 +19,12 @@ use provost_store::{StoreAddress, check_sqlite, copy_sqlite};
 
 use self::key_files::{MissingKeys, missing_keys};
 use self::manifest::{BackupFile, Engine};
+use self::report::tell;
 use crate::serve::private_file;
 
 pub(crate) use self::manifest::Manifest;
 pub(crate) use self::moves::refuse_cut_off;
-pub(crate) use self::report::tell;
+pub(crate) use self::reapply::reapply;
 pub(crate) use self::restore::{RestoreOrder, restore};
 
 const DATABASE: &str = "provost.db";

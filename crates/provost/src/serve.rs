@@ -19,6 +19,7 @@ mod provisioning;
 mod publishing;
 mod ready;
 mod registry;
+pub(crate) mod store_mark;
 pub(crate) mod telling;
 mod tls_files;
 
@@ -42,6 +43,7 @@ use self::certificate_issuer::RegistryIssuer;
 use self::data_lock::DataLock;
 use self::keys::ServedKeys;
 use self::publishing::Publishing;
+use self::store_mark::StoreMarking;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
 
@@ -77,6 +79,7 @@ pub struct Server {
     keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
+    marking: StoreMarking,
     _lock: DataLock,
 }
 
@@ -139,6 +142,7 @@ impl Server {
         crate::backup::refuse_cut_off(&config.data)?;
         let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
+        let is_latest = store_mark::compare(&config.data, &store).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
@@ -178,6 +182,11 @@ impl Server {
         if let Some(path) = &config.ready_file {
             ready::write(path, &connection)?;
         }
+        let marking = StoreMarking {
+            data: is_latest.then(|| config.data.clone()),
+            clock: Arc::clone(&ambient.clock),
+        };
+        marking.note(&store).await?;
         info!(%https, %mqtt, host = %config.host, "serving");
         Ok(Self {
             connection,
@@ -191,6 +200,7 @@ impl Server {
             keys,
             trigger,
             tasks,
+            marking,
             _lock: lock,
         })
     }
@@ -263,6 +273,9 @@ impl Server {
             );
         }
         self.keys.close().await;
+        if let Err(error) = self.marking.note(&self.store).await {
+            warn!(%error, "how far the database is was not noted");
+        }
     }
 }
 

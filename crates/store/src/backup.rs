@@ -2,6 +2,7 @@
 
 mod database;
 mod finish;
+mod mark;
 mod newer;
 mod reapply;
 
@@ -15,6 +16,7 @@ use crate::engine::{Engine, sqlite};
 use crate::{StoreAddress, StoreError};
 
 pub use self::finish::finish_restore;
+pub use self::mark::AuditMark;
 pub use self::reapply::Reapplied;
 
 /// What tells one copy from another.

@@ -62,8 +62,8 @@ pub use audit::{
 };
 pub use authority::CertificateIndex;
 pub use backup::{
-    DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts, finish_restore,
-    stored_key_refs,
+    AuditMark, DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts,
+    finish_restore, stored_key_refs,
 };
 pub use blast_radius::{CertificateHolder, Holding};
 pub use certificate_renewal::{CertificateRenewal, RenewalError, RenewalState};

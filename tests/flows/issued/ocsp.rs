@@ -147,6 +147,12 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
         never.contains("Response verify OK") && never.contains("4242: unknown"),
         "{never}"
     );
+    let metrics = plant.server.own_api().get("/provost/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.raw);
+    for (status, count) in [("good", 4), ("revoked", 4), ("unknown", 1)] {
+        let line = format!("provost_ocsp_answers_total{{status=\"{status}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{line}: {metrics}");
+    }
 }
 
 /// Several certificates in one request, each with its own status.
@@ -354,29 +360,36 @@ async fn an_issuing_ca_under_a_customers_root_answers_for_its_leaves() {
     assert!(said.contains("leaf.pem: good"), "{said}");
 }
 
-/// A policy that is deleted leaves leaves that go on: before its CA's key is destroyed it signs a last
-/// responder, which lasts for all of them.
+/// A policy that is deleted leaves leaves that go on, and a credential an issuing CA: both can be asked about
+/// after the root's key is destroyed, and the leaves be revoked.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_ca_leaves_a_responder_for_everything_it_signed() {
+async fn what_deleted_cas_signed_can_be_asked_about_to_the_end() {
     let (plant, clock) = open_with_clock().await;
     let issuing = plant.policy().await.issuing.unwrap();
+    let root = root(&plant, &issuing).await;
     responder(&plant, &issuing.id).await;
     let leaf = plant.certify("press").await;
-    let deleted = plant
-        .registry()
-        .delete_policy(&plant.caller, &namespace(), &policy())
-        .await;
-    deleted.unwrap();
+    let registry = plant.registry();
+    let (namespace, policy) = (namespace(), policy());
+    let deleted = registry.delete_policy(&plant.caller, &namespace, &policy);
+    deleted.await.unwrap();
+    let deleted = registry.delete_credential(&plant.caller, &namespace);
+    deleted.await.unwrap();
     pass(&clock, Duration::from_secs(20));
-    eventually("the key of the CA is destroyed", async || {
-        let id = issuing.id.clone();
+    eventually("the key of the root is destroyed", async || {
+        let id = root.id.clone();
         read(&plant, move |tx| tx.key_destroyed_at(&id)).await
     })
     .await;
-    let last = responder(&plant, &issuing.id).await;
-    assert!(last.not_after >= leaf.certificate.leaf().not_after());
+    let last = responder(&plant, &root.id).await;
+    assert!(last.not_after >= issuing.not_after.unwrap());
     let party = RelyingParty::new(&plant);
     party.keep(&leaf.chain);
+    let said = party.ask(&root.id, "", "-issuer root.pem -cert ica.pem");
+    assert!(
+        said.contains("Response verify OK") && said.contains("ica.pem: good"),
+        "{said}"
+    );
     let said = party.ask_of_leaf(&issuing.id, "");
     assert!(said.contains("leaf.pem: good"), "{said}");
     plant.revoke("press", false).await;

@@ -10,6 +10,7 @@ use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
 use provost_model::{Action, Actor, AuditEvent, AuditFacts, CertificateDer, Clock, Random, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{AppendTx, ReadTx, Store, StoreError};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::due::{Due, due, last_due, served};
@@ -90,14 +91,32 @@ impl OcspDelegates {
                     tell(&error);
                 }
             }
+            if !self.wait(&mut changed).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the next look: a while, or until a CA that signs has no responder. `false` when the store is
+    /// closed.
+    async fn wait(&self, changed: &mut watch::Receiver<u64>) -> bool {
+        let next = tokio::time::sleep(LOOK);
+        tokio::pin!(next);
+        loop {
             tokio::time::sleep(REST).await;
             tokio::select! {
                 woken = changed.changed(), if self.is_on => {
                     if woken.is_err() {
-                        return;
+                        return false;
                     }
                 }
-                () = tokio::time::sleep(LOOK) => {}
+                () = &mut next => return true,
+            }
+            let now = self.clock.now();
+            let lacks: Result<bool, StoreError> =
+                self.store.read(move |tx| tx.is_responder_missing(now)).await;
+            if lacks.unwrap_or(true) {
+                return true;
             }
         }
     }

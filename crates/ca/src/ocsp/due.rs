@@ -22,7 +22,7 @@ pub(super) struct Due {
 /// What is to be made now for CAs that have a key, closed ones included while something they signed is valid.
 pub(super) fn due(tx: &ReadTx<'_>, now: Timestamp) -> Result<Vec<Due>, StoreError> {
     let mut due = Vec::new();
-    for state in [CaState::Active, CaState::Retired, CaState::Closed] {
+    for state in [CaState::Spare, CaState::Active, CaState::Retired, CaState::Closed] {
         for ca in tx.cas_in_state(state)? {
             if !may_sign(tx, &ca, now)? {
                 continue;

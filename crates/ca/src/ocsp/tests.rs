@@ -519,6 +519,22 @@ async fn a_responder_whose_key_is_not_here_is_replaced_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_closed_ca_is_given_responders_while_its_leaves_are_valid() {
+    let house = House::open().await;
+    house.issue(1).await;
+    house.state(CaState::Closed).await;
+    for _ in 0..7 {
+        house.later(4 * DAY);
+        house.delegates.make_due().await.unwrap();
+        assert_eq!(house.ask(1, &[]).await.word, OcspWord::Good);
+    }
+    let last = house.answering().await.unwrap();
+    house.later(4 * DAY);
+    house.delegates.make_due().await.unwrap();
+    assert_eq!(house.answering().await.unwrap(), last, "its leaf has expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_ca_has_a_last_responder_for_as_long_as_its_leaves() {
     let house = House::open().await;
     house.issue(1).await;

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use super::manifest::{Engine, Manifest};
 use super::moves::{Moves, sync};
 use super::{DATABASE, OWN_KEY_FILE, copying, key_files, tell, verify};
+use crate::connection_file::FILE_NAME;
 use crate::serve::data_lock::DataLock;
 use crate::serve::private_file;
+use crate::serve::store_mark::STORE_MARK;
 
 /// What a restore puts another one in the place of; everything else in a data folder stays.
-const REPLACED: [&str; 4] = ["keys", "tls", "admin-token", "connection.json"];
+const REPLACED: [&str; 5] = ["keys", "tls", "admin-token", FILE_NAME, STORE_MARK];
 /// Where what is to take its place is made ready.
 const STAGE: &str = "restoring-";
 
@@ -302,7 +304,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// How a report names a database; a URL may hold a password.
-fn name_of(address: &StoreAddress) -> String {
+pub(super) fn name_of(address: &StoreAddress) -> String {
     match address {
         StoreAddress::Sqlite(path) => path.display().to_string(),
         StoreAddress::Postgres(_) => "PostgreSQL".to_owned(),

@@ -194,7 +194,7 @@ async fn a_database_elsewhere_is_backed_up_and_restored_there() {
     );
     data_folder(&data, 2).await;
     fs::create_dir(&disk).unwrap();
-    provost_store::copy_sqlite(&data.join(DATABASE), &disk.join("hub.db")).unwrap();
+    copy_sqlite(&data.join(DATABASE), &disk.join("hub.db")).unwrap();
     fs::remove_file(data.join(DATABASE)).unwrap();
     let store = StoreAddress::Sqlite(disk.join("hub.db"));
     let made = create(&data, &store, &to, now()).unwrap();

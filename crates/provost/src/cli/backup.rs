@@ -9,7 +9,7 @@ use provost_store::StoreAddress;
 use serde_json::Value;
 
 use super::{Context, Failure};
-use crate::backup::{RestoreOrder, create, restore, verify};
+use crate::backup::{RestoreOrder, create, reapply, restore, verify};
 use crate::config::{DEFAULT_DATA, Located, locate, store_address};
 use crate::output::warn;
 
@@ -28,6 +28,14 @@ pub(crate) enum BackupCommand {
         provost backup restore --from backup --data restored \\\n    \
         --revocations-from provost-data/provost.db")]
     Restore(RestoreArguments),
+    /// Shut out again in a database put back with other tools what a newer one had shut out
+    ///
+    /// For PostgreSQL after pg_restore or psql, before a server is started on it.
+    #[command(after_help = "Example:\n  provost backup create --to backup\n  \
+        cp backup/provost.db restored.db\n  \
+        provost backup reapply --store restored.db \\\n    \
+        --revocations-from provost-data/provost.db")]
+    Reapply(ReapplyArguments),
 }
 
 /// Where the server has its database.
@@ -82,6 +90,14 @@ pub(crate) struct RestoreArguments {
     force: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReapplyArguments {
+    #[command(flatten)]
+    newer: NewerArguments,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
 impl BackupCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         // PostgreSQL is waited for here.
@@ -91,6 +107,7 @@ impl BackupCommand {
                 verify(&arguments.from).and_then(|made| Ok(serde_json::to_value(made)?))
             }
             Self::Restore(arguments) => arguments.run(context),
+            Self::Reapply(arguments) => arguments.run(context),
         });
         Ok(context.output.document(&document.map_err(Failure::Other)?)?)
     }
@@ -138,6 +155,23 @@ impl RestoreArguments {
                 without_revocations: self.newer.without_revocations,
                 force: self.force,
             },
+            SystemClock.now(),
+        )
+    }
+}
+
+impl ReapplyArguments {
+    fn run(self, context: &Context) -> anyhow::Result<Value> {
+        let newer = self.newer.address();
+        if newer.is_none() && !self.newer.without_revocations {
+            anyhow::bail!(
+                "name the newer database with --revocations-from; with --without-revocations everything that was \
+                 revoked, disabled or deleted since stays let in"
+            );
+        }
+        reapply(
+            &self.store.locate(context)?.store,
+            newer.as_ref(),
             SystemClock.now(),
         )
     }

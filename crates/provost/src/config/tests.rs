@@ -148,3 +148,36 @@ fn a_geo_entry_that_cannot_work_is_refused_with_the_reason() {
         assert!(message.contains(reason), "{message}");
     }
 }
+
+#[test]
+fn ocsp_needs_a_place_where_it_is_answered() {
+    let with = |flag: bool, file: &str| {
+        let arguments = ServeArguments {
+            ocsp: flag,
+            ..ServeArguments::default()
+        };
+        merged(arguments, file)
+    };
+    for file in ["", "[registry]\npublication = ['http://pki.example']"] {
+        let error = with(true, file).unwrap_err().to_string();
+        assert!(error.contains("set http_port"), "{file}: {error}");
+    }
+    let error = with(true, "http_port = 0").unwrap_err().to_string();
+    assert!(
+        error.contains("publication"),
+        "nobody knows the port yet: {error}"
+    );
+    for (flag, file) in [
+        (true, "http_port = 8080"),
+        (
+            true,
+            "http_port = 0\n[registry]\npublication = ['http://pki.example']",
+        ),
+        (false, "http_port = 8080\n[registry]\nocsp = true"),
+    ] {
+        let config = with(flag, file).unwrap();
+        assert!(config.registry.publication.is_ocsp_on(), "{file}");
+    }
+    let config = with(false, "http_port = 8080").unwrap();
+    assert!(!config.registry.publication.is_ocsp_on());
+}

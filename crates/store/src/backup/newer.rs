@@ -167,7 +167,7 @@ fn copy(from: Engine<'_>, to: Engine<'_>, table: &str, columns: &str) -> Result<
     ))?;
     let mut waiting: Vec<Value> = Vec::new();
     let full = ROWS_AT_ONCE * kinds.len();
-    each_row(from, &format!("SELECT {list} FROM {table}"), &mut |row| {
+    each_row(from, table, &list, &mut |row| {
         for (column, kind) in kinds.iter().enumerate() {
             waiting.push(Value::read(row, column, kind)?);
         }
@@ -198,20 +198,23 @@ fn insert(to: Engine<'_>, table: &str, list: &str, width: usize, values: &[Value
     to.execute(&sql, &values).map(|_| ())
 }
 
-/// Hands over every row of a query without holding all of them.
+/// Hands over every row of a table without holding all of them.
 fn each_row(
     engine: Engine<'_>,
-    sql: &str,
+    table: &str,
+    list: &str,
     take: &mut dyn FnMut(&Row<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let sql = format!("SELECT {list} FROM {table}");
     if let Engine::Sqlite(_) = engine {
-        return engine.query(sql, &[], |row| take(row)).map(|_: Vec<()>| ());
+        return engine.query(&sql, &[], |row| take(row)).map(|_: Vec<()>| ());
     }
-    engine.run_script(&format!("DECLARE newer_rows NO SCROLL CURSOR FOR {sql}"))?;
+    // Named by the table: a statement is prepared once, with the columns it had then.
+    engine.run_script(&format!("DECLARE rows_of_{table} NO SCROLL CURSOR FOR {sql}"))?;
     loop {
-        let got = engine.query("FETCH 1000 FROM newer_rows", &[], |row| take(row))?;
+        let got = engine.query(&format!("FETCH 1000 FROM rows_of_{table}"), &[], |row| take(row))?;
         if got.is_empty() {
-            return engine.run_script("CLOSE newer_rows");
+            return engine.run_script(&format!("CLOSE rows_of_{table}"));
         }
     }
 }

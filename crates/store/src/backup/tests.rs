@@ -4,6 +4,8 @@ use super::*;
 use crate::migrate::migrate;
 use crate::{StoreAddress, audit};
 
+mod postgres;
+
 fn now() -> Timestamp {
     Timestamp::from_micros(1_800_000_000_000_000)
 }
@@ -79,14 +81,13 @@ fn databases(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let connection = sqlite::open(&newer).unwrap();
     migrate(Engine::Sqlite(&connection), now()).unwrap();
     connection.execute_batch(ROWS).unwrap();
-    add_event(&connection, "before the backup");
+    add_event(Engine::Sqlite(&connection), "before the backup");
     copy_sqlite(&newer, &older).unwrap();
     connection.execute_batch(LATER).unwrap();
     (older, newer)
 }
 
-fn add_event(connection: &Connection, what: &str) {
-    let engine = Engine::Sqlite(connection);
+fn add_event(engine: Engine<'_>, what: &str) {
     let (last, head) = crate::tx::lock_numbers(engine).unwrap();
     let event = provost_model::AuditEvent::new(
         provost_model::Actor::System,
@@ -200,7 +201,7 @@ fn a_last_crl_stays_the_last_and_all_others_are_made_anew() {
 
 const ENTRIES: &str = "
 INSERT INTO dps (name_key, name, id_scope_key, id_scope, host_key, host, allocation, operation_key, etag, created_at)
-    VALUES ('s', 's', 'x', 'x', 'h', 'h', 'hashed', x'', 'e', 0);
+    VALUES ('s', 's', 'ids', 'ids', 'h', 'h', 'hashed', x'', 'e', 0);
 INSERT INTO ca_certificate (owner, name_key, name, certificate, subject_hash, thumbprint, is_verified, etag,
         created_at, updated_at) VALUES ('dps:s', 'root', 'root', x'', x'', x'0a', 1, 'e', 0, 0),
         ('dps:s', 'other', 'other', x'', x'', x'0b', 1, 'e', 0, 0);
@@ -273,7 +274,7 @@ fn only_a_later_state_of_the_same_database_counts_as_newer() {
     // After a restore too, as long as nothing else was done.
     finish(&older, Some(&newer)).unwrap();
     // Of another life.
-    add_event(&open_existing(&older).unwrap(), "served");
+    add_event(Engine::Sqlite(&open_existing(&older).unwrap()), "served");
     for newer in [&newer, &folder.path().join("elsewhere.db")] {
         if !newer.exists() {
             sqlite::create(newer).unwrap();
@@ -312,4 +313,29 @@ fn a_copy_is_its_owners_alone_and_never_takes_a_place() {
         database_facts(&at(&newer)).unwrap()
     );
     assert!(check_sqlite(&folder.path().join("nothing.db")).is_err());
+}
+
+#[test]
+fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    let connection = open_existing(&newer).unwrap();
+    add_event(Engine::Sqlite(&connection), "after the backup");
+    let newer_log = crate::ReadTx {
+        engine: Engine::Sqlite(&connection),
+    };
+    let mark = newer_log.audit_mark().unwrap().unwrap();
+    let taken_at = Timestamp::from_micros(now().as_micros() - 1);
+    assert!(newer_log.holds_audit_mark(&mark, taken_at).unwrap());
+    let holds = || {
+        let connection = open_existing(&older).unwrap();
+        let log = crate::ReadTx {
+            engine: Engine::Sqlite(&connection),
+        };
+        log.holds_audit_mark(&mark, taken_at).unwrap()
+    };
+    assert!(!holds());
+    // An event of another life under the same number is not the one.
+    finish(&older, Some(&newer)).unwrap();
+    assert!(holds(), "taken care of");
 }

@@ -59,6 +59,17 @@ impl ReadTx<'_> {
         self.find(&sql, params![ca.as_str()], responder)
     }
 
+    /// Whether a CA that may sign, with its key here, has nobody who answers for it: one statement, for who is
+    /// woken often.
+    pub fn is_responder_missing(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM ca WHERE state IN ('spare', 'active', 'retired') AND certificate IS NOT NULL \
+                   AND not_after > ?1 AND key_ref <> ?2 AND NOT EXISTS (SELECT 1 FROM ocsp_responder \
+                   WHERE ocsp_responder.ca = ca.id AND ocsp_responder.state = 'active') LIMIT 1";
+        let offline = KeyRef::offline();
+        let found = self.find(sql, params![now.as_micros(), &offline.0], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
     /// Every responder in a state.
     pub fn ocsp_responders_in_state(
         &self,
