@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 seeds=$1
 rm -rf "$seeds"
-mkdir -p "$seeds"/{activation,arm_body,audit_line,certificate,chain_text,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,own_body,renewal,sas,sealed_key,telemetry_segment,token_uri}
+mkdir -p "$seeds"/{activation,arm_body,audit_line,certificate,chain_text,crl,csr,ocsp_request,http_route,json_body,mqtt_packet,mqtt_text,own_body,renewal,sas,sealed_key,signer_frame,telemetry_segment,token_uri}
 
 samples/certificates.sh "$seeds/pki" seed-0001 >/dev/null
 for name in root intermediate seed-0001; do
@@ -131,3 +131,11 @@ printf '%s\n' '/id other' '/label x' '/version 2' '/created_at 5' '/kek AAAA' '/
 cd ../token_uri
 printf '%s' 'pkcs11:token=provost;object=ica;type=private;id=%01%02?module-path=/lib/p.so&pin-source=/pin' >full
 printf '%s' 'pkcs11:slot-id=3?pin-value=1234' >pin
+
+cd ../signer_frame
+printf '\0\0\0\x09\0\0\0\0\0\0\0\x01\x05' >health
+printf '\0\0\0\x10\0\0\0\0\0\0\0\x02\x02\0\x05sealed:'  >cut
+printf '\0\0\0\0\0\0\0\x03\x03\0\x08sealed:1\0\x04hash' >sign
+printf '\0\0\0\0\0\0\0\x04\x01\x02\0\x05ica-1' >generate
+printf '\0\0\0\0\0\0\0\x05\x11\0\x08sealed:1\0\x06broken' >unusable
+printf '\0\x01{}' >opening

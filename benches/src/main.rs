@@ -91,6 +91,24 @@ enum Role {
         #[arg(long)]
         folder: PathBuf,
     },
+    /// Signs in different ways and prints what that costs
+    Signing {
+        /// The program that can be a signer
+        #[arg(long)]
+        server: PathBuf,
+        /// A folder for keys
+        #[arg(long)]
+        work: PathBuf,
+        /// The PKCS#11 library with a token `provost`
+        #[arg(long)]
+        token: Option<PathBuf>,
+        /// Rounds that count
+        #[arg(long)]
+        rounds: u32,
+        /// Signatures in each
+        #[arg(long)]
+        count: u32,
+    },
     /// Stores numbered individual enrollments in a data folder that was served once
     Seed {
         /// The data folder
@@ -125,6 +143,13 @@ fn main() -> Result<()> {
             rounds,
         }) => issuing::run(key, &folder, count, rounds),
         Some(Role::Signer { folder }) => issuing::sign(&folder),
+        Some(Role::Signing {
+            server,
+            work,
+            token,
+            rounds,
+            count,
+        }) => run::signing::run(&server, &work, token.as_deref(), rounds, count),
         Some(Role::Seed {
             data,
             count,

@@ -15,6 +15,7 @@ pub(crate) mod reconnect;
 pub(crate) mod revoking;
 pub(crate) mod scale;
 pub(crate) mod shutting_out;
+pub(crate) mod signing;
 pub(crate) mod storm;
 pub(crate) mod telemetry;
 
@@ -62,6 +63,8 @@ enum Part {
     Telemetry,
     /// Certificates issued and revoked
     Certificates,
+    /// Signatures with keys of CAs, in this process and in one of their own, sealed and in a token
+    Signing,
 }
 
 /// How much.
@@ -186,6 +189,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
     } else if arguments.only == Some(Part::Certificates) {
         certificates::measure(&amounts, &binary, work.path()).map(|found| certificates_markdown(&found))
+    } else if arguments.only == Some(Part::Signing) {
+        signing::measure(&amounts, &binary, work.path())
     } else if arguments.only == Some(Part::Telemetry) {
         telemetry::measure(&amounts, &binary, work.path()).map(|found| telemetry_markdown(&found))
     } else {

@@ -17,6 +17,7 @@ mod own_body;
 mod renewal;
 mod sas;
 mod sealed_key;
+mod signer_frame;
 mod telemetry_segment;
 mod token_uri;
 
@@ -39,6 +40,7 @@ pub(crate) const ALL: &[(&str, fn(&[u8]))] = &[
     ("renewal", renewal::run),
     ("sas", sas::run),
     ("sealed_key", sealed_key::run),
+    ("signer_frame", signer_frame::run),
     ("telemetry_segment", telemetry_segment::run),
     ("token_uri", token_uri::run),
 ];

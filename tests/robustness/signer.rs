@@ -133,7 +133,7 @@ async fn devices_that_register_while_the_signer_is_killed_are_refused_or_certifi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_signer_a_device_is_refused_at_once_and_the_metrics_and_health_say_so() {
+async fn without_a_signer_a_device_is_refused_at_once_and_health_and_metrics_say_so() {
     let house = House::open("").await;
     house.certify("press").await.unwrap();
     // Whatever is started again dies, until the pause is long enough to look around in.
@@ -145,6 +145,8 @@ async fn without_a_signer_a_device_is_refused_at_once_and_the_metrics_and_health
         }
     };
     killing.await;
+    let health = house.server.own_api().get("/provost/health").await.ok();
+    assert_eq!(health["status"], "keysUnavailable");
     let begun = tokio::time::Instant::now();
     let refused = house.certify("drill").await;
     assert!(refused.is_err(), "there is nobody who could sign");

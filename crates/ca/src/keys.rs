@@ -1,21 +1,44 @@
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
 use provost_model::registry::KeyRef;
 use provost_pki::issue::{self, IssueError, Signer};
 
-use crate::CaError;
+use tracing::debug;
 
-/// The keys of CAs, wherever they are. Cheap to clone.
+use crate::signatures::Signatures;
+use crate::{CaError, SignatureCounts};
+
+/// How old an answer about the health of the keys may be.
+const HEALTH_AGE: Duration = Duration::from_secs(1);
+
+/// The keys of CAs, wherever they are. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct CaKeys {
     provider: Arc<dyn KeyProvider>,
+    signatures: Arc<Signatures>,
+    usable: Arc<Usable>,
+}
+
+/// What was heard last about the health of the keys.
+struct Usable {
+    said: AtomicBool,
+    asked: Mutex<Option<Instant>>,
 }
 
 impl CaKeys {
     /// Keys that a provider looks after.
     pub fn new(provider: Arc<dyn KeyProvider>) -> Self {
-        Self { provider }
+        Self {
+            provider,
+            signatures: Arc::default(),
+            usable: Arc::new(Usable {
+                said: AtomicBool::new(true),
+                asked: Mutex::default(),
+            }),
+        }
     }
 
     /// Makes a P-384 key for a CA; it is durable when this returns.
@@ -47,6 +70,7 @@ impl CaKeys {
         let (public_key_der, algorithm) = self.provider.public(key)?;
         Ok(CaSigner {
             provider: Arc::clone(&self.provider),
+            signatures: Arc::clone(&self.signatures),
             key: key.clone(),
             public_key_der,
             algorithm: match algorithm {
@@ -71,12 +95,30 @@ impl CaKeys {
     pub fn health(&self) -> Result<(), CaError> {
         Ok(self.provider.health()?)
     }
+
+    /// Whether keys could be used a moment ago: for whoever may ask as often as he likes.
+    pub fn were_usable(&self) -> bool {
+        // Whoever comes while somebody asks takes what was said before.
+        if let Ok(mut asked) = self.usable.asked.try_lock()
+            && asked.is_none_or(|at| at.elapsed() > HEALTH_AGE)
+        {
+            self.usable.said.store(self.health().is_ok(), Ordering::Relaxed);
+            *asked = Some(Instant::now());
+        }
+        self.usable.said.load(Ordering::Relaxed)
+    }
+
+    /// How often each key was used since the program started.
+    pub fn signature_counts(&self) -> Vec<(KeyRef, SignatureCounts)> {
+        self.signatures.all()
+    }
 }
 
 /// A CA's key as something that signs: the private half stays where it is.
 #[derive(Clone)]
 pub struct CaSigner {
     provider: Arc<dyn KeyProvider>,
+    signatures: Arc<Signatures>,
     key: KeyRef,
     public_key_der: Vec<u8>,
     algorithm: issue::KeyAlgorithm,
@@ -99,7 +141,16 @@ impl Signer for CaSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let begun = Instant::now();
         let signed = self.provider.sign(&self.key, message);
+        let took = begun.elapsed();
+        self.signatures.count(&self.key, signed.is_ok(), took);
+        debug!(
+            key = self.key.0,
+            done = signed.is_ok(),
+            ?took,
+            "asked for a signature"
+        );
         signed.map_err(|error: KeyProviderError| IssueError::Signer {
             kind: error.kind(),
             reason: error.to_string(),

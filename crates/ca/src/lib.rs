@@ -14,6 +14,7 @@ mod ocsp;
 mod publications;
 mod publish;
 mod serial;
+mod signatures;
 
 pub use addresses::PublicAddresses;
 pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_ca, sign_issuing_ca, sign_root};
@@ -25,3 +26,4 @@ pub use provost_store::{CrlPart, StoreError};
 pub use publications::{Publications, PublishedCrl};
 pub use publish::{CrlPublisher, CrlSchedule, PublishError};
 pub use serial::{new_serial, shard_of};
+pub use signatures::SignatureCounts;

@@ -177,10 +177,10 @@ impl Config {
             Some(path) => ConfigFile::read(path)?,
             None => ConfigFile::default(),
         };
-        Self::merge(arguments, file, KeysEnvironment::read())
+        Self::merge(arguments, file, &KeysEnvironment::read())
     }
 
-    fn merge(arguments: ServeArguments, file: ConfigFile, environment: KeysEnvironment) -> Result<Self> {
+    fn merge(arguments: ServeArguments, file: ConfigFile, environment: &KeysEnvironment) -> Result<Self> {
         let data = arguments
             .data
             .or(file.data)
@@ -196,7 +196,7 @@ impl Config {
         let keys = file
             .keys
             .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
-            .config(&data, &environment)?;
+            .config(&data, environment)?;
         if let Some(token) = &keys.token {
             // Others sign while a token over a network is waited for.
             registry.signing_threads = registry.signing_threads.max(token.sessions);

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use provost_ca::CaKeys;
 use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
@@ -114,7 +115,7 @@ async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store> {
 async fn open_registry(
     config: &Config,
     store: &Store,
-    keys: &Arc<dyn KeyProvider>,
+    keys: &CaKeys,
     hub: &HubService,
     ambient: &Ambient,
 ) -> Result<RegistryService> {
@@ -148,7 +149,8 @@ impl Server {
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let keys = keys::opened(opening).await?;
-        let registry = open_registry(&config, &store, &keys.provider(), &hub, &ambient).await?;
+        let ca_keys = CaKeys::new(keys.provider());
+        let registry = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
         let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
@@ -162,7 +164,7 @@ impl Server {
             (&metrics, &shutdown),
             &mut tasks,
         )?;
-        let publishing = Publishing::new(&config, &store, keys.provider(), &ambient);
+        let publishing = Publishing::new(&config, &store, &ca_keys, &ambient);
         let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
         let workers = background::Workers {
             config: &config,

@@ -8,7 +8,7 @@ use provost_model::registry::{
 use provost_model::{ErrorKind, NamespaceName, Timestamp};
 use provost_pki::{Csr, VerifiedCsr};
 use provost_store::{NewIntent, ReadTx, StoreError};
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::complete::{other_device, owns_its_hub_name};
 use crate::issuer::Issuer;
@@ -83,9 +83,13 @@ impl RegistryService {
             .append(move |tx| tx.intend_certificate(&intent))
             .await;
         let number = number.map_err(|error: StoreError| unavailable(&error.into()))?;
+        let serial = order.serial.clone();
         let signed = self.signed(order, csr, issuer).await;
         let signed = match signed {
-            Ok(signed) => signed,
+            Ok(signed) => {
+                debug!(ca = %ground.ca.id, %serial, request = number, "signed a certificate");
+                signed
+            }
             Err(error) => {
                 self.give_up(number).await;
                 return Err(unavailable(&error));

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use provost_access::AdminCaller;
-use provost_ca::{CaError, CaKeys};
+use provost_ca::{CaError, CaKeys, SignatureCounts};
+use provost_model::registry::KeyRef;
 use provost_model::{Action, AuditEvent, Clock, NamespaceName, Random, Timestamp};
 use provost_store::{Store, StoreError, in_same_origin};
 
@@ -65,6 +66,18 @@ impl RegistryService {
 
     pub(crate) fn keys(&self) -> &CaKeys {
         &self.parts.keys
+    }
+
+    /// How often each key of a CA was used since the program started.
+    pub fn signature_counts(&self) -> Vec<(KeyRef, SignatureCounts)> {
+        self.keys().signature_counts()
+    }
+
+    /// Whether the keys of CAs could be used a moment ago.
+    pub async fn keys_were_usable(&self) -> bool {
+        let keys = self.keys().clone();
+        let asked = tokio::task::spawn_blocking(move || keys.were_usable());
+        asked.await.unwrap_or(false)
     }
 
     pub(crate) fn hubs(&self) -> &Arc<dyn LinkedHubs> {

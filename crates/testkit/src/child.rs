@@ -92,7 +92,8 @@ impl ChildServer {
         ids.into_iter().find(|id: &u32| {
             let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
             let is = |line: &str| status.lines().any(|present| present == line);
-            is("Name:\tprovost-signer") && is(&format!("PPid:\t{}", self.id()))
+            let has_ended = status.contains("State:\tZ");
+            !has_ended && is("Name:\tprovost-signer") && is(&format!("PPid:\t{}", self.id()))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Counters for operators, in the text form Prometheus reads. Names are Azure's in Prometheus
 //! spelling; labels take few values and never name a device. docs/METRICS.md lists all of them.
 
+mod keys;
 mod offline;
 mod renewals;
 
@@ -16,6 +17,7 @@ use provost_hub::{RenewalStep, TelemetryCounts};
 use provost_model::registry::Ca;
 use provost_model::{HubName, RegistrationState, ReprovisionCounts};
 
+use self::keys::CaKeyUse;
 use self::offline::OfflineRoots;
 use self::renewals::Renewals;
 
@@ -91,6 +93,7 @@ pub struct Metrics {
     ocsp_answers: Family<OcspLabel, Counter>,
     renewals: Renewals,
     offline_roots: OfflineRoots,
+    ca_key_use: CaKeyUse,
 }
 
 impl Default for Metrics {
@@ -112,6 +115,7 @@ impl Default for Metrics {
             ocsp_answers: Family::default(),
             renewals: Renewals::default(),
             offline_roots: OfflineRoots::default(),
+            ca_key_use: CaKeyUse::default(),
         };
         metrics.register();
         metrics
@@ -182,6 +186,7 @@ impl Metrics {
         registry.register("ocsp_answers", help, self.ocsp_answers.clone());
         self.renewals.register(registry);
         self.offline_roots.register(registry);
+        self.ca_key_use.register(registry);
     }
 
     /// Counts a register request.

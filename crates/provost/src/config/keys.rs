@@ -269,14 +269,14 @@ impl OpenedBy {
 mod tests {
     use super::*;
 
-    fn config(section: &str, environment: KeysEnvironment) -> Result<KeysConfig> {
+    fn config(section: &str, environment: &KeysEnvironment) -> Result<KeysConfig> {
         let section: KeysSection = toml::from_str(section)?;
-        section.config(Path::new("data"), &environment)
+        section.config(Path::new("data"), environment)
     }
 
     #[test]
     fn without_a_word_a_key_file_beside_the_keys_opens_them() {
-        let config = config("", KeysEnvironment::default()).unwrap();
+        let config = config("", &KeysEnvironment::default()).unwrap();
         assert_eq!(config.opened_by, OpenedBy::OwnKeyFile("data/keys/kek".into()));
     }
 
@@ -289,12 +289,12 @@ mod tests {
         assert!(
             config(
                 "passphrase_file = 'a'\nkey_file = 'b'",
-                KeysEnvironment::default()
+                &KeysEnvironment::default()
             )
             .is_err()
         );
-        assert!(config("key_file = 'b'", environment()).is_err());
-        let one = config("", environment()).unwrap();
+        assert!(config("key_file = 'b'", &environment()).is_err());
+        let one = config("", &environment()).unwrap();
         assert_eq!(one.opened_by, OpenedBy::PassphraseVariable);
         // It is looked for where it is used.
         assert!(one.opened_by.source().is_err());
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn keys_have_a_process_of_their_own_unless_told_otherwise() {
-        let process = |section| config(section, KeysEnvironment::default()).map(|config| config.process);
+        let process = |section| config(section, &KeysEnvironment::default()).map(|config| config.process);
         assert_eq!(process("").unwrap(), KeysProcess::own().unwrap());
         assert_eq!(process("process = 'own'").unwrap(), KeysProcess::own().unwrap());
         assert_eq!(process("process = 'server'").unwrap(), KeysProcess::Server);
@@ -318,7 +318,7 @@ mod tests {
             "passphrase_file = 'a'\nhold_milliseconds = 5",
             token.as_str(),
         ] {
-            let mut one = config(section, KeysEnvironment::default()).unwrap();
+            let mut one = config(section, &KeysEnvironment::default()).unwrap();
             let told: KeysConfig = serde_json::from_slice(&serde_json::to_vec(&one).unwrap()).unwrap();
             one.process = KeysProcess::Server;
             assert_eq!(told, one);
@@ -331,12 +331,12 @@ mod tests {
             credentials: Some("/run/credentials/x".into()),
             ..KeysEnvironment::default()
         };
-        let one = config("key_credential = 'kek'", environment()).unwrap();
+        let one = config("key_credential = 'kek'", &environment()).unwrap();
         assert_eq!(
             one.opened_by,
             OpenedBy::KeyCredential("/run/credentials/x/kek".into())
         );
-        assert!(config("key_credential = '../kek'", environment()).is_err());
-        assert!(config("key_credential = 'kek'", KeysEnvironment::default()).is_err());
+        assert!(config("key_credential = '../kek'", &environment()).is_err());
+        assert!(config("key_credential = 'kek'", &KeysEnvironment::default()).is_err());
     }
 }

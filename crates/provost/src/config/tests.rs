@@ -1,7 +1,7 @@
 use super::*;
 
 fn merged(arguments: ServeArguments, file: &str) -> Result<Config> {
-    Config::merge(arguments, ConfigFile::parse(file)?, KeysEnvironment::default())
+    Config::merge(arguments, ConfigFile::parse(file)?, &KeysEnvironment::default())
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, OcspDelegates, OcspResponder, Publications};
-use provost_keys::KeyProvider;
 use provost_store::Store;
 use provost_transport::metrics::Metrics;
 use provost_transport::publication::PublicationApi;
@@ -19,17 +18,12 @@ use crate::config::Config;
 pub(super) struct Publishing<'a> {
     config: &'a Config,
     store: &'a Store,
-    keys: Arc<dyn KeyProvider>,
+    keys: &'a CaKeys,
     ambient: &'a Ambient,
 }
 
 impl<'a> Publishing<'a> {
-    pub(super) fn new(
-        config: &'a Config,
-        store: &'a Store,
-        keys: Arc<dyn KeyProvider>,
-        ambient: &'a Ambient,
-    ) -> Self {
+    pub(super) fn new(config: &'a Config, store: &'a Store, keys: &'a CaKeys, ambient: &'a Ambient) -> Self {
         Self {
             config,
             store,
@@ -76,6 +70,6 @@ impl<'a> Publishing<'a> {
     }
 
     fn ca_keys(&self) -> CaKeys {
-        CaKeys::new(Arc::clone(&self.keys))
+        self.keys.clone()
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use provost_ca::CaKeys;
 use provost_hub::{HubError, HubService, switch_identity};
-use provost_keys::KeyProvider;
 use provost_model::{Assignment, Change, DeviceId, DeviceStatus, HubName, Random};
 use provost_registry::{LinkedHubs, PortFuture, RegistryParts, RegistryService};
 use provost_store::{Store, StoreError, WriteTx};
@@ -17,13 +16,13 @@ use crate::config::Config;
 pub(super) fn service(
     config: &Config,
     store: &Store,
-    keys: &Arc<dyn KeyProvider>,
+    keys: &CaKeys,
     hub: &HubService,
     ambient: &Ambient,
 ) -> RegistryService {
     RegistryService::new(RegistryParts {
         store: store.clone(),
-        keys: CaKeys::new(Arc::clone(keys)),
+        keys: keys.clone(),
         hubs: Arc::new(BuiltInHubs {
             random: Arc::clone(&ambient.random),
             hubs: hub.clone(),

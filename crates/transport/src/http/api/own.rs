@@ -77,9 +77,7 @@ impl From<BodyError> for Failure {
 
 async fn perform(parts: &Arc<ApiParts>, call: &Call, operation: OwnOperation) -> Result<Answer, Failure> {
     match operation {
-        OwnOperation::Health => Ok(shown(&Health {
-            status: "ok".to_owned(),
-        })),
+        OwnOperation::Health => Ok(health(parts).await),
         OwnOperation::Metrics => metrics(parts, call).await,
         OwnOperation::Audit(query) => audit::page(parts, call, query).await,
         OwnOperation::CreateAdminToken => tokens::create(parts, call).await,
@@ -127,6 +125,15 @@ async fn admin(parts: &ApiParts, call: &Call) -> Result<AdminCaller, Provisionin
     parts.dps.authenticate_admin(authorization).await
 }
 
+/// A server whose keys of CAs are away still serves every device that has a certificate: it answers 200 and says so.
+async fn health(parts: &ApiParts) -> Answer {
+    let is_well = parts.registry.keys_were_usable().await;
+    let status = if is_well { "ok" } else { "keysUnavailable" };
+    shown(&Health {
+        status: status.to_owned(),
+    })
+}
+
 /// Open when the configuration says so: scrapers inside a plant often hold no tokens.
 async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
     if !parts.metrics_open {
@@ -169,6 +176,10 @@ async fn metrics(parts: &ApiParts, call: &Call) -> Result<Answer, Failure> {
             "roots kept offline cannot be counted"
         ),
     }
+    let are_usable = parts.registry.keys_were_usable().await;
+    parts
+        .metrics
+        .show_key_use(&parts.registry.signature_counts(), &authorities, are_usable);
     let text = parts.metrics.render(&of_hubs, &authorities);
     Ok(Answer::ok(text.into_bytes()).with_header("content-type", CONTENT_TYPE))
 }
