@@ -310,6 +310,22 @@ async fn what_a_root_did_not_sign_is_refused_and_changes_nothing() {
     assert!(status(&plant).await.crl.is_none());
 }
 
+/// A policy under the customer's own root is none of the namespace's root's, though both wait at one time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_customers_root_is_not_answered_by_the_offline_root() {
+    let two = |config: &mut provost::config::Config| config.registry.policies_per_credential = 2;
+    let (plant, root) = (open(two).await, Root::new());
+    bring_first(&plant, &root, true).await;
+    let own = provost_model::CredentialPolicyName::parse("own-root").unwrap();
+    let pending = plant.make_policy(&own, true).await.pending.unwrap();
+    assert!(status(&plant).await.requests.is_empty());
+    let signed = root.sign(&pending.signing_request.unwrap(), 1000);
+    assert_eq!(
+        bring(&plant, chain(signed)).await.unwrap_err().code(),
+        "NoSuchRequest"
+    );
+}
+
 /// A CRL that takes away what the server uses is not published behind its back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crl_that_lists_an_issuing_ca_in_use_is_refused() {

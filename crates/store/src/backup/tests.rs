@@ -315,6 +315,33 @@ fn a_copy_is_its_owners_alone_and_never_takes_a_place() {
     assert!(check_sqlite(&folder.path().join("nothing.db")).is_err());
 }
 
+/// What a root kept offline signed cannot be signed anew here: numbers stay those of the CRLs themselves, and the newest
+/// that was brought stays out.
+#[test]
+fn the_crl_of_an_offline_root_is_the_newest_that_was_brought() {
+    const ROOT: &str = "
+    INSERT INTO ca (id, namespace, role, state, key_ref, subject, issuers, shards, created_at, changed_at)
+        VALUES ('root', 'ns', 'root', 'active', 'offline', 'CN=root', x'', 1, 0, 0);
+    INSERT INTO crl (ca, shard, number, entries, changes, told, due_at, rests_until, der)
+        VALUES ('root', 0, 3, 0, 1, 1, 9, 0, x'03');";
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    for path in [&older, &newer] {
+        open_existing(path).unwrap().execute_batch(ROOT).unwrap();
+    }
+    let later = "UPDATE crl SET number = 4, der = x'04' WHERE ca = 'root';
+        INSERT INTO revoked_certificate (ca, shard, serial, revoked_at, reason, not_after)
+            VALUES ('root', 0, x'0a', 7, 'cACompromise', 99);";
+    open_existing(&newer).unwrap().execute_batch(later).unwrap();
+    let out = "SELECT number || ' ' || hex(der) FROM crl WHERE ca = 'root'";
+    finish(&older, Some(&newer)).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
+    let revoked = "SELECT hex(serial) FROM revoked_certificate WHERE ca = 'root'";
+    assert_eq!(text(&open_existing(&older).unwrap(), revoked), "0A");
+    finish(&older, None).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
+}
+
 #[test]
 fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     let folder = tempfile::tempdir().unwrap();
