@@ -141,6 +141,8 @@ impl RegistryService {
         let mut due = Vec::new();
         for policy in tx.all_credential_policies()? {
             let issuing = policy.issuing.as_ref().map(|id| tx.ca(id)).transpose()?.flatten();
+            // Only one that signs is renewed: with a database that was put back, it may have ended since.
+            let issuing = issuing.filter(|ca| ca.state == CaState::Active);
             let Some((issuing, ends)) = issuing.and_then(|ca| ca.not_after.map(|ends| (ca, ends))) else {
                 continue;
             };
