@@ -66,6 +66,7 @@ impl RegistryService {
             self.supply_requests().await,
             self.close_retired().await,
             self.warn_of_ends().await,
+            self.forget_expired().await,
         ];
         for error in outcomes.into_iter().filter_map(Result::err) {
             warn!(
@@ -97,7 +98,7 @@ impl RegistryService {
         for ca in self.store().read(retired).await? {
             let work = move |tx: WriteTx<'_>| {
                 let is_over =
-                    ca.not_after.is_some_and(|end| end <= now) || tx.unexpired_leaves(&ca.id, now)? == 0;
+                    ca.not_after.is_some_and(|end| end <= now) || !tx.has_unexpired_leaf(&ca.id, now)?;
                 if !is_over || !tx.set_ca_state(&ca.id, CaState::Closed, now)? {
                     return Ok(tx.unchanged(()));
                 }
