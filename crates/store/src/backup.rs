@@ -37,6 +37,8 @@ pub struct StoredKeyRef {
     pub key: String,
     /// Whether it was destroyed.
     pub is_destroyed: bool,
+    /// Whether the CA was revoked: its key is destroyed a moment before that is noted.
+    pub is_revoked: bool,
 }
 
 /// Copies a database as it is at one instant, also while a server works with it. The new file is its
@@ -72,12 +74,13 @@ pub fn database_facts(address: &StoreAddress) -> Result<DatabaseFacts, StoreErro
 /// The keys of all CAs in a database, destroyed ones included. Blocks as [`database_facts`] does.
 pub fn stored_key_refs(address: &StoreAddress) -> Result<Vec<StoredKeyRef>, StoreError> {
     let database = Database::open(address)?;
-    let sql = "SELECT id, key_ref, key_destroyed_at FROM ca ORDER BY id";
+    let sql = "SELECT id, key_ref, key_destroyed_at, state FROM ca ORDER BY id";
     database.engine().query(sql, &[], |row| {
         Ok(StoredKeyRef {
             ca: row.text(0)?,
             key: row.text(1)?,
             is_destroyed: row.opt_int(2)?.is_some(),
+            is_revoked: row.text(3)? == "revoked",
         })
     })
 }

@@ -14,12 +14,13 @@ pub(super) struct MissingKeys {
     cas: Vec<String>,
 }
 
-/// Fails with [`MissingKeys`] when a key that was not destroyed has no file. Keys in tokens are not looked for.
+/// Fails with [`MissingKeys`] when a key that was not destroyed has no file. Keys in tokens are not looked for,
+/// nor those of revoked CAs, which are about to be destroyed.
 pub(super) fn missing_keys(database: &StoreAddress, folder: &Path) -> Result<()> {
     let mut cas = Vec::new();
     for stored in stored_key_refs(database)?
         .into_iter()
-        .filter(|stored| !stored.is_destroyed)
+        .filter(|stored| !stored.is_destroyed && !stored.is_revoked)
     {
         let name = sealed_file_name(&KeyRef(stored.key));
         if name.is_some_and(|name| !folder.join(name).is_file()) {

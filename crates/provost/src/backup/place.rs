@@ -1,6 +1,7 @@
 //! Where a restore finds and puts everything, and what it must not touch.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -59,6 +60,13 @@ impl Place {
             if self.from.starts_with(&path) {
                 bail!("the backup is inside {}, which it is to replace", path.display());
             }
+            if is_mounted(&path)? {
+                bail!(
+                    "{} is mounted there and cannot be moved: restore into a data folder of its own (--data) and \
+                     copy what is in {name} from there",
+                    path.display()
+                );
+            }
             if path.is_symlink() {
                 bail!(
                     "{} is a link: restore into a data folder of its own (--data) and copy {name} from there",
@@ -66,7 +74,16 @@ impl Place {
                 );
             }
         }
+        if let Some(path) = self.database.as_ref().filter(|path| path.exists())
+            && is_mounted(path)?
+        {
+            bail!("{} is mounted there and cannot be moved", path.display());
+        }
         match (&manifest.store, manifest.engine, &self.database) {
+            (_, Engine::Postgresql, Some(_)) => bail!(
+                "the server of this backup has its database in PostgreSQL: name it with --store, put back and \
+                 reapplied, so that keys that were destroyed since stay destroyed"
+            ),
             (_, Engine::Sqlite, None) => {
                 bail!("the backup holds a SQLite database, and --store names PostgreSQL: name a SQLite file")
             }
@@ -136,4 +153,35 @@ pub(super) fn remove_leftovers(place: &Place) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether something is mounted at a path: it cannot be renamed, nor what is on another disk.
+fn is_mounted(path: &Path) -> Result<bool> {
+    let failed = || format!("cannot read {}", path.display());
+    let Ok(about) = fs::symlink_metadata(path) else {
+        return Ok(false);
+    };
+    if let Some(folder) = path.parent()
+        && fs::metadata(folder).with_context(failed)?.dev() != about.dev()
+    {
+        return Ok(true);
+    }
+    // A folder of the same disk may be mounted too; the fifth field is where, with blanks as \040.
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let shown = path.display().to_string().replace(' ', "\\040");
+    Ok(mounts.lines().any(|line| line.split(' ').nth(4) == Some(&shown)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_is_known_before_anything_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("keys")).unwrap();
+        assert!(!is_mounted(&folder.path().join("keys")).unwrap());
+        assert!(!is_mounted(&folder.path().join("nothing")).unwrap());
+        assert!(is_mounted(Path::new("/proc")).unwrap());
+    }
 }

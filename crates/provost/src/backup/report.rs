@@ -34,6 +34,8 @@ fn shut_out(done: &Reapplied) -> Value {
         "caCertificates": done.removed_ca_certificates + done.unverified_ca_certificates,
         "accessPolicies": done.removed_policies,
         "adminTokens": done.removed_admin_tokens,
+        "credentialPolicies": done.removed_credential_policies,
+        "credentials": done.removed_credentials,
         "namespaceLinks": done.removed_links,
     })
 }

@@ -40,7 +40,7 @@ pub(crate) struct RestoreOrder<'a> {
 pub(crate) fn restore(order: &RestoreOrder<'_>, now: Timestamp) -> Result<Value> {
     private_file::make_folder(order.data)?;
     let place = Place::of(order)?;
-    let _lock = DataLock::alone(&place.data, &order.store).context("the data folder is in use")?;
+    let mut lock = DataLock::alone(&place.data, &order.store).context("the data folder is in use")?;
     let _keys = lock_keys(&place.data)?;
     if let Some(moves) = Moves::read(&place.data)? {
         return finish(&moves, &place, order);
@@ -48,8 +48,11 @@ pub(crate) fn restore(order: &RestoreOrder<'_>, now: Timestamp) -> Result<Value>
     let manifest = verify(&place.from).context("the backup is not usable")?;
     place.check(order, &manifest)?;
     let newer = newer(order, &place, &manifest)?;
+    if let Some(StoreAddress::Sqlite(path)) = &newer {
+        lock.with_source(path).context("the newer database is in use")?;
+    }
     remove_leftovers(&place)?;
-    let moves = match prepare(&place, &manifest, newer.as_ref(), now) {
+    let moves = match prepare(&place, &manifest, order, newer.as_ref(), now) {
         Ok(moves) => moves,
         Err(error) => {
             remove_leftovers(&place)?;
@@ -86,6 +89,12 @@ fn finish(moves: &Moves, place: &Place, order: &RestoreOrder<'_>) -> Result<Valu
 /// The database that knows what was shut out since; refuses to go on without one unless told to.
 fn newer(order: &RestoreOrder<'_>, place: &Place, manifest: &Manifest) -> Result<Option<StoreAddress>> {
     if manifest.engine == Engine::Postgresql {
+        if order.revocations_from.is_some() {
+            bail!(
+                "the database of this backup is in PostgreSQL and is not touched here: \
+                 `provost backup reapply` shuts out again in it what a newer one had shut out"
+            );
+        }
         return Ok(None);
     }
     let replaced = place.replaced(manifest);
@@ -122,6 +131,7 @@ fn newer(order: &RestoreOrder<'_>, place: &Place, manifest: &Manifest) -> Result
 fn prepare(
     place: &Place,
     manifest: &Manifest,
+    order: &RestoreOrder<'_>,
     newer: Option<&StoreAddress>,
     now: Timestamp,
 ) -> Result<Moves> {
@@ -152,6 +162,9 @@ fn prepare(
     );
     if let (Engine::Sqlite, Some(database)) = (manifest.engine, &place.database) {
         prepare_database(place, manifest, database, newer, &mut moves, now)?;
+    } else if manifest.engine == Engine::Postgresql {
+        key_files::remove_destroyed(&order.store, &stage.join("keys"))
+            .context("cannot ask the database which keys were destroyed since")?;
     }
     private_file::make_folder(&kept)?;
     for name in REPLACED {

@@ -25,16 +25,14 @@ pub(crate) enum BackupCommand {
     Verify(VerifyArguments),
     /// Put a backup in the place of a data folder whose server is stopped
     #[command(after_help = "Example:\n  provost backup create --to backup\n  \
-        provost backup restore --from backup --data restored \\\n    \
-        --revocations-from provost-data/provost.db")]
+        provost backup restore --from backup --data restored --without-revocations")]
     Restore(RestoreArguments),
     /// Shut out again in a database put back with other tools what a newer one had shut out
     ///
     /// For PostgreSQL after `pg_restore` or `psql`, before a server is started on it.
     #[command(after_help = "Example:\n  provost backup create --to backup\n  \
         cp backup/provost.db restored.db\n  \
-        provost backup reapply --store restored.db \\\n    \
-        --revocations-from provost-data/provost.db")]
+        provost backup reapply --store restored.db --revocations-from backup/provost.db")]
     Reapply(ReapplyArguments),
 }
 

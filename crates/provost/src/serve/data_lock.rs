@@ -12,7 +12,11 @@ pub(crate) const LOCK_FILE: &str = "provost.lock";
 
 /// Held from before the store is opened to the end of the process. It is of this machine: servers on other
 /// machines that share a PostgreSQL database are told apart by their connections to that.
-pub(crate) struct DataLock(#[expect(dead_code, reason = "the locks are let go with the files")] Vec<File>);
+#[derive(Default)]
+pub(crate) struct DataLock {
+    /// Let go with the files.
+    held: Vec<(PathBuf, File)>,
+}
 
 impl DataLock {
     /// For a server.
@@ -25,45 +29,66 @@ impl DataLock {
         Self::take(data, store, File::try_lock)
     }
 
+    /// Holds the folder of a SQLite database too that is only read, so that no server adds to it meanwhile. A
+    /// folder no server ever worked in is left as it is.
+    pub(crate) fn with_source(&mut self, database: &Path) -> Result<()> {
+        let folder = real(folder_of(database))?;
+        let is_held = self.held.iter().any(|(held, _)| *held == folder);
+        if is_held || !folder.join(LOCK_FILE).exists() {
+            return Ok(());
+        }
+        self.add(folder, File::try_lock)
+    }
+
     fn take(
         data: &Path,
         store: &StoreAddress,
         lock: impl Fn(&File) -> Result<(), TryLockError>,
     ) -> Result<Self> {
-        let mut files = Vec::new();
+        let mut taken = Self::default();
         for folder in folders(data, store)? {
-            let path = folder.join(LOCK_FILE);
-            let file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .mode(0o600)
-                .open(&path)
-                .with_context(|| format!("cannot open {}", path.display()))?;
-            match lock(&file) {
-                Ok(()) => files.push(file),
-                Err(TryLockError::WouldBlock) => {
-                    bail!("{} is in use by another program: stop it first", folder.display())
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-                }
+            taken.add(folder, &lock)?;
+        }
+        Ok(taken)
+    }
+
+    fn add(&mut self, folder: PathBuf, lock: impl Fn(&File) -> Result<(), TryLockError>) -> Result<()> {
+        let path = folder.join(LOCK_FILE);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match lock(&file) {
+            Ok(()) => self.held.push((folder, file)),
+            Err(TryLockError::WouldBlock) => {
+                bail!("{} is in use by another program: stop it first", folder.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
-        Ok(Self(files))
+        Ok(())
     }
+}
+
+fn real(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .with_context(|| format!("cannot find {}", path.display()))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// The data folder, and that of the database where it is another one: two data folders may name one database.
 fn folders(data: &Path, store: &StoreAddress) -> Result<Vec<PathBuf>> {
-    let real = |path: &Path| {
-        path.canonicalize()
-            .with_context(|| format!("cannot find {}", path.display()))
-    };
     let mut folders = vec![real(data)?];
     if let StoreAddress::Sqlite(path) = store {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        folders.push(real(folder.unwrap_or(Path::new(".")))?);
+        folders.push(real(folder_of(path))?);
     }
     folders.sort();
     folders.dedup();
@@ -88,7 +113,15 @@ mod tests {
         // Another data folder with the same database.
         assert!(DataLock::alone(&other, &store).is_err());
         drop((serving, second));
-        let _alone = DataLock::alone(&one, &store).unwrap();
+        let mut alone = DataLock::alone(&one, &store).unwrap();
         assert!(DataLock::shared(&one, &store).is_err());
+        // What is read besides: of this folder itself, of no server's, of one that runs.
+        alone.with_source(&one.join("provost.db")).unwrap();
+        alone.with_source(&other.join("copy.db")).unwrap();
+        let elsewhere = StoreAddress::Sqlite(other.join("provost.db"));
+        let running = DataLock::shared(&other, &elsewhere).unwrap();
+        assert!(alone.with_source(&other.join("provost.db")).is_err());
+        drop(running);
+        alone.with_source(&other.join("provost.db")).unwrap();
     }
 }

@@ -8,58 +8,113 @@ use crate::engine::Engine;
 use crate::sql::{Param, Row, params};
 use crate::{StoreAddress, StoreError};
 
-/// What is read of a newer database: tables and their columns, each behind `t` (text), `i` (integer) or
-/// `b` (bytes).
-const TABLES: [(&str, &str); 16] = [
-    ("counter", "t.name i.value"),
-    ("admin_token", "b.hash t.role t.namespace"),
-    (
-        "access_policy",
-        "t.owner t.name b.primary_key b.secondary_key t.rights",
-    ),
-    ("ca_certificate", "t.owner t.name_key b.thumbprint i.is_verified"),
-    ("namespace_link", "t.owner t.namespace"),
-    ("dps", "t.name_key i.trust_version"),
-    (
-        "enrollment",
-        "t.dps t.kind t.entry_key t.status t.etag t.mechanism b.primary_key b.secondary_key \
-         b.primary_certificate b.secondary_certificate t.primary_reference t.secondary_reference",
-    ),
-    (
-        "enrollment_anchor",
-        "t.dps t.kind t.entry_key t.slot b.subject_hash b.thumbprint t.reference_key",
-    ),
-    (
-        "disabled_anchor",
-        "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
-    ),
-    (
-        "device",
-        "t.hub t.device_id t.generation_id t.etag t.status t.auth b.primary_key b.secondary_key \
-         t.primary_thumbprint t.secondary_thumbprint",
-    ),
-    (
-        "module",
-        "t.hub t.device_id t.module_id t.generation_id t.etag t.auth b.primary_key b.secondary_key \
-         t.primary_thumbprint t.secondary_thumbprint",
-    ),
-    ("ca", "t.id t.state i.key_destroyed_at"),
-    (
-        "crl",
-        "t.ca i.shard i.number i.this_update i.next_update b.der i.entries i.changes i.told i.due_at \
-         i.rests_until",
-    ),
-    ("registry_device", "t.uuid t.generation i.enabled"),
-    (
-        "issued_certificate",
-        "i.number t.ca b.serial t.namespace t.device t.policy t.device_uuid t.generation \
-         b.key_sha256 i.not_before i.not_after i.shard b.certificate b.sha1 b.sha256 i.revoked_at t.reason \
-         i.created_at",
-    ),
-    (
-        "revoked_certificate",
-        "t.ca i.shard b.serial i.revoked_at t.reason i.not_after",
-    ),
+/// A table that is read of a newer database.
+struct Table {
+    name: &'static str,
+    /// Each behind `t` (text), `i` (integer) or `b` (bytes).
+    columns: &'static str,
+    /// What its rows are looked up by; the original has an index that begins with it.
+    key: &'static str,
+}
+
+const TABLES: [Table; 18] = [
+    Table {
+        name: "counter",
+        columns: "t.name i.value",
+        key: "name",
+    },
+    Table {
+        name: "admin_token",
+        columns: "b.hash t.role t.namespace",
+        key: "hash",
+    },
+    Table {
+        name: "access_policy",
+        columns: "t.owner t.name b.primary_key b.secondary_key t.rights",
+        key: "owner, name",
+    },
+    Table {
+        name: "ca_certificate",
+        columns: "t.owner t.name_key b.thumbprint i.is_verified",
+        key: "owner, thumbprint",
+    },
+    Table {
+        name: "namespace_link",
+        columns: "t.owner t.namespace",
+        key: "owner",
+    },
+    Table {
+        name: "dps",
+        columns: "t.name_key i.trust_version",
+        key: "name_key",
+    },
+    Table {
+        name: "enrollment",
+        columns: "t.dps t.kind t.entry_key t.status t.etag t.mechanism b.primary_key \
+                  b.secondary_key b.primary_certificate b.secondary_certificate \
+                  t.primary_reference t.secondary_reference",
+        key: "dps, kind, entry_key",
+    },
+    Table {
+        name: "enrollment_anchor",
+        columns: "t.dps t.kind t.entry_key t.slot b.subject_hash b.thumbprint t.reference_key",
+        key: "dps, kind, entry_key",
+    },
+    Table {
+        name: "disabled_anchor",
+        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
+        key: "dps, kind, entry_key",
+    },
+    Table {
+        name: "device",
+        columns: "t.hub t.device_id t.generation_id t.etag t.status t.auth b.primary_key \
+                  b.secondary_key t.primary_thumbprint t.secondary_thumbprint",
+        key: "hub, device_id",
+    },
+    Table {
+        name: "module",
+        columns: "t.hub t.device_id t.module_id t.generation_id t.etag t.auth b.primary_key \
+                  b.secondary_key t.primary_thumbprint t.secondary_thumbprint",
+        key: "hub, device_id, module_id",
+    },
+    Table {
+        name: "ca",
+        columns: "t.id t.state i.key_destroyed_at",
+        key: "id",
+    },
+    Table {
+        name: "crl",
+        columns: "t.ca i.shard i.number i.this_update i.next_update b.der i.entries i.changes \
+                  i.told i.due_at i.rests_until",
+        key: "ca, shard",
+    },
+    Table {
+        name: "registry_device",
+        columns: "t.namespace t.name_key t.uuid t.generation i.enabled",
+        key: "namespace, name_key",
+    },
+    Table {
+        name: "issued_certificate",
+        columns: "i.number t.ca b.serial t.namespace t.device t.policy t.device_uuid t.generation \
+                  b.key_sha256 i.not_before i.not_after i.shard b.certificate b.sha1 b.sha256 \
+                  i.revoked_at t.reason i.created_at",
+        key: "ca, serial",
+    },
+    Table {
+        name: "revoked_certificate",
+        columns: "t.ca i.shard b.serial i.revoked_at t.reason i.not_after",
+        key: "ca, serial",
+    },
+    Table {
+        name: "credential",
+        columns: "t.namespace t.root",
+        key: "namespace",
+    },
+    Table {
+        name: "credential_policy",
+        columns: "t.namespace t.name_key t.uuid",
+        key: "namespace, name_key",
+    },
 ];
 
 /// Rows written by one statement.
@@ -103,12 +158,13 @@ fn first(engine: Engine<'_>, sql: &str, values: &[Param<'_>]) -> Result<Option<N
 /// Makes the tables of the newer database readable in the target's session, under `newer_…`.
 pub(super) fn bring(target: &Database, newer: &StoreAddress) -> Result<(), StoreError> {
     let source = Database::open(newer)?;
+    source.refuse_in_use()?;
     compare(target.engine(), source.engine())?;
     if let (Database::Sqlite(connection), StoreAddress::Sqlite(path)) = (target, newer) {
         attach(connection, path)?;
-        for (table, columns) in TABLES {
+        for Table { name, columns, .. } in TABLES {
             let columns = names(columns);
-            let sql = format!("CREATE TEMP VIEW newer_{table} AS SELECT {columns} FROM newer.{table}");
+            let sql = format!("CREATE TEMP VIEW newer_{name} AS SELECT {columns} FROM newer.{name}");
             connection.execute_batch(&sql)?;
         }
         return Ok(());
@@ -118,10 +174,16 @@ pub(super) fn bring(target: &Database, newer: &StoreAddress) -> Result<(), Store
         Engine::Sqlite(_) => "BEGIN",
         Engine::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     })?;
-    for (table, columns) in TABLES {
-        copy(reading, target.engine(), table, columns)?;
+    for table in TABLES {
+        copy(reading, target.engine(), &table)?;
     }
     reading.run_script("COMMIT")
+}
+
+/// Names and keys of the tables.
+#[cfg(test)]
+pub(super) fn tables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLES.into_iter().map(|table| (table.name, table.key))
 }
 
 fn names(columns: &str) -> String {
@@ -156,32 +218,34 @@ impl Value {
     }
 }
 
-fn copy(from: Engine<'_>, to: Engine<'_>, table: &str, columns: &str) -> Result<(), StoreError> {
+fn copy(from: Engine<'_>, to: Engine<'_>, table: &Table) -> Result<(), StoreError> {
+    let Table { name, columns, key } = *table;
     let kinds: Vec<&str> = columns
         .split_whitespace()
         .filter_map(|column| column.get(..1))
         .collect();
     let list = names(columns);
     to.run_script(&format!(
-        "CREATE TEMP TABLE newer_{table} AS SELECT {list} FROM {table} WHERE 1 = 0"
+        "CREATE TEMP TABLE newer_{name} AS SELECT {list} FROM {name} WHERE 1 = 0"
     ))?;
     let mut waiting: Vec<Value> = Vec::new();
     let full = ROWS_AT_ONCE * kinds.len();
-    each_row(from, table, &list, &mut |row| {
+    each_row(from, name, &list, &mut |row| {
         for (column, kind) in kinds.iter().enumerate() {
             waiting.push(Value::read(row, column, kind)?);
         }
         if waiting.len() >= full {
-            insert(to, table, &list, kinds.len(), &waiting)?;
+            insert(to, name, &list, kinds.len(), &waiting)?;
             waiting.clear();
         }
         Ok(())
     })?;
     for row in waiting.chunks(kinds.len()) {
-        insert(to, table, &list, kinds.len(), row)?;
+        insert(to, name, &list, kinds.len(), row)?;
     }
+    to.run_script(&format!("CREATE INDEX newer_{name}_key ON newer_{name} ({key})"))?;
     // Nobody else looks after the plans over a table of one session.
-    to.run_script(&format!("ANALYZE newer_{table}"))
+    to.run_script(&format!("ANALYZE newer_{name}"))
 }
 
 fn insert(to: Engine<'_>, table: &str, list: &str, width: usize, values: &[Value]) -> Result<(), StoreError> {
@@ -226,8 +290,8 @@ mod tests {
     #[test]
     fn columns_are_named_without_their_kinds() {
         assert_eq!(names("t.a_b i.c\n b.d"), "a_b, c, d");
-        assert!(TABLES.iter().all(|(_, columns)| {
-            columns.split_whitespace().all(
+        assert!(TABLES.iter().all(|table| {
+            table.columns.split_whitespace().all(
                 |column| matches!(column.split_once('.'), Some(("t" | "i" | "b", name)) if !name.is_empty()),
             )
         }));

@@ -45,6 +45,10 @@ pub struct Reapplied {
     pub removed_admin_tokens: u64,
     /// Admin tokens whose rights were changed: they have the newer ones.
     pub changed_admin_tokens: u64,
+    /// Policies of credentials that were deleted.
+    pub removed_credential_policies: u64,
+    /// Credentials that were deleted.
+    pub removed_credentials: u64,
     /// Hubs and provisioning services that were unlinked from a namespace.
     pub removed_links: u64,
 }
@@ -62,6 +66,7 @@ pub(super) fn reapply(engine: Engine<'_>, now: Timestamp, last: &mut i64) -> Res
     // Entries before CA certificates: what a disabled group referred to is looked up there.
     work.entries(&mut done)?;
     work.access(&mut done)?;
+    work.credentials(&mut done)?;
     Ok(done)
 }
 
@@ -136,14 +141,32 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// What was deleted issues nothing again. A credential made anew under the same namespace has another root,
+    /// and its policies are other ones.
+    fn credentials(&self, done: &mut Reapplied) -> Result<(), StoreError> {
+        done.removed_credential_policies = self.run(
+            "DELETE FROM credential_policy WHERE NOT EXISTS (SELECT 1 FROM newer_credential_policy n \
+             WHERE n.namespace = credential_policy.namespace AND n.name_key = credential_policy.name_key \
+             AND n.uuid = credential_policy.uuid)",
+        )?;
+        done.removed_credentials = self.run(
+            "DELETE FROM credential WHERE NOT EXISTS (SELECT 1 FROM newer_credential n \
+             WHERE n.namespace = credential.namespace AND n.root = credential.root) \
+             AND NOT EXISTS (SELECT 1 FROM credential_policy p WHERE p.namespace = credential.namespace)",
+        )?;
+        Ok(())
+    }
+
     fn devices(&self, done: &mut Reapplied) -> Result<(), StoreError> {
         done.rotated_devices = self.run(
             "UPDATE registry_device SET generation = n.generation FROM newer_registry_device n \
-             WHERE n.uuid = registry_device.uuid AND n.generation <> registry_device.generation",
+             WHERE n.namespace = registry_device.namespace AND n.name_key = registry_device.name_key \
+             AND n.uuid = registry_device.uuid AND n.generation <> registry_device.generation",
         )?;
         done.disabled_registry_devices = self.run(
             "UPDATE registry_device SET enabled = 0, version = version + 1 WHERE enabled = 1 AND NOT EXISTS \
-             (SELECT 1 FROM newer_registry_device n WHERE n.uuid = registry_device.uuid AND n.enabled = 1)",
+             (SELECT 1 FROM newer_registry_device n WHERE n.namespace = registry_device.namespace \
+             AND n.name_key = registry_device.name_key AND n.uuid = registry_device.uuid AND n.enabled = 1)",
         )?;
         done.renewed_devices = self.run(
             "UPDATE device SET etag = n.etag, auth = n.auth, primary_key = n.primary_key, \

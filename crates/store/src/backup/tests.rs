@@ -41,6 +41,11 @@ INSERT INTO module (hub, device_id, module_id, generation_id, etag, auth, primar
            ('h', 'd1', 'renewed', '1', 'e', 'sas', x'01', 1, 1, '', 1, 1, '', '', '', '', '');
 INSERT INTO kept_session (hub, device_id, module_id, generation_id, subscriptions)
     VALUES ('h', 'd1', '', '1', ''), ('h', 'd1', 'left', '1', ''), ('h', 'd1', 'gone', '1', '');
+INSERT INTO credential (namespace, location, tags, root, created_at, updated_at)
+    VALUES ('ns', 'l', '{}', 'r1', 0, 0), ('gone', 'l', '{}', 'r2', 0, 0), ('anew', 'l', '{}', 'r3', 0, 0);
+INSERT INTO credential_policy (namespace, name_key, name, uuid, validity_days, is_external, created_at, updated_at)
+    VALUES ('ns', 'left', 'left', 'p1', 30, 0, 0, 0), ('ns', 'gone', 'gone', 'p2', 30, 0, 0, 0),
+           ('gone', 'p', 'p', 'p3', 30, 0, 0, 0), ('anew', 'p', 'p', 'p4', 30, 0, 0, 0);
 ";
 
 /// What happened after the backup: d1 revoked, d2 deleted, ica2 revoked, ica3 ended with its key, a token
@@ -60,6 +65,10 @@ UPDATE admin_token SET role = 'reader' WHERE hash = x'03';
 DELETE FROM access_policy WHERE name = 'gone';
 UPDATE access_policy SET primary_key = x'0a' WHERE name = 'renewed';
 DELETE FROM module WHERE module_id = 'gone';
+DELETE FROM credential WHERE namespace = 'gone';
+DELETE FROM credential_policy WHERE namespace = 'gone' OR name_key = 'gone';
+UPDATE credential SET root = 'r4' WHERE namespace = 'anew';
+UPDATE credential_policy SET uuid = 'p5' WHERE namespace = 'anew';
 UPDATE module SET primary_key = x'0a' WHERE module_id = 'renewed';
 DELETE FROM certificate_intent WHERE number = 3;
 INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, generation,
@@ -131,6 +140,8 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
             renewed_policies: 1,
             removed_modules: 1,
             renewed_modules: 1,
+            removed_credential_policies: 3,
+            removed_credentials: 2,
             ..Reapplied::default()
         }
     );
@@ -142,6 +153,8 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
         "u1,u3",
     );
     is("SELECT state FROM ca WHERE id = 'ica2'", "revoked");
+    is("SELECT group_concat(namespace) FROM credential", "ns");
+    is("SELECT group_concat(uuid) FROM credential_policy", "p1");
     is("SELECT role FROM admin_token WHERE hash = x'03'", "reader");
     is(
         "SELECT group_concat(name || hex(primary_key)) FROM access_policy ORDER BY name",
@@ -365,4 +378,29 @@ fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     // An event of another life under the same number is not the one.
     finish(&older, Some(&newer)).unwrap();
     assert!(holds(), "taken care of");
+}
+
+#[test]
+fn nothing_is_looked_up_by_reading_a_whole_table_for_each_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    let connection = open_existing(&older).unwrap();
+    finish::attach(&connection, &newer).unwrap();
+    let plan = |sql: &str| {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let lines = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        lines.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    };
+    for table in newer::tables() {
+        let (name, key) = table;
+        let on: Vec<String> = key
+            .split(", ")
+            .map(|column| format!("n.{column} = o.{column}"))
+            .collect();
+        let plan = plan(&format!(
+            "SELECT 1 FROM main.{name} o WHERE NOT EXISTS (SELECT 1 FROM newer.{name} n WHERE {})",
+            on.join(" AND ")
+        ));
+        assert!(plan.contains("SEARCH n"), "{name}: {plan}");
+    }
 }
