@@ -8,6 +8,7 @@ mod exit_codes;
 mod group_registrations;
 mod irreversible;
 mod monitor;
+mod offline_root;
 mod quickstart;
 mod rolling_and_blocking;
 mod simulated_fleet;

@@ -10,6 +10,7 @@ mod malformed_http;
 mod malformed_mqtt;
 mod malformed_tls;
 mod malformed_websocket;
+mod offline_answers_cut;
 mod own_certificate;
 mod pending_run_cut;
 mod power_cut;

@@ -6,6 +6,7 @@
 //!   messages and forgets them: the floors;
 //! - [`mosquitto`] is another broker, for comparison;
 //! - [`client`] is a crowd of devices; [`protocol`] is what it is told and what it reports;
+//! - [`issuing`] issues certificates, with nothing around it;
 //! - [`seed`] fills a store with enrollments;
 //! - the server under test is the release binary, started as anybody would start it.
 //!
@@ -14,6 +15,7 @@
 mod baseline_server;
 mod certificates;
 mod client;
+mod issuing;
 mod load;
 mod machine;
 mod mosquitto;
@@ -33,6 +35,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::issuing::KeyPlace;
 use crate::run::RunArguments;
 use crate::seed::Seeding;
 
@@ -67,6 +70,27 @@ enum Role {
     },
     /// Acts as many devices; told what to do on standard input
     Client,
+    /// Issues certificates out of a folder of its own
+    Issuing {
+        /// Where the key of the issuing CA is
+        #[arg(long, value_enum)]
+        key: KeyPlace,
+        /// An empty folder
+        #[arg(long)]
+        folder: PathBuf,
+        /// Certificates in each round
+        #[arg(long)]
+        count: u32,
+        /// Rounds that count
+        #[arg(long)]
+        rounds: u32,
+    },
+    /// Signs with the sealed keys of a folder for a program that started it
+    Signer {
+        /// The folder
+        #[arg(long)]
+        folder: PathBuf,
+    },
     /// Signs in different ways and prints what that costs
     Signing {
         /// The program that can be a signer
@@ -112,6 +136,13 @@ fn main() -> Result<()> {
             acknowledges,
         }) => baseline_server::run(&certificate, &key, acknowledges),
         Some(Role::Client) => client::run(),
+        Some(Role::Issuing {
+            key,
+            folder,
+            count,
+            rounds,
+        }) => issuing::run(key, &folder, count, rounds),
+        Some(Role::Signer { folder }) => issuing::sign(&folder),
         Some(Role::Signing {
             server,
             work,

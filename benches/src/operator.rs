@@ -114,7 +114,8 @@ async fn ask(
     } else {
         "2021-10-01"
     };
-    let path = format!("{path}?api-version={version}");
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let path = format!("{path}{joint}api-version={version}");
     let answer = client.request(method, &path, headers, body).await?;
     if !answer.status.is_success() {
         let text = String::from_utf8_lossy(&answer.body);

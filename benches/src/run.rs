@@ -4,6 +4,7 @@ pub(crate) mod blast_radius;
 pub(crate) mod certificates;
 pub(crate) mod devices;
 mod group;
+pub(crate) mod healing;
 mod holding;
 pub(crate) mod issuance;
 pub(crate) mod jobs;

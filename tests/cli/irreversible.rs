@@ -116,7 +116,7 @@ async fn cas_and_their_crls_are_listed_shown_and_written() {
     let table = desk
         .provost(&["ca", "list", "--ns", "plant", "--output", "table"])
         .await;
-    assert!(table.stdout.contains("thumbprint"), "{}", table.stdout);
+    assert!(table.stdout.contains("THUMBPRINT"), "{}", table.stdout);
     let shown = desk
         .provost(&["ca", "show", "--ns", "plant", "--role", "root"])
         .await

@@ -7,6 +7,7 @@ mod elsewhere;
 mod expiry;
 mod external_root;
 mod forced_deletion;
+mod forgetting;
 mod identifiers;
 mod issuance;
 mod ocsp;

@@ -1,7 +1,7 @@
 use provost_model::ambient::SystemRandom;
 use provost_model::registry::DeviceIdentifier;
 use provost_model::{DeviceId, HubName, Timestamp};
-use provost_store::{CertificateRenewal, RenewalError, RenewalState, Store, StoreError};
+use provost_store::{CertificateRenewal, ReadTx, RenewalError, RenewalState, Store, StoreError};
 use provost_testkit::TestStore;
 
 use super::event;
@@ -113,7 +113,7 @@ async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
     let overdue = store.read(move |tx| tx.overdue_renewals(before(101), 10)).await;
     let mut overdue = overdue.unwrap().remove(0);
     assert_eq!(overdue, asked);
-    let pending = store.read(|tx| tx.renewals_pending()).await;
+    let pending = store.read(|tx: &ReadTx<'_>| tx.renewals_pending()).await;
     assert_eq!(pending.unwrap(), [(asked.hub.clone(), 1)]);
     overdue.expires_at = before(200);
     let late = RenewalError {
@@ -123,7 +123,7 @@ async fn pending_ones_are_found_by_age_and_forgotten_when_they_expire() {
     };
     let failed = store.append(move |tx| tx.fail_certificate_renewal(&overdue, &late));
     assert!(failed.await.unwrap());
-    let pending = store.read(|tx| tx.renewals_pending()).await;
+    let pending = store.read(|tx: &ReadTx<'_>| tx.renewals_pending()).await;
     assert_eq!(pending.unwrap(), []);
     let kept = store.append(move |tx| tx.forget_renewals(before(199))).await;
     assert_eq!(kept.unwrap(), 0);

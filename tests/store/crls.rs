@@ -185,3 +185,30 @@ async fn nothing_follows_the_last_crl() {
     let parts: Vec<_> = test.store.read(|tx| tx.crls_of(&part().ca)).await.unwrap();
     assert_eq!(parts, [StoredCrl { der: None, ..out }]);
 }
+
+/// A CRL that is signed elsewhere: nobody makes it here, and what is brought takes its place in a write of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crl_that_is_brought_is_awaited_and_not_made() {
+    let test = TestStore::open().await;
+    mark(&test.store).await;
+    let wait: Result<(), StoreError> = test.store.append(|tx| tx.await_crl(&part())).await;
+    wait.unwrap();
+    assert!(lease(&test.store, LATER, LATER).await.is_empty());
+    assert_eq!(stored(&test.store).await.untold, 1);
+    let before = work(&test.store).await;
+    let brought: Result<bool, StoreError> = test
+        .store
+        .write(move |tx| {
+            let new = NewCrl {
+                due_at: Some(Timestamp::from_micros(i64::MAX)),
+                ..new_crl(3, 10, None)
+            };
+            let is_taken = tx.replace_crl(&before, &new)?;
+            tx.record(&event("crl"), is_taken)
+        })
+        .await;
+    assert!(brought.unwrap());
+    let out = stored(&test.store).await;
+    assert_eq!((out.number, out.untold, out.is_last), (3, 0, false));
+    assert!(lease(&test.store, LATER, LATER).await.is_empty());
+}

@@ -2,6 +2,7 @@
 
 mod audit;
 mod blast_radius;
+mod certificate_holders;
 mod certificate_renewals;
 mod crls;
 mod device_registry;

@@ -3,7 +3,7 @@
 use crate::run::Living;
 use crate::spread::{Spread, quantile};
 
-use super::{Goal, cell, line, row};
+use super::table::{Goal, cell, line, row};
 
 /// Most seconds until all devices are back.
 const BACK: f64 = 30.0;

@@ -4,7 +4,7 @@ use crate::load::Sample;
 use crate::run::telemetry::{Telemetry, TelemetryRound};
 use crate::spread::Spread;
 
-use super::{Goal, cell, line, row};
+use super::table::{Goal, cell, line, row};
 
 /// Least messages per CPU second, of those of the floor.
 const OF_FLOOR: f64 = 0.5;

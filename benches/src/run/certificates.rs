@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Amounts, issuance, revoking};
+use super::{Amounts, healing, issuance, revoking};
 
 /// What was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificates {
-    pub(crate) issuing: issuance::Issuing,
+    pub(crate) issuing: Vec<issuance::Placed>,
     pub(crate) revoking: revoking::Revoking,
+    pub(crate) healing: healing::Healing,
     pub(crate) sessions: u32,
     pub(crate) stored: u32,
     pub(crate) revoked: u32,
@@ -21,6 +22,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<C
     Ok(Certificates {
         issuing: issuance::measure(amounts, work)?,
         revoking: revoking::measure(amounts, binary, &work.join("revoking-data"))?,
+        healing: healing::measure(amounts, binary, &work.join("healing-data"))?,
         sessions: amounts.sessions,
         stored: amounts.certificates,
         revoked: amounts.revoked,

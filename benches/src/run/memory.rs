@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{Amounts, say};
+use super::{Amounts, holding, say};
 use crate::load::Load;
 use crate::process::{open_files, resident_kib};
-use crate::protocol::{Devices, Plan, Work};
+use crate::protocol::Work;
 use crate::server::Server;
 
 /// What a server may tidy up after the last connect before its memory is read.
@@ -35,23 +35,7 @@ impl SessionMemory {
 /// there for sessions to use.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path) -> Result<SessionMemory> {
     let server = Server::start(binary, data)?;
-    let plan = |work, count| {
-        anyhow::Ok(Plan {
-            work,
-            devices: Devices::Certified {
-                file: file.to_owned(),
-                first: 0,
-                count,
-            },
-            times: 1,
-            at_once: amounts.at_once,
-            per_second: None,
-            port: server.ready.mqtt_port()?,
-            root_ca: server.ready.root_ca.clone(),
-            id_scope: server.ready.id_scope.clone(),
-            hub: server.ready.hub.clone(),
-        })
-    };
+    let plan = |work, count| holding::plan(&server, amounts, work, (file, 0, count));
     let mut warm_up = Load::prepare(&plan(Work::Connect, WARM_UP.min(amounts.sessions))?)?;
     warm_up.go()?;
     warm_up.finish()?;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{Amounts, holding, say};
 use crate::client::Crowd;
 use crate::operator::Operator;
-use crate::protocol::{Devices, Plan, Work};
+use crate::protocol::Work;
 use crate::server::Server;
 use crate::spread::quantile;
 
@@ -40,22 +40,10 @@ impl MethodCalls {
 /// Works on the devices that registered for the rounds before.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path) -> Result<MethodCalls> {
     let server = Server::start(binary, data)?;
-    let crowd = Arc::new(Crowd::prepare(Plan {
-        work: Work::Hold,
-        devices: Devices::Certified {
-            file: file.to_owned(),
-            // Those before were disabled to see their sessions end.
-            first: amounts.sessions,
-            count: amounts.callable,
-        },
-        times: 1,
-        at_once: amounts.at_once,
-        per_second: None,
-        port: server.ready.mqtt_port()?,
-        root_ca: server.ready.root_ca.clone(),
-        id_scope: server.ready.id_scope.clone(),
-        hub: server.ready.hub.clone(),
-    })?);
+    // Those before were disabled to see their sessions end.
+    let devices = (file, amounts.sessions, amounts.callable);
+    let plan = holding::plan(&server, amounts, Work::Hold, devices)?;
+    let crowd = Arc::new(Crowd::prepare(plan)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let calls = runtime.block_on(async {
         let mut answering = JoinSet::new();

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{Amounts, holding, say};
 use crate::client::Crowd;
 use crate::process::{CpuTime, resident_kib};
-use crate::protocol::{Devices, Plan, Work};
+use crate::protocol::Work;
 use crate::server::Server;
 
 /// How long a device waits after a failed try, the fixed pause of the Python SDK.
@@ -49,22 +49,10 @@ impl Reconnects {
 /// Works on the devices that registered for the rounds before.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path) -> Result<Reconnects> {
     let server = Server::start(binary, data)?;
-    let crowd = Arc::new(Crowd::prepare(Plan {
-        work: Work::Hold,
-        devices: Devices::Certified {
-            file: file.to_owned(),
-            // Those before were disabled to see their sessions end.
-            first: amounts.sessions,
-            count: amounts.sessions,
-        },
-        times: 1,
-        at_once: amounts.at_once,
-        per_second: None,
-        port: server.ready.mqtt_port()?,
-        root_ca: server.ready.root_ca.clone(),
-        id_scope: server.ready.id_scope.clone(),
-        hub: server.ready.hub.clone(),
-    })?);
+    // Those before were disabled to see their sessions end.
+    let devices = (file, amounts.sessions, amounts.sessions);
+    let plan = holding::plan(&server, amounts, Work::Hold, devices)?;
+    let crowd = Arc::new(Crowd::prepare(plan)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let found = runtime.block_on(storms(&server, &crowd, amounts))?;
     server.stop()?;

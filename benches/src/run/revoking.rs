@@ -27,7 +27,7 @@ use crate::server::Server;
 
 const NAMESPACE: &str =
     "/subscriptions/bench/resourceGroups/bench/providers/Microsoft.DeviceRegistry/namespaces/plant";
-const GROUP: &str = "line";
+pub(super) const GROUP: &str = "line";
 const POLICY: &str = "line";
 const KEEP_ALIVE: u16 = 1_177;
 /// How long anything may take before the benchmark is broken.
@@ -48,6 +48,8 @@ pub(crate) struct Revoking {
     pub(crate) fleet_closed_ms: f64,
     /// From the answer until the whole fleet was connected with certificates of the new issuing CA.
     pub(crate) fleet_back_ms: f64,
+    /// Until the preview of a revocation of the issuer was answered.
+    pub(crate) preview_ms: f64,
     /// Until a CRL of all that are revoked was made, from the store to the store.
     pub(crate) crl_ms: f64,
 }
@@ -85,8 +87,13 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path) -> Result<R
     })
 }
 
+/// Where the management plane has the policy.
+pub(super) fn policy_path() -> String {
+    format!("{NAMESPACE}/credentials/default/policies/{POLICY}")
+}
+
 /// Namespace, credential, policy, links, and a group whose devices are issued certificates.
-async fn furnish(server: &Server) -> Result<SymmetricKey> {
+pub(super) async fn furnish(server: &Server) -> Result<SymmetricKey> {
     let mut operator = Operator::connect(server).await?;
     let located = json!({ "location": "local", "properties": {} });
     operator.admin(Method::PUT, NAMESPACE, Some(&located)).await?;
@@ -96,8 +103,7 @@ async fn furnish(server: &Server) -> Result<SymmetricKey> {
         "certificateAuthorityConfiguration": { "keyType": "ECC" },
         "leafCertificateConfiguration": { "validityPeriodInDays": 30 },
     } } });
-    let path = format!("{credential}/policies/{POLICY}");
-    operator.admin(Method::PUT, &path, Some(&policy)).await?;
+    operator.admin(Method::PUT, &policy_path(), Some(&policy)).await?;
     let link = json!({ "namespace": "plant" });
     for kind in ["hubs/hub", "dps/dps"] {
         let path = format!("/provost/{kind}/namespace");
@@ -142,7 +148,11 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
     for (id, mut session) in sessions {
         watching.spawn(async move { (session.closed(PATIENCE).await, Instant::now(), id) });
     }
-    let path = format!("{NAMESPACE}/credentials/default/policies/{POLICY}/revokeIssuer");
+    let path = format!("/provost/namespaces/plant/policies/{POLICY}/revokeIssuer?dryRun=true");
+    let asked = Instant::now();
+    operator.admin(Method::POST, &path, None).await?;
+    let preview = asked.elapsed();
+    let path = format!("{}/revokeIssuer", policy_path());
     let asked = Instant::now();
     operator.admin(Method::POST, &path, None).await?;
     let answered = Instant::now();
@@ -167,6 +177,7 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
         issuer_answered_ms: (answered - asked).as_secs_f64() * 1e3,
         fleet_closed_ms: (last - answered).as_secs_f64() * 1e3,
         fleet_back_ms,
+        preview_ms: preview.as_secs_f64() * 1e3,
         crl_ms: 0.0,
     })
 }

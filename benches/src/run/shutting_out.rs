@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::{Amounts, holding, say};
 use crate::client::Crowd;
 use crate::operator::Operator;
-use crate::protocol::{Devices, Plan, Work};
+use crate::protocol::Work;
 use crate::server::Server;
 
 /// Operators at work at a time.
@@ -48,23 +48,7 @@ struct Hammer {
 /// Works on the devices that registered for the rounds before.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path, file: &Path) -> Result<ShuttingOut> {
     let server = Server::start(binary, data)?;
-    let plan = |first, count| {
-        anyhow::Ok(Plan {
-            work: Work::Hold,
-            devices: Devices::Certified {
-                file: file.to_owned(),
-                first,
-                count,
-            },
-            times: 1,
-            at_once: amounts.at_once,
-            per_second: None,
-            port: server.ready.mqtt_port()?,
-            root_ca: server.ready.root_ca.clone(),
-            id_scope: server.ready.id_scope.clone(),
-            hub: server.ready.hub.clone(),
-        })
-    };
+    let plan = |first, count| holding::plan(&server, amounts, Work::Hold, (file, first, count));
     let hammering = Arc::new(Crowd::prepare(plan(0, amounts.hammering)?)?);
     let held = Arc::new(Crowd::prepare(plan(0, amounts.sessions)?)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

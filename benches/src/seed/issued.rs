@@ -8,11 +8,15 @@ use anyhow::{Context, Result, bail};
 use provost_ca::{CaKeys, CrlPublisher, CrlSchedule, PublicAddresses};
 use provost_keys::{KeyHome, KeyRing, SealedKeys, make_key_file};
 use provost_model::ambient::{SystemClock, SystemRandom};
-use provost_model::registry::{Ca, CaState, DeviceIdentifier, Revocation, RevocationReason, SerialNumber};
+use provost_model::registry::{
+    Ca, CaState, DeviceIdentifier, RegistryDevice, Revocation, RevocationReason, SerialNumber,
+};
 use provost_model::{
-    Action, Actor, AuditEvent, CertificateDer, Clock, CredentialPolicyName, Random, RegistryDeviceName,
+    Action, Actor, AuditEvent, CertificateDer, Clock, CredentialPolicyName, DeviceId, Etag, Random,
+    RegistryDeviceName,
 };
 use provost_store::{AppendTx, NewIntent, ReadTx, Store, StoreAddress, StoreError, StoreOptions, WriteTx};
+use serde_json::Map;
 
 /// Certificates of one device.
 const EACH: u32 = 4;
@@ -87,6 +91,11 @@ async fn fill(data: &Path, count: u32, revoked: u32) -> Result<Store> {
             .write(move |tx| {
                 for (index, (number, intent)) in stored.iter().zip(&intents).enumerate() {
                     complete(&tx, *number, intent, is_revoked(index))?;
+                    if index.is_multiple_of(EACH as usize) {
+                        if let Some(device) = device(intent) {
+                            tx.insert_registry_device(&device)?;
+                        }
+                    }
                 }
                 let event = AuditEvent::new(Actor::System, Action::Create, "certificate", "seed", "seed");
                 tx.record(&event, ())
@@ -120,6 +129,25 @@ fn intent(ca: &Ca, number: u32) -> Result<NewIntent> {
         not_after: now.after(Duration::from_hours(24 * 30)),
         shard: 0,
         created_at: now,
+    })
+}
+
+/// Its device, which nobody let in.
+fn device(intent: &NewIntent) -> Option<RegistryDevice> {
+    Some(RegistryDevice {
+        namespace: intent.namespace.clone(),
+        name: intent.device.clone(),
+        identifier: intent.identifier,
+        external_device_id: DeviceId::parse(intent.device.as_str()).ok()?,
+        enabled: true,
+        policy: Some(intent.policy.clone()),
+        hub: None,
+        document: Map::new(),
+        version: 1,
+        etag: Etag::generate(&SystemRandom),
+        created_at: intent.created_at,
+        updated_at: intent.created_at,
+        transition_at: intent.created_at,
     })
 }
 

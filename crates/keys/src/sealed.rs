@@ -260,10 +260,10 @@ pub fn check_folder(folder: &Path) -> Result<(), KeyProviderError> {
     let path = folder.join(KEK_DESCRIPTION);
     let ids = key_ids(folder)?;
     let Some(description) = KekDescription::read(&path)? else {
-        return match ids.is_empty() {
-            true => Ok(()),
-            false => Err(secret_file::refused(&path, "is missing beside the keys")),
-        };
+        if ids.is_empty() {
+            return Ok(());
+        }
+        return Err(secret_file::refused(&path, "is missing beside the keys"));
     };
     if description.previous.is_some() {
         let reason =

@@ -5,6 +5,7 @@ mod copying;
 mod key_files;
 mod manifest;
 mod moves;
+mod place;
 mod reapply;
 mod report;
 mod restore;
@@ -82,9 +83,10 @@ fn try_create(data: &Path, store: &StoreAddress, to: &Path, now: Timestamp) -> R
 /// The sealed keys and the rest. Nobody changes what opens the keys meanwhile.
 fn copy_files(data: &Path, to: &Path, files: &mut Vec<BackupFile>) -> Result<()> {
     let keys = data.join("keys");
-    let _lock = match keys.is_dir() {
-        true => Some(share_folder(&keys).context("the keys are being changed")?),
-        false => None,
+    let _lock = if keys.is_dir() {
+        Some(share_folder(&keys).context("the keys are being changed")?)
+    } else {
+        None
     };
     for name in files_to_copy(data)? {
         private_file::make_folder(to.join(&name).parent().unwrap_or(to))?;

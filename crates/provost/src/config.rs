@@ -192,12 +192,18 @@ impl Config {
             arguments.alias
         };
         let http_port = arguments.http_port.or(file.http_port);
+        let mut registry = registry_options(file.registry, arguments.ocsp, &host, http_port)?;
+        let keys = file
+            .keys
+            .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
+            .config(&data, environment)?;
+        if let Some(token) = &keys.token {
+            // Others sign while a token over a network is waited for.
+            registry.signing_threads = registry.signing_threads.max(token.sessions);
+        }
         Ok(Self {
-            registry: registry_options(file.registry, arguments.ocsp, &host, http_port)?,
-            keys: file
-                .keys
-                .with_flags(arguments.keys_passphrase_file, arguments.keys_key_file)
-                .config(&data, environment)?,
+            registry,
+            keys,
             store: store_address(arguments.store.or(file.store), &data),
             data,
             aliases: aliases

@@ -135,15 +135,21 @@ async fn open_registry(
     Ok(registry)
 }
 
+/// The data folder, as long as the server runs; refused where it is being restored or half restored.
+fn hold(config: &Config) -> Result<DataLock> {
+    private_file::make_folder(&config.data)?;
+    let lock = DataLock::shared(&config.data, &config.store)?;
+    crate::backup::refuse_cut_off(&config.data)?;
+    Ok(lock)
+}
+
 impl Server {
     /// Starts everything; returns when every listener accepts.
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
-        private_file::make_folder(&config.data)?;
-        let lock = DataLock::shared(&config.data, &config.store)?;
-        crate::backup::refuse_cut_off(&config.data)?;
+        let lock = hold(&config)?;
         let opening = keys::begin(&config, &ambient);
         let store = open_store(&config, &ambient).await?;
-        let is_latest = store_mark::compare(&config.data, &store).await?;
+        let marking = StoreMarking::begin(&config.data, &store, &ambient).await?;
         first_start::prepare(&config, &store, &ambient).await?;
         let hubs = background::own_hosts(&store).await?;
         let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
@@ -181,13 +187,7 @@ impl Server {
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         workers.keep_connection(&connection, [https, mqtt], &shutdown, &mut tasks);
-        if let Some(path) = &config.ready_file {
-            ready::write(path, &connection)?;
-        }
-        let marking = StoreMarking {
-            data: is_latest.then(|| config.data.clone()),
-            clock: Arc::clone(&ambient.clock),
-        };
+        ready::tell(&config, &connection)?;
         marking.note(&store).await?;
         info!(%https, %mqtt, host = %config.host, "serving");
         Ok(Self {

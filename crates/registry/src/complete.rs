@@ -86,9 +86,8 @@ fn judge(
         let reason = format!("the hub {} is not linked to the namespace", at.hub);
         return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
     }
-    let ca = tx.ca(&prepared.ca)?;
-    let signs = ca.is_some_and(|ca| matches!(ca.state, CaState::Active | CaState::Retired));
-    if !signs {
+    let state = tx.ca_state(&prepared.ca)?;
+    if !matches!(state, Some(CaState::Active | CaState::Retired)) {
         return Ok(Completion::Moved);
     }
     // Two devices never share a key, though they may ask at the same moment (certificate-management.md 2.3).

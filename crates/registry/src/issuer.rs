@@ -9,6 +9,15 @@ use provost_pki::Certificate;
 pub(crate) struct Issuer {
     pub(crate) certificate: Certificate,
     pub(crate) signer: CaSigner,
+    above: Vec<Certificate>,
+}
+
+impl Issuer {
+    /// Whether a public key, a `SubjectPublicKeyInfo`, is its own or that of a CA above it.
+    pub(crate) fn has_key(&self, spki_der: &[u8]) -> bool {
+        let mut chain = std::iter::once(&self.certificate).chain(&self.above);
+        chain.any(|certificate| certificate.spki_der() == spki_der)
+    }
 }
 
 /// CAs that signed lately, so that neither certificate nor public key is read for every leaf. What a CA may
@@ -22,17 +31,23 @@ pub(crate) struct Issuers {
 const CAPACITY: usize = 256;
 
 impl Issuers {
-    /// The issuer of a CA that has a certificate. May wait for the key provider.
-    pub(crate) fn of(&self, ca: &Ca, keys: &CaKeys) -> Result<Arc<Issuer>, CaError> {
+    /// The issuer of a CA that signed lately.
+    pub(crate) fn known(&self, id: &CaId) -> Option<Arc<Issuer>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(issuer) = known.get(&ca.id) {
-            return Ok(Arc::clone(issuer));
-        }
-        drop(known);
+        known.get(id).map(Arc::clone)
+    }
+
+    /// The issuer of a CA that has a certificate. Waits for the key provider.
+    pub(crate) fn learn(&self, ca: &Ca, keys: &CaKeys) -> Result<Arc<Issuer>, CaError> {
         let der = ca.certificate.as_ref().map(|der| der.0.as_slice());
         let issuer = Arc::new(Issuer {
             certificate: Certificate::from_der(der.unwrap_or_default())?,
             signer: keys.signer(&ca.key)?,
+            above: ca
+                .issuers
+                .iter()
+                .map(|der| Certificate::from_der(&der.0))
+                .collect::<Result<_, _>>()?,
         });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= CAPACITY {

@@ -13,7 +13,6 @@
 //! [`AdminCaller`]: provost_access::AdminCaller
 
 mod activate;
-mod blast_radius;
 mod certificates;
 mod complete;
 mod credentials;
@@ -21,6 +20,7 @@ mod devices;
 mod error;
 mod expiry;
 mod facts;
+mod forgetting;
 mod hub_trust;
 mod issuer;
 mod links;
@@ -39,10 +39,10 @@ mod prepare;
 mod revoke_device;
 mod revoke_issuer;
 mod service;
+mod signing;
 mod synchronize;
 mod touched;
 
-pub use blast_radius::BlastRadius;
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
 pub use devices::{DeviceInput, DevicePatch, DocumentChange};

@@ -66,6 +66,7 @@ impl RegistryService {
             self.supply_requests().await,
             self.close_retired().await,
             self.warn_of_ends().await,
+            self.forget_expired().await,
         ];
         for error in outcomes.into_iter().filter_map(Result::err) {
             warn!(
@@ -97,7 +98,7 @@ impl RegistryService {
         for ca in self.store().read(retired).await? {
             let work = move |tx: WriteTx<'_>| {
                 let is_over =
-                    ca.not_after.is_some_and(|end| end <= now) || tx.unexpired_leaves(&ca.id, now)? == 0;
+                    ca.not_after.is_some_and(|end| end <= now) || !tx.has_unexpired_leaf(&ca.id, now)?;
                 if !is_over || !tx.set_ca_state(&ca.id, CaState::Closed, now)? {
                     return Ok(tx.unchanged(()));
                 }
@@ -140,6 +141,8 @@ impl RegistryService {
         let mut due = Vec::new();
         for policy in tx.all_credential_policies()? {
             let issuing = policy.issuing.as_ref().map(|id| tx.ca(id)).transpose()?.flatten();
+            // Only one that signs is renewed: with a database that was put back, it may have ended since.
+            let issuing = issuing.filter(|ca| ca.state == CaState::Active);
             let Some((issuing, ends)) = issuing.and_then(|ca| ca.not_after.map(|ends| (ca, ends))) else {
                 continue;
             };

@@ -40,6 +40,10 @@ pub struct RegistryOptions {
     pub issuing_validity: Duration,
     /// How long before now what is signed begins to be valid, for clocks that are slow.
     pub backdate: Duration,
+    /// How long certificates that expired are kept; for ever when `None`.
+    pub keep_expired: Option<Duration>,
+    /// Leaves that are signed at a time: as many as there are processors, or as a token takes.
+    pub signing_threads: usize,
     /// Into how many parts the CRLs of new issuing CAs are cut.
     pub shards: u32,
     /// Which keys devices may bring.
@@ -64,6 +68,8 @@ impl Default for RegistryOptions {
             root_validity: 3650 * DAY,
             issuing_validity: 365 * DAY,
             backdate: Duration::from_mins(1),
+            keep_expired: Some(365 * DAY),
+            signing_threads: std::thread::available_parallelism().map_or(1, usize::from),
             shards: 1,
             csr: CsrRules::default(),
             identifier: IdentifierStyle::default(),

@@ -160,16 +160,7 @@ impl RegistryService {
                 created_at: ca.created_at,
                 updated_at: ca.created_at,
             };
-            tx.insert_ca(&ca)?;
-            tx.put_credential_policy(&policy)?;
-            if !waits {
-                mark_all_parts(&tx, &ca)?;
-            }
-            let event = event(&caller, Action::Create, SUBJECT, &namespace, name.as_str())
-                .with_detail(format!("issuing CA {}, {} days", ca.subject, input.validity_days));
-            let view = crate::policies::of(&tx, policy)?;
-            let event = event.with_after(facts::of_policy(&view));
-            Ok(tx.record(&event, (view, true))?)
+            insert(tx, &caller, policy, &ca)
         });
         let written: Result<_, RegistryError> = written.await;
         if !matches!(&written, Ok((_, true))) {
@@ -249,6 +240,28 @@ impl RegistryService {
             ),
         ))
     }
+}
+
+/// A new policy with its issuing CA, which has its certificate or waits for it.
+fn insert(
+    tx: WriteTx<'_>,
+    caller: &AdminCaller,
+    policy: CredentialPolicy,
+    ca: &Ca,
+) -> Result<Audited<(PolicyView, bool)>, RegistryError> {
+    tx.insert_ca(ca)?;
+    tx.put_credential_policy(&policy)?;
+    if policy.issuing.is_some() {
+        mark_all_parts(&tx, ca)?;
+    }
+    let (namespace, key) = (&policy.namespace, policy.name.as_str());
+    let event = event(caller, Action::Create, SUBJECT, namespace, key).with_detail(format!(
+        "issuing CA {}, {} days",
+        ca.subject, policy.validity_days
+    ));
+    let view = of(&tx, policy)?;
+    let event = event.with_after(facts::of_policy(&view));
+    Ok(tx.record(&event, (view, true))?)
 }
 
 /// Whether the policy is there already; what does not fit is refused.

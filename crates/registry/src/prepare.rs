@@ -11,6 +11,7 @@ use provost_store::{NewIntent, ReadTx, StoreError};
 use tracing::{debug, error};
 
 use crate::complete::{other_device, owns_its_hub_name};
+use crate::issuer::Issuer;
 use crate::{RegistryError, RegistryService};
 
 /// What a certificate is made by, as it stood when it was read.
@@ -53,7 +54,9 @@ impl RegistryService {
         let csr = self.verified(request)?;
         let (key_sha256, now) = (csr.key_sha256(), self.now());
         let ground = self.ground(request.clone(), key_sha256, now).await?;
-        if is_key_of(&ground.ca, &csr) {
+        let issuer = self.issuer(&ground.ca).await;
+        let issuer = issuer.map_err(|error| unavailable(&error))?;
+        if issuer.has_key(csr.spki_der()) {
             let reason = "its key is that of the certificate authority".to_owned();
             return Err(CertificateRefusal::NotVerified(reason));
         }
@@ -80,12 +83,11 @@ impl RegistryService {
             .append(move |tx| tx.intend_certificate(&intent))
             .await;
         let number = number.map_err(|error: StoreError| unavailable(&error.into()))?;
-        let ca = Arc::new(ground.ca);
         let serial = order.serial.clone();
-        let signed = self.signed(order, csr, Arc::clone(&ca)).await;
+        let signed = self.signed(order, csr, issuer).await;
         let signed = match signed {
             Ok(signed) => {
-                debug!(ca = %ca.id, %serial, request = number, "signed a certificate");
+                debug!(ca = %ground.ca.id, %serial, request = number, "signed a certificate");
                 signed
             }
             Err(error) => {
@@ -99,12 +101,17 @@ impl RegistryService {
             device: request.device.clone(),
             device_id: request.device_id.clone(),
             policy: ground.policy.name,
-            ca: ca.id.clone(),
+            ca: ground.ca.id,
             identifier,
             key_sha256,
             is_new_device,
             certificate: signed.certificate,
-            issuers: ca.certificate.iter().chain(&ca.issuers).cloned().collect(),
+            issuers: ground
+                .ca
+                .certificate
+                .into_iter()
+                .chain(ground.ca.issuers)
+                .collect(),
             not_after: signed.not_after,
         })
     }
@@ -165,14 +172,20 @@ impl RegistryService {
         &self,
         order: LeafOrder,
         csr: VerifiedCsr,
-        ca: Arc<Ca>,
+        issuer: Arc<Issuer>,
     ) -> Result<SignedLeaf, RegistryError> {
-        let service = self.clone();
-        self.blocking(move || {
-            let issuer = service.issuers().of(&ca, service.keys())?;
-            sign_leaf(&order, &csr, &issuer.certificate, &issuer.signer)
-        })
-        .await
+        self.signing()
+            .run(move || sign_leaf(&order, &csr, &issuer.certificate, &issuer.signer))
+            .await
+    }
+
+    async fn issuer(&self, ca: &Ca) -> Result<Arc<Issuer>, RegistryError> {
+        if let Some(issuer) = self.issuers().known(&ca.id) {
+            return Ok(issuer);
+        }
+        let (service, ca) = (self.clone(), ca.clone());
+        self.blocking(move || service.issuers().learn(&ca, service.keys()))
+            .await
     }
 
     async fn give_up(&self, number: i64) {
@@ -271,13 +284,6 @@ fn issuing(tx: &ReadTx<'_>, policy: &CredentialPolicy, now: Timestamp) -> Result
         return Err(not_ready("has an issuing CA that has expired").into());
     }
     Ok(ca)
-}
-
-fn is_key_of(ca: &Ca, csr: &VerifiedCsr) -> bool {
-    let chain = ca.certificate.iter().chain(&ca.issuers);
-    chain
-        .filter_map(|der| provost_pki::Certificate::from_der(&der.0).ok())
-        .any(|certificate| certificate.spki_der() == csr.spki_der())
 }
 
 fn unavailable(error: &RegistryError) -> CertificateRefusal {

@@ -8,7 +8,7 @@ use provost_model::registry::{
     Ca, CaId, CaState, CredentialPolicy, OperationState, RegistryOperation, Revocation, RevocationReason,
     RevokedEntry,
 };
-use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, ErrorKind, NamespaceName};
+use provost_model::{Action, Actor, AuditEvent, Change, CredentialPolicyName, ErrorKind, NamespaceName};
 use provost_pki::Certificate;
 use provost_store::{Audited, CrlPart, ReadTx, StoreError, WriteTx};
 use serde_json::{Value, json};
@@ -380,6 +380,8 @@ fn begin(
 /// Revokes a CA, and puts it on the CRL of our root when one of ours signed it.
 pub(crate) fn revoke_ca(tx: &WriteTx<'_>, ca: &Ca) -> Result<(), RegistryError> {
     let now = tx.now();
+    // Sessions may rest on what it signed also where no hub had it from here.
+    tx.announce(&Change::Configuration)?;
     tx.set_ca_state(&ca.id, CaState::Revoked, now)?;
     let (Some(root), Some(der)) = (&ca.parent, &ca.certificate) else {
         return Ok(());

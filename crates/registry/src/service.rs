@@ -8,6 +8,7 @@ use provost_store::{Store, StoreError, in_same_origin};
 
 use crate::issuer::Issuers;
 use crate::once_in::OnceIn;
+use crate::signing::SigningThreads;
 use crate::{LinkedHubs, RegistryError, RegistryOptions};
 
 /// The Device Registry of this program. Cheap to clone.
@@ -16,6 +17,8 @@ pub struct RegistryService {
     parts: Arc<RegistryParts>,
     issuers: Arc<Issuers>,
     ends_warned: Arc<OnceIn>,
+    lines_forgotten: Arc<OnceIn>,
+    signing: Arc<SigningThreads>,
 }
 
 /// What the service is made of.
@@ -47,10 +50,13 @@ impl RegistryService {
     /// Puts the service together. Starts nothing: [`Self::resume`] and [`Self::maintain`] are for the
     /// program to run.
     pub fn new(parts: RegistryParts) -> Self {
+        let signing = SigningThreads::new(parts.options.signing_threads);
         Self {
             parts: Arc::new(parts),
             issuers: Arc::new(Issuers::default()),
             ends_warned: Arc::new(OnceIn::default()),
+            lines_forgotten: Arc::new(OnceIn::default()),
+            signing: Arc::new(signing),
         }
     }
 
@@ -95,8 +101,16 @@ impl RegistryService {
         &self.issuers
     }
 
+    pub(crate) fn signing(&self) -> &SigningThreads {
+        &self.signing
+    }
+
     pub(crate) fn ends_warned(&self) -> &OnceIn {
         &self.ends_warned
+    }
+
+    pub(crate) fn lines_forgotten(&self) -> &OnceIn {
+        &self.lines_forgotten
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,25 +1,37 @@
 //! What a revocation touches, before it is done: who holds certificates, who is connected, and who can
-//! help himself afterwards.
+//! help himself afterwards. A fleet is counted page by page, each on a snapshot of its own, so that neither
+//! memory nor the log of the store grows with it; what changes meanwhile may be counted either way.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use provost_access::{AdminCaller, Permission};
-use provost_model::registry::{NamespaceLink, RegistryDevice};
+use provost_model::registry::{CaId, NamespaceLink, RegistryDevice};
 use provost_model::{
-    CredentialPolicyName, DeviceId, DpsName, EnrollmentSettings, HubName, MAX_PAGE_SIZE, NamespaceName,
-    PageSize, ProvisioningStatus, RegistrationId, RegistryDeviceName, Timestamp,
+    Assignment, CredentialPolicyName, DpsName, HubName, NamespaceName, RegistryDeviceName, Timestamp,
 };
-use provost_store::{ReadTx, StoreError};
+use provost_store::{HolderCounts, Holders, ReadTx, StoreError};
 
 use crate::devices::found;
+use crate::hub_trust::trusted_cas;
 use crate::policies::view;
 use crate::{IssuerRevoked, RegistryError, RegistryService};
+
+/// Devices that are counted at a time.
+const PAGE: usize = 10_000;
+/// Connected devices that are looked up at a time.
+const PLACES: usize = 1_000;
 
 /// What is to be revoked.
 #[derive(Debug, Clone)]
 pub enum RevocationTarget {
     /// What these devices hold.
-    Devices(Vec<RegistryDeviceName>),
+    Devices {
+        /// Their names.
+        names: Vec<RegistryDeviceName>,
+        /// They are disabled, too: none of them gets another certificate by itself.
+        disable: bool,
+    },
     /// The issuing CA of a policy.
     Issuer(CredentialPolicyName),
 }
@@ -44,8 +56,9 @@ pub struct Touched {
 
 /// What is looked up once.
 struct Surroundings {
+    namespace: NamespaceName,
     services: Vec<DpsName>,
-    connected: HashSet<(HubName, DeviceId)>,
+    hubs: Vec<HubName>,
     now: Timestamp,
 }
 
@@ -61,125 +74,151 @@ impl RegistryService {
         target: RevocationTarget,
     ) -> Result<Touched, RegistryError> {
         let permission = match target {
-            RevocationTarget::Devices(_) => Permission::DevicesRead,
+            RevocationTarget::Devices { .. } => Permission::DevicesRead,
             RevocationTarget::Issuer(_) => Permission::PoliciesRead,
         };
         caller.require(permission, Some(namespace))?;
-        let (namespace, now) = (namespace.clone(), self.now());
-        let live = self.hubs().connected().into_iter();
-        let connected = live.map(|place| (place.hub, place.device_id)).collect();
-        self.store()
-            .scan(move |tx| {
-                let around = Surroundings {
-                    services: services(tx, &namespace)?,
-                    connected,
-                    now,
+        let connected = self.hubs().connected();
+        match target {
+            RevocationTarget::Devices { names, disable } => {
+                let (namespace, now) = (namespace.clone(), self.now());
+                let count = move |tx: &ReadTx<'_>| {
+                    let around = Surroundings::of(tx, &namespace, now)?;
+                    of_devices(tx, &around, &names, disable, &connected)
                 };
-                let mut touched = Touched::default();
-                match target {
-                    RevocationTarget::Devices(names) => {
-                        let mut seen = HashSet::new();
-                        for name in names.iter().filter(|name| seen.insert(name.key().to_owned())) {
-                            touched.add(tx, &around, &found(tx, &namespace, name)?)?;
-                        }
-                    }
-                    RevocationTarget::Issuer(policy) => {
-                        let view = view(tx, &namespace, &policy)?;
-                        touched.replacement = Some(crate::offline::replacement(tx, &view.policy, now)?);
-                        touched.add_policy(tx, &around, &namespace, &policy)?;
-                    }
-                }
-                Ok(touched)
-            })
-            .await
+                self.store().scan(count).await
+            }
+            RevocationTarget::Issuer(policy) => self.of_issuer(namespace, policy, connected).await,
+        }
+    }
+
+    async fn of_issuer(
+        &self,
+        namespace: &NamespaceName,
+        policy: CredentialPolicyName,
+        connected: Vec<Assignment>,
+    ) -> Result<Touched, RegistryError> {
+        let (namespace, now) = (namespace.clone(), self.now());
+        let begin = move |tx: &ReadTx<'_>| {
+            let policy = view(tx, &namespace, &policy)?.policy;
+            let cas = trusted_cas(tx, &policy)?.into_iter().map(|ca| ca.id);
+            let cas: Vec<CaId> = cas.collect();
+            let replacement = crate::offline::replacement(tx, &policy, now)?;
+            let around = Surroundings::of(tx, &namespace, now)?;
+            Ok::<_, RegistryError>((Arc::new((around, cas)), replacement))
+        };
+        let (ground, replacement) = self.store().read(begin).await?;
+        let mut touched = Touched {
+            replacement: Some(replacement),
+            ..Touched::default()
+        };
+        let mut after = None;
+        loop {
+            let (ground, from) = (Arc::clone(&ground), after.take());
+            let page = self.store().scan(move |tx| {
+                let (around, cas) = &*ground;
+                let (after, limit) = (from.as_deref(), PAGE);
+                around.counts(tx, Holders::Of { cas, after, limit })
+            });
+            let counts = page.await?;
+            touched.add(&counts, true);
+            match counts.last {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        for places in connected.chunks(PLACES) {
+            let (ground, places) = (Arc::clone(&ground), places.to_vec());
+            let page = self.store().scan(move |tx| {
+                let (around, cas) = &*ground;
+                around.connected_holders(tx, cas, &places)
+            });
+            touched.connected += page.await?;
+        }
+        Ok(touched)
     }
 }
 
-impl Touched {
-    fn add_policy(
-        &mut self,
-        tx: &ReadTx<'_>,
-        around: &Surroundings,
-        namespace: &NamespaceName,
-        policy: &CredentialPolicyName,
-    ) -> Result<(), RegistryError> {
-        let page = PageSize::clamp(None, MAX_PAGE_SIZE, MAX_PAGE_SIZE);
-        let mut after: Option<RegistryDeviceName> = None;
-        loop {
-            let devices = tx.registry_devices_of_policy(namespace, policy, after.as_ref(), page)?;
-            for device in &devices {
-                self.add(tx, around, device)?;
-            }
-            match devices.into_iter().last() {
-                Some(last) => after = Some(last.name),
-                None => return Ok(()),
-            }
-        }
+fn of_devices(
+    tx: &ReadTx<'_>,
+    around: &Surroundings,
+    names: &[RegistryDeviceName],
+    disable: bool,
+    connected: &[Assignment],
+) -> Result<Touched, RegistryError> {
+    let connected: HashSet<(&str, &str)> = connected
+        .iter()
+        .map(|place| (place.hub.key(), place.device_id.as_str()))
+        .collect();
+    let (mut touched, mut seen) = (Touched::default(), HashSet::new());
+    for name in names.iter().filter(|name| seen.insert(name.key())) {
+        let device = found(tx, &around.namespace, name)?;
+        let counts = around.counts(tx, Holders::Device(&device.name))?;
+        touched.add(&counts, !disable);
+        let mut hubs = around.hubs.iter().chain(&device.hub);
+        let is_connected =
+            hubs.any(|hub| connected.contains(&(hub.key(), device.external_device_id.as_str())));
+        touched.connected += u64::from(counts.devices > 0 && is_connected);
     }
+    Ok(touched)
+}
 
-    fn add(
-        &mut self,
-        tx: &ReadTx<'_>,
-        around: &Surroundings,
-        device: &RegistryDevice,
-    ) -> Result<(), RegistryError> {
-        let standing = tx.revocable_leaves(&device.namespace, &device.name, around.now)?;
-        let standing = u64::try_from(standing).unwrap_or(0);
-        if standing == 0 {
-            return Ok(());
-        }
-        self.devices += 1;
-        self.certificates += standing;
-        self.connected += u64::from(around.has_connected(device));
-        if device.enabled && around.lets_in(tx, device)? {
-            self.can_renew += 1;
-        } else {
-            self.stranded += 1;
-        }
-        Ok(())
+impl Touched {
+    fn add(&mut self, counts: &HolderCounts, may_return: bool) {
+        let whole = |count: i64| u64::try_from(count).unwrap_or(0);
+        let devices = whole(counts.devices);
+        let can_renew = if may_return { whole(counts.can_renew) } else { 0 };
+        self.devices += devices;
+        self.certificates += whole(counts.certificates);
+        self.can_renew += can_renew;
+        self.stranded += devices.saturating_sub(can_renew);
     }
 }
 
 impl Surroundings {
-    fn has_connected(&self, device: &RegistryDevice) -> bool {
-        device.hub.as_ref().is_some_and(|hub| {
-            let place = (hub.clone(), device.external_device_id.clone());
-            self.connected.contains(&place)
+    fn of(tx: &ReadTx<'_>, namespace: &NamespaceName, now: Timestamp) -> Result<Self, RegistryError> {
+        let (mut services, mut hubs) = (Vec::new(), Vec::new());
+        for link in tx.namespace_links(namespace)? {
+            match link {
+                NamespaceLink::Dps(dps) => services.push(dps),
+                NamespaceLink::Hub(hub) => hubs.push(hub),
+            }
+        }
+        Ok(Self {
+            namespace: namespace.clone(),
+            services,
+            hubs,
+            now,
         })
     }
 
-    /// Whether an enabled enrollment would let the device in and names a policy: its own decides alone when
-    /// there is one, else the group that let it in the last time.
-    fn lets_in(&self, tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<bool, StoreError> {
-        let Ok(id) = RegistrationId::parse(device.name.as_str()) else {
-            return Ok(false);
-        };
-        for dps in &self.services {
-            let own = tx.individual_enrollment(dps, &id)?;
-            let settings = match own {
-                Some(enrollment) => Some(enrollment.settings),
-                None => match tx.registration(dps, &id)?.and_then(|record| record.group) {
-                    Some(group) => tx.enrollment_group(dps, &group)?.map(|group| group.settings),
-                    None => None,
-                },
+    fn counts(&self, tx: &ReadTx<'_>, holders: Holders<'_>) -> Result<HolderCounts, StoreError> {
+        tx.certificate_holder_counts(&self.namespace, holders, &self.services, self.now)
+    }
+
+    /// How many of these devices hold certificates of these CAs.
+    fn connected_holders(
+        &self,
+        tx: &ReadTx<'_>,
+        cas: &[CaId],
+        places: &[Assignment],
+    ) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let mut seen = HashSet::new();
+        for place in places {
+            let device = tx.registry_device_by_external(&self.namespace, &place.device_id)?;
+            let Some(device) = device.filter(|device| self.has_its_place(device, place)) else {
+                continue;
             };
-            if settings.is_some_and(|settings| issues(&settings)) {
-                return Ok(true);
+            let named = (&self.namespace, &device.name);
+            if tx.standing_leaves_of_device(named, cas, self.now)? > 0 {
+                count += u64::from(seen.insert(device.name.key().to_owned()));
             }
         }
-        Ok(false)
+        Ok(count)
     }
-}
 
-fn issues(settings: &EnrollmentSettings) -> bool {
-    settings.status == ProvisioningStatus::Enabled && settings.credential_policy.is_some()
-}
-
-fn services(tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Vec<DpsName>, StoreError> {
-    let links = tx.namespace_links(namespace)?.into_iter();
-    let services = links.filter_map(|link| match link {
-        NamespaceLink::Dps(dps) => Some(dps),
-        NamespaceLink::Hub(_) => None,
-    });
-    Ok(services.collect())
+    fn has_its_place(&self, device: &RegistryDevice, place: &Assignment) -> bool {
+        device.hub.as_ref() == Some(&place.hub) || self.hubs.contains(&place.hub)
+    }
 }

@@ -81,13 +81,12 @@ CREATE TABLE registry_device (
     updated_at BIGINT NOT NULL,
     transition_at BIGINT NOT NULL,
     PRIMARY KEY (namespace, name_key)
-);
+){clustered};
 CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, external_device_id);
-CREATE INDEX registry_device_policy ON registry_device (namespace, policy, name_key);
 
--- What was signed or is about to be. A certificate that was revoked stands here with its revocation and,
--- for the CRL, in revoked_certificate.
-CREATE TABLE issued_certificate (
+-- What is about to be signed, written down before the signature: without indexes, since it moves to
+-- issued_certificate a moment later. What was given up stays here for a while.
+CREATE TABLE certificate_intent (
     number {serial} PRIMARY KEY,
     ca {text} NOT NULL,
     serial {blob} NOT NULL,
@@ -101,6 +100,26 @@ CREATE TABLE issued_certificate (
     not_before BIGINT NOT NULL,
     not_after BIGINT NOT NULL,
     shard BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX certificate_intent_open ON certificate_intent (created_at) WHERE state = 'intended';
+CREATE INDEX certificate_intent_orphaned ON certificate_intent (created_at) WHERE state = 'orphaned';
+
+-- What was signed and handed out. A certificate that was revoked stands here with its revocation and, for the
+-- CRL, in revoked_certificate.
+CREATE TABLE issued_certificate (
+    number {serial} PRIMARY KEY,
+    ca {text} NOT NULL,
+    serial {blob} NOT NULL,
+    namespace {text} NOT NULL,
+    device {text} NOT NULL,
+    policy {text} NOT NULL,
+    device_uuid {text} NOT NULL,
+    generation {text} NOT NULL,
+    key_sha256 {blob} NOT NULL,
+    not_before BIGINT NOT NULL,
+    not_after BIGINT NOT NULL,
+    shard BIGINT NOT NULL,
     certificate {blob},
     sha1 {blob},
     sha256 {blob},
@@ -109,11 +128,10 @@ CREATE TABLE issued_certificate (
     created_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX issued_certificate_serial ON issued_certificate (ca, serial);
--- With the expiry, or SQLite takes the index over all that expire later for those of one device.
-CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, not_after, number);
-CREATE INDEX issued_certificate_expiry ON issued_certificate (namespace, not_after, number);
-CREATE INDEX issued_certificate_ca ON issued_certificate (ca, not_after, number);
-CREATE INDEX issued_certificate_intended ON issued_certificate (created_at) WHERE state = 'intended';
+-- Everything a preview counts by: it never looks at the rows. With the expiry first, or SQLite takes the index
+-- over all that expire later for those of one device.
+CREATE INDEX issued_certificate_device ON issued_certificate (namespace, device, not_after, ca, revoked_at);
+CREATE INDEX issued_certificate_expiry ON issued_certificate (ca, not_after, number, revoked_at);
 CREATE INDEX issued_certificate_key ON issued_certificate (key_sha256);
 CREATE INDEX issued_certificate_sha256 ON issued_certificate (sha256);
 CREATE INDEX issued_certificate_sha1 ON issued_certificate (sha1);
@@ -127,7 +145,9 @@ CREATE TABLE revoked_certificate (
     reason {text} NOT NULL,
     not_after BIGINT NOT NULL,
     PRIMARY KEY (ca, shard, serial)
-);
+){clustered};
+-- What a CRL forgets is found without reading every line, in the transaction that puts it out.
+CREATE INDEX revoked_certificate_expiry ON revoked_certificate (ca, shard, not_after);
 
 -- The CRL that is out, one for each part; number 0 while there is none. `changes` counts what was to be told,
 -- `told` is how much of it the CRL tells. `due_at` says when the next is to be made; without it this is the

@@ -1,5 +1,6 @@
 //! What a transaction runs on: one connection of either engine.
 
+pub(crate) mod checkpoint;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 

@@ -78,8 +78,8 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CrlPart, CrlWork, IssuedAfter, LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity,
-    RevokedLeaves, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, LeafStanding, LeafStatus, NewCrl,
+    NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

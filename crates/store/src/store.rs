@@ -7,6 +7,7 @@ use provost_model::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::engine::checkpoint::Checkpointer;
 use crate::engine::{Engine, postgres, sqlite};
 use crate::migrate::migrate;
 use crate::tx::{AppendTx, Audited, ReadTx, WriteTx};
@@ -57,7 +58,10 @@ struct Inner {
 }
 
 enum Readers {
-    Sqlite(sqlite::Readers),
+    Sqlite(
+        sqlite::Readers,
+        #[expect(dead_code, reason = "it works as long as it is held")] Checkpointer,
+    ),
     Postgres(postgres::Readers),
 }
 
@@ -89,6 +93,7 @@ impl Store {
                 sqlite::create(&path)?;
                 let connection = sqlite::open(&path)?;
                 migrate(Engine::Sqlite(&connection), options.clock.now())?;
+                let checkpointer = Checkpointer::start(&path, &connection, Arc::clone(&counters))?;
                 let connect = SqliteWriter(connection);
                 start(
                     Writer {
@@ -99,7 +104,7 @@ impl Store {
                     },
                     queue,
                 )?;
-                Readers::Sqlite(sqlite::Readers::new(&path))
+                Readers::Sqlite(sqlite::Readers::new(&path), checkpointer)
             }
             StoreAddress::Postgres(url) => {
                 let connect = PostgresWriter {
@@ -144,7 +149,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         match &self.inner.readers {
-            Readers::Sqlite(readers) => readers.with(|connection| {
+            Readers::Sqlite(readers, _) => readers.with(|connection| {
                 read(&ReadTx {
                     engine: Engine::Sqlite(connection),
                 })
@@ -165,10 +170,10 @@ impl Store {
             Readers::Postgres(readers) => {
                 Some(readers.places().acquire().await.map_err(|_| StoreError::Closed)?)
             }
-            Readers::Sqlite(_) => None,
+            Readers::Sqlite(..) => None,
         };
         let blocking = move || match &inner.readers {
-            Readers::Sqlite(readers) => readers.with(|connection| {
+            Readers::Sqlite(readers, _) => readers.with(|connection| {
                 read(&ReadTx {
                     engine: Engine::Sqlite(connection),
                 })

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use provost_model::DeviceStatus;
-use provost_registry::DevicePatch;
+use provost_registry::{DevicePatch, RevocationTarget};
 
 use super::plant::{Plant, named, namespace, policy};
 
@@ -159,19 +159,29 @@ async fn the_blast_radius_counts_connected_and_stranded_devices() {
     plant.certify("drill").await;
     let _session = plant.connect(&press).await;
     let registry = plant.registry();
-    let radius = registry
-        .preview_issuer_revocation(&plant.caller, &namespace(), &policy())
+    let touched = registry
+        .touched(&plant.caller, &namespace(), RevocationTarget::Issuer(policy()))
         .await
         .unwrap();
-    assert_eq!((radius.devices, radius.certificates), (2, 2));
-    assert_eq!((radius.connected, radius.renewable, radius.stranded), (1, 2, 0));
-    let names = vec![named("press"), named("nobody")];
-    let radius = registry
-        .preview_device_revocation(&plant.caller, &namespace(), names, true)
-        .await
-        .unwrap();
-    assert_eq!((radius.devices, radius.certificates), (1, 1));
-    assert_eq!((radius.connected, radius.renewable, radius.stranded), (1, 0, 1));
+    assert_eq!((touched.devices, touched.certificates), (2, 2));
+    assert_eq!(
+        (touched.connected, touched.can_renew, touched.stranded),
+        (1, 2, 0)
+    );
+    for (disable, can_renew) in [(false, 1), (true, 0)] {
+        let names = vec![named("press"), named("PRESS")];
+        let touched = registry
+            .touched(
+                &plant.caller,
+                &namespace(),
+                RevocationTarget::Devices { names, disable },
+            )
+            .await
+            .unwrap();
+        assert_eq!((touched.devices, touched.certificates), (1, 1));
+        assert_eq!((touched.connected, touched.can_renew), (1, can_renew));
+        assert_eq!(touched.stranded, 1 - can_renew);
+    }
     // Nothing was done.
     assert!(plant.connects(&press).await);
 }

@@ -57,11 +57,8 @@ async fn a_device_that_was_deleted_does_not_return_through_an_uploaded_copy() {
     assert!(!plant.connects(&certified).await);
 }
 
-/// also a hub identity that knows the leaf by its thumbprint.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_007_a_revoked_leaf_is_refused_as_a_thumbprint_too() {
-    let plant = Plant::open().await;
-    let certified = plant.certify("press").await;
+/// The hub knows the device by the thumbprint of its leaf from now on.
+async fn pin(plant: &Plant, certified: &Certified) {
     let leaf = Certificate::from_der(&certified.chain[0]).unwrap();
     let thumbprint = json!({ "primaryThumbprint": leaf.sha256_thumbprint().to_string() });
     let authentication = json!({ "type": "selfSigned", "x509Thumbprint": thumbprint });
@@ -72,6 +69,26 @@ async fn a_007_a_revoked_leaf_is_refused_as_a_thumbprint_too() {
         .put_if("/devices/press", "*", &body)
         .await
         .ok();
+}
+
+/// also where the hub knows the leaf by its thumbprint.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_026_what_a_revoked_issuer_signed_is_refused_as_a_thumbprint_too() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    pin(&plant, &certified).await;
+    let mut session = plant.connect(&certified).await;
+    revoke_issuer(&plant).await;
+    assert!(session.closed(SOON).await);
+    assert!(!plant.connects(&certified).await);
+}
+
+/// also a hub identity that knows the leaf by its thumbprint.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_007_a_revoked_leaf_is_refused_as_a_thumbprint_too() {
+    let plant = Plant::open().await;
+    let certified = plant.certify("press").await;
+    pin(&plant, &certified).await;
     let mut session = plant.connect(&certified).await;
     plant.revoke("press", false).await;
     assert!(session.closed(SOON).await);

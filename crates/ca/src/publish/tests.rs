@@ -9,7 +9,7 @@ use provost_model::ambient::SystemRandom;
 use provost_model::registry::{
     Ca, CaRole, CaState, DeviceIdentifier, KeyRef, Revocation, RevocationReason, RevokedEntry, SerialNumber,
 };
-use provost_model::{CredentialPolicyName, NamespaceName, RegistryDeviceName};
+use provost_model::{CertificateDer, CredentialPolicyName, NamespaceName, RegistryDeviceName};
 use provost_pki::Certificate;
 use provost_pki::crl::Crl;
 use provost_pki::issue::{self, KeyPair};
@@ -162,7 +162,13 @@ impl House {
             created_at: now,
         };
         let intended = self.store.append(move |tx| tx.intend_certificate(&intent)).await;
-        intended.unwrap();
+        let number = intended.unwrap();
+        self.write(move |tx| {
+            let der = CertificateDer(vec![serial]);
+            assert!(tx.complete_issued(number, &der, [serial; 20], [serial; 32])?);
+            Ok(())
+        })
+        .await;
     }
 
     async fn state(&self, state: CaState) {

@@ -35,6 +35,8 @@ pub(crate) enum AdmittedBy {
     Thumbprint {
         sha1: Sha1Thumbprint,
         sha256: Sha256Thumbprint,
+        /// A CA of the Device Registry issued it, and its revocation ends the session.
+        is_issued: bool,
     },
     /// A CA certificate of the hub.
     Authority {
@@ -52,7 +54,8 @@ impl Admitted {
     pub(crate) fn rests_on_configuration(&self) -> bool {
         match self.by {
             AdmittedBy::Policy { .. } | AdmittedBy::Authority { .. } => true,
-            AdmittedBy::DeviceKey(_) | AdmittedBy::Thumbprint { .. } => false,
+            AdmittedBy::Thumbprint { is_issued, .. } => is_issued,
+            AdmittedBy::DeviceKey(_) => false,
         }
     }
 
@@ -137,10 +140,12 @@ impl AdmittedBy {
             (Self::Policy { name, key }, DeviceAuth::Sas(_) | DeviceAuth::None) => tx
                 .access_policy(&PolicyOwner::Hub(hub.clone()), name)?
                 .is_some_and(|policy| admits_devices(&policy) && has_key(&policy, key)),
-            (Self::Thumbprint { sha1, sha256 }, DeviceAuth::SelfSigned(slots)) => slots.iter().any(|text| {
-                Sha256Thumbprint::parse(text).is_ok_and(|known| known == *sha256)
-                    || Sha1Thumbprint::parse(text).is_ok_and(|known| known == *sha1)
-            }),
+            (Self::Thumbprint { sha1, sha256, .. }, DeviceAuth::SelfSigned(slots)) => {
+                slots.iter().any(|text| {
+                    Sha256Thumbprint::parse(text).is_ok_and(|known| known == *sha256)
+                        || Sha1Thumbprint::parse(text).is_ok_and(|known| known == *sha1)
+                })
+            }
             (
                 Self::Authority {
                     subject_hash,

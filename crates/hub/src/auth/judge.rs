@@ -197,6 +197,7 @@ impl Proof<'_> {
         let by = AdmittedBy::Thumbprint {
             sha1: leaf.sha1_thumbprint(),
             sha256: leaf.sha256_thumbprint(),
+            is_issued: known.leaf.is_some(),
         };
         Ok((by, until_the_end_of(leaf)))
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use provost_model::HubName;
+use provost_store::ReadTx;
 
 use crate::HubError;
 use crate::service::HubService;
@@ -89,6 +90,7 @@ impl HubService {
     /// # Errors
     /// [`HubError::Store`].
     pub async fn renewals_pending(&self) -> Result<Vec<(HubName, u64)>, HubError> {
-        Ok(self.store().read(|tx| tx.renewals_pending()).await?)
+        let pending = |tx: &ReadTx<'_>| tx.renewals_pending();
+        Ok(self.store().read(pending).await?)
     }
 }

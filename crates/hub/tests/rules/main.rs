@@ -29,7 +29,9 @@ mod query;
 mod registry;
 #[cfg(test)]
 mod renewal;
+#[cfg(test)]
 mod renewal_sessions;
+#[cfg(test)]
 mod renewal_turns;
 #[cfg(test)]
 mod service_auth;

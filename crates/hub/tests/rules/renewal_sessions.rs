@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use provost_hub::{DeviceSession, Feature};
+use provost_store::ReadTx;
 use serde_json::Value;
 
 use crate::managed::Plant;
@@ -19,7 +20,12 @@ async fn issued(plant: &Plant, issuer: &Arc<Issuer>) {
     let work = tokio::spawn(plant.house.service.clone().keep_renewals());
     let store = plant.house.store.clone();
     let is_done = async {
-        while !store.read(|tx| tx.renewals_pending()).await.unwrap().is_empty() {
+        while !store
+            .read(|tx: &ReadTx<'_>| tx.renewals_pending())
+            .await
+            .unwrap()
+            .is_empty()
+        {
             tokio::task::yield_now().await;
         }
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use provost_hub::{CertificateIssuer, DeviceSession, Feature, IssuerFuture, SessionEvent};
 use provost_model::Assignment;
 use provost_model::registry::{CertificateRefusal, CertificateRequest, Completion, PreparedCertificate};
-use provost_store::{StoreError, WriteTx};
+use provost_store::{ReadTx, StoreError, WriteTx};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -118,7 +118,12 @@ async fn renewals_beyond_a_number_wait_for_their_turn_and_one_called_off_meanwhi
     }
     let store = plant.house.store.clone();
     let is_done = async {
-        while !store.read(|tx| tx.renewals_pending()).await.unwrap().is_empty() {
+        while !store
+            .read(|tx: &ReadTx<'_>| tx.renewals_pending())
+            .await
+            .unwrap()
+            .is_empty()
+        {
             tokio::task::yield_now().await;
         }
     };

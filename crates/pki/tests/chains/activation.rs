@@ -349,3 +349,82 @@ fn an_intermediate_between_root_and_issuing_ca_is_welcome() {
     assert_eq!(customer.refusal(&format!("{issuing}{tall}{middle}")), "order");
     assert_eq!(customer.refusal(&format!("{issuing}{middle}")), "ok");
 }
+
+impl Customer {
+    /// openssl goes on signing while the test runs.
+    fn later(&self) -> Timestamp {
+        self.now.after(Duration::from_hours(1))
+    }
+
+    fn as_root(&self, pem: &str) -> Result<(), &'static str> {
+        let rules = ActivationRules::default();
+        let checked = activation::check_root(pem, &rules, self.later());
+        checked.map(|_| ()).map_err(|error| error.code())
+    }
+
+    fn under_root(&self, chain: &str, root: &str) -> Result<(), &'static str> {
+        let root = provost_pki::Certificate::from_text(root).unwrap().certificate;
+        let rules = ActivationRules::default();
+        let checked = activation::check_under(&self.csr, chain, &root, &rules, self.later());
+        checked.map(|_| ()).map_err(|error| error.code())
+    }
+}
+
+/// A root kept offline: each rule that is broken has its own word.
+#[test]
+fn a_root_kept_offline_must_be_one_that_can_sign_an_issuing_ca_and_crls() {
+    let customer = Customer::new();
+    assert_eq!(customer.as_root(&customer.pem("root")), Ok(()));
+    let without = |line: &str| -> Vec<&'static str> {
+        ROOT.iter()
+            .copied()
+            .filter(|found| !found.starts_with(line))
+            .collect()
+    };
+    let flat = [
+        without("basicConstraints"),
+        vec!["basicConstraints=critical,CA:TRUE,pathlen:0"],
+    ]
+    .concat();
+    let no_crl = [without("keyUsage"), vec!["keyUsage=critical,keyCertSign"]].concat();
+    for (extensions, options, rule) in [
+        (flat, "-days 3650", "pathLength"),
+        (no_crl, "-days 3650", "keyUsage"),
+        (without("keyUsage"), "-days 3650", "keyUsage"),
+        (without("basicConstraints"), "-days 3650", "basicConstraints"),
+        (ROOT.to_vec(), "-days 300", "rootTooShort"),
+    ] {
+        customer.root("other", KEY, &extensions, options);
+        assert_eq!(
+            customer.as_root(&customer.pem("other")),
+            Err(rule),
+            "{extensions:?}"
+        );
+    }
+    customer.root("rsa", "genrsa 2048", ROOT, "-days 3650");
+    assert_eq!(customer.as_root(&customer.pem("rsa")), Err("keyKind"));
+    let signed = customer.signed(ISSUING, "-days 800 -sha384");
+    assert_eq!(customer.as_root(&signed), Err("notSelfSigned"));
+    let two = format!("{0}{0}", customer.pem("root"));
+    assert_eq!(customer.as_root(&two), Err("notOneRoot"));
+    assert_eq!(customer.as_root("nothing"), Err("unreadable"));
+}
+
+#[test]
+fn an_issuing_ca_hangs_under_its_own_offline_root_directly() {
+    let customer = Customer::new();
+    let root = customer.pem("root");
+    let signed = customer.signed(ISSUING, "-days 800 -sha384");
+    assert_eq!(customer.under_root(&signed, &root), Ok(()));
+    assert_eq!(customer.under_root(&format!("{signed}{root}"), &root), Ok(()));
+    customer.root("stranger", KEY, ROOT, "-days 3650");
+    let stranger = customer.pem("stranger");
+    assert_eq!(
+        customer.under_root(&format!("{signed}{stranger}"), &root),
+        Err("otherRoot")
+    );
+    assert_eq!(customer.under_root(&signed, &stranger), Err("otherRoot"));
+    let short = customer.signed(ISSUING, "-days 100 -sha384");
+    assert_eq!(customer.under_root(&short, &root), Err("tooShort"));
+    assert_eq!(customer.under_root(&root, &root), Err("wrongKey"));
+}

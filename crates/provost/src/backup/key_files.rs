@@ -26,10 +26,10 @@ pub(super) fn missing_keys(database: &StoreAddress, folder: &Path) -> Result<()>
             cas.push(stored.ca);
         }
     }
-    match cas.is_empty() {
-        true => Ok(()),
-        false => Err(MissingKeys { cas }.into()),
+    if cas.is_empty() {
+        return Ok(());
     }
+    Err(MissingKeys { cas }.into())
 }
 
 /// Removes the files of keys that were destroyed: a backup of before that is no way back for them.

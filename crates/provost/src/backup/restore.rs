@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use provost_keys::{FolderLock, lock_folder};
@@ -9,16 +9,10 @@ use serde_json::{Value, json};
 
 use super::manifest::{Engine, Manifest};
 use super::moves::{Moves, sync};
+use super::place::{Place, REPLACED, remove_leftovers, with_suffix};
 use super::{DATABASE, OWN_KEY_FILE, copying, key_files, tell, verify};
-use crate::connection_file::FILE_NAME;
 use crate::serve::data_lock::DataLock;
 use crate::serve::private_file;
-use crate::serve::store_mark::STORE_MARK;
-
-/// What a restore puts another one in the place of; everything else in a data folder stays.
-const REPLACED: [&str; 5] = ["keys", "tls", "admin-token", FILE_NAME, STORE_MARK];
-/// Where what is to take its place is made ready.
-const STAGE: &str = "restoring-";
 
 /// What to restore, and where.
 pub(crate) struct RestoreOrder<'a> {
@@ -70,10 +64,11 @@ pub(crate) fn restore(order: &RestoreOrder<'_>, now: Timestamp) -> Result<Value>
 /// Whoever uses the keys of this folder holds them, also on another machine that shares the disk.
 fn lock_keys(data: &Path) -> Result<Option<FolderLock>> {
     let keys = data.join("keys");
-    match keys.is_dir() {
-        true => Ok(Some(lock_folder(&keys).context("the data folder is in use")?)),
-        false => Ok(None),
+    if !keys.is_dir() {
+        return Ok(None);
     }
+    let lock = lock_folder(&keys).context("the data folder is in use")?;
+    Ok(Some(lock))
 }
 
 fn finish(moves: &Moves, place: &Place, order: &RestoreOrder<'_>) -> Result<Value> {
@@ -86,78 +81,6 @@ fn finish(moves: &Moves, place: &Place, order: &RestoreOrder<'_>) -> Result<Valu
         );
     }
     Ok(moves.report.clone())
-}
-
-/// Where everything is, without links.
-struct Place {
-    data: PathBuf,
-    from: PathBuf,
-    /// The SQLite file to replace; `None` with PostgreSQL.
-    database: Option<PathBuf>,
-}
-
-impl Place {
-    fn of(order: &RestoreOrder<'_>) -> Result<Self> {
-        let real = |path: &Path| {
-            path.canonicalize()
-                .with_context(|| format!("cannot find {}", path.display()))
-        };
-        let database = match &order.store {
-            StoreAddress::Sqlite(path) if path.exists() => Some(real(path)?),
-            StoreAddress::Sqlite(path) => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let name = path.file_name().context("the store has no file name")?;
-                Some(real(folder.unwrap_or(Path::new(".")))?.join(name))
-            }
-            StoreAddress::Postgres(_) => None,
-        };
-        Ok(Self {
-            data: real(order.data)?,
-            from: real(order.from).context("there is no backup")?,
-            database,
-        })
-    }
-
-    fn check(&self, order: &RestoreOrder<'_>, manifest: &Manifest) -> Result<()> {
-        if self.data.starts_with(&self.from) {
-            bail!("{} is inside the backup", self.data.display());
-        }
-        for name in REPLACED {
-            let path = self.data.join(name);
-            if self.from.starts_with(&path) {
-                bail!("the backup is inside {}, which it is to replace", path.display());
-            }
-            if path.is_symlink() {
-                bail!(
-                    "{} is a link: restore into a data folder of its own (--data) and copy {name} from there",
-                    path.display()
-                );
-            }
-        }
-        match (&manifest.store, manifest.engine, &self.database) {
-            (_, Engine::Sqlite, None) => {
-                bail!("the backup holds a SQLite database, and --store names PostgreSQL: name a SQLite file")
-            }
-            (Some(path), Engine::Sqlite, Some(database)) if !order.is_store_named => bail!(
-                "the database of this backup was at {}: name it, or the one to restore to, with --store, for \
-                 example --store {}",
-                path.display(),
-                database.display()
-            ),
-            _ => Ok(()),
-        }
-    }
-
-    /// The database that would be replaced.
-    fn replaced(&self, manifest: &Manifest) -> Option<StoreAddress> {
-        let database = self.database.as_ref().filter(|path| path.exists())?;
-        (manifest.engine == Engine::Sqlite).then(|| StoreAddress::Sqlite(database.clone()))
-    }
-
-    /// A folder that is renamed with the data folder's own; a database elsewhere is made ready beside itself.
-    fn stage(&self, now: Timestamp) -> PathBuf {
-        self.data.join(format!("{STAGE}{}", now.as_micros()))
-    }
 }
 
 /// The database that knows what was shut out since; refuses to go on without one unless told to.
@@ -216,7 +139,7 @@ fn prepare(
         )?;
     }
     let key_file = carry_over_key_file(&stage.join("keys"), &place.data.join("keys"))?;
-    let kept = place.data.join(format!("before-restore-{}", now.as_micros()));
+    let kept = place.kept(now);
     let mut moves = Moves::new(
         &place.from,
         &stage,
@@ -256,18 +179,7 @@ fn prepare_database(
     moves: &mut Moves,
     now: Timestamp,
 ) -> Result<()> {
-    let stage = place.stage(now);
-    let is_inside = database.parent() == Some(place.data.as_path());
-    // Renaming works on one disk only.
-    let (ready, kept) = if is_inside {
-        let kept = place.data.join(format!("before-restore-{}", now.as_micros()));
-        (stage.join(DATABASE), kept.join(DATABASE))
-    } else {
-        (
-            beside(database, STAGE, now),
-            beside(database, "before-restore-", now),
-        )
-    };
+    let (ready, kept) = place.of_database(database, now);
     let hash = manifest
         .files
         .iter()
@@ -277,7 +189,7 @@ fn prepare_database(
     let address = StoreAddress::Sqlite(ready.clone());
     let done =
         finish_restore(&address, newer, now).context("the backup's database cannot be brought up to date")?;
-    key_files::remove_destroyed(&address, &stage.join("keys"))?;
+    key_files::remove_destroyed(&address, &place.stage(now).join("keys"))?;
     tell(&mut moves.report, newer.map(name_of).as_deref(), &done);
     for suffix in ["", "-wal", "-shm"] {
         let old = with_suffix(database, suffix);
@@ -291,16 +203,6 @@ fn prepare_database(
     }
     moves.put_into_place(ready, database.to_owned());
     Ok(())
-}
-
-fn beside(database: &Path, what: &str, now: Timestamp) -> PathBuf {
-    with_suffix(database, &format!(".{what}{}", now.as_micros()))
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// How a report names a database; a URL may hold a password.
@@ -320,29 +222,6 @@ fn copy_verified(from: &Path, to: &Path, sha256: &str) -> Result<()> {
         Some(hash) if hash == sha256 => Ok(()),
         _ => bail!("{} is not what was written to the backup", from.display()),
     }
-}
-
-/// What a restore that ended early left; nothing of it is in use, since nobody else holds the folder.
-fn remove_leftovers(place: &Place) -> Result<()> {
-    let beside = place.database.as_ref().and_then(|path| {
-        let name = path.file_name()?.to_str()?;
-        Some((path.parent()?.to_owned(), format!("{name}.{STAGE}")))
-    });
-    for (folder, prefix) in std::iter::once((place.data.clone(), STAGE.to_owned())).chain(beside) {
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-            let entry = entry?;
-            if !entry.file_name().to_string_lossy().starts_with(&prefix) {
-                continue;
-            }
-            let path = entry.path();
-            let removed = match path.is_dir() {
-                true => fs::remove_dir_all(&path),
-                false => fs::remove_file(&path),
-            };
-            removed.with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// The key file of our own is in no backup: that of the replaced folder is taken when it opens these keys.

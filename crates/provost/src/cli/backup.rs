@@ -1,6 +1,6 @@
 //! `provost backup`: copies of a data folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use provost_model::Clock;
@@ -30,7 +30,7 @@ pub(crate) enum BackupCommand {
     Restore(RestoreArguments),
     /// Shut out again in a database put back with other tools what a newer one had shut out
     ///
-    /// For PostgreSQL after pg_restore or psql, before a server is started on it.
+    /// For PostgreSQL after `pg_restore` or `psql`, before a server is started on it.
     #[command(after_help = "Example:\n  provost backup create --to backup\n  \
         cp backup/provost.db restored.db\n  \
         provost backup reapply --store restored.db \\\n    \
@@ -115,7 +115,8 @@ impl BackupCommand {
 
 impl StoreArguments {
     fn locate(self, context: &Context) -> anyhow::Result<Located> {
-        let data = Some(context.locator.data.clone()).filter(|data| *data != PathBuf::from(DEFAULT_DATA));
+        let data =
+            Some(context.locator.data.clone()).filter(|data| data.as_path() != Path::new(DEFAULT_DATA));
         locate(data, self.store, self.config.as_deref())
     }
 }

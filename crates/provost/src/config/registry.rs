@@ -37,6 +37,8 @@ pub struct RegistrySection {
     pub issuing_days: Option<u32>,
     /// Seconds before now at which what is signed begins to be valid, 0 to 300.
     pub backdate_seconds: Option<u32>,
+    /// Days certificates that expired are kept, 0 for ever.
+    pub keep_expired_days: Option<u32>,
     /// Parts of the CRLs of issuing CAs made from now on.
     pub crl_shards: Option<u32>,
     /// Kinds of key devices may bring.
@@ -79,11 +81,17 @@ impl RegistrySection {
             backdate: self
                 .backdate_seconds
                 .map_or(backdate, |seconds| Duration::from_secs(u64::from(seconds))),
+            keep_expired: match self.keep_expired_days {
+                None => default.keep_expired,
+                Some(0) => None,
+                Some(days) => Some(days * DAY),
+            },
             shards: self.crl_shards.unwrap_or(default.shards),
             csr: csr_rules(self.allowed_keys)?,
             identifier: identifier(self.identifier.as_deref(), self.critical_identifier)?,
             publication: PublicAddresses::new(addresses(self.publication)?, self.ocsp),
             activation: default.activation,
+            signing_threads: default.signing_threads,
         };
         check(&options)?;
         Ok(options)

@@ -104,8 +104,16 @@ pub(super) async fn keep(config: Config, store: Store, mut known: ConnectionFile
     }
 }
 
+/// Writes the ready file where one is asked for.
+pub(super) fn tell(config: &Config, connection: &ConnectionFile) -> Result<()> {
+    match &config.ready_file {
+        Some(path) => write(path, connection),
+        None => Ok(()),
+    }
+}
+
 /// Writes the file a script waits for. It holds no secret.
-pub(super) fn write(path: &Path, connection: &ConnectionFile) -> Result<()> {
+fn write(path: &Path, connection: &ConnectionFile) -> Result<()> {
     let dps = connection
         .dps
         .first()

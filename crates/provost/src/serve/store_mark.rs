@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use provost_model::{Clock, Timestamp};
-use provost_store::{AuditHash, AuditMark, Store};
+use provost_store::{AuditHash, AuditMark, ReadTx, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use super::private_file;
+use super::{Ambient, private_file};
 
 /// The note's name.
 pub(crate) const STORE_MARK: &str = "store-mark.json";
@@ -25,7 +25,7 @@ struct Note {
 
 /// Compares the database with the note of the last run, and tells when it is older. `false` then: the note
 /// stays until the database was taken care of.
-pub(super) async fn compare(data: &Path, store: &Store) -> Result<bool> {
+async fn compare(data: &Path, store: &Store) -> Result<bool> {
     let Some((mark, taken_at)) = read(data)? else {
         return Ok(true);
     };
@@ -44,25 +44,37 @@ pub(super) async fn compare(data: &Path, store: &Store) -> Result<bool> {
 /// Takes the notes of a server.
 pub(super) struct StoreMarking {
     /// Where; nowhere while the last note has not been answered for.
-    pub(super) data: Option<PathBuf>,
-    pub(super) clock: Arc<dyn Clock>,
+    data: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
 }
 
 impl StoreMarking {
+    /// Compares the database with the note of the last run.
+    pub(super) async fn begin(data: &Path, store: &Store, ambient: &Ambient) -> Result<Self> {
+        let is_latest = compare(data, store).await?;
+        Ok(Self {
+            data: is_latest.then(|| data.to_owned()),
+            clock: Arc::clone(&ambient.clock),
+        })
+    }
+
     /// Notes how far the database is.
     pub(super) async fn note(&self, store: &Store) -> Result<()> {
         let Some(data) = &self.data else { return Ok(()) };
-        let mark = store.read(|tx| tx.audit_mark()).await?;
-        let Some(mark): Option<AuditMark> = mark else {
-            return Ok(());
-        };
-        let note = Note {
-            last_audit_event: mark.number,
-            hash: mark.hash.to_string(),
-            taken_at: self.clock.now().as_micros(),
-        };
-        private_file::write(&data.join(STORE_MARK), &serde_json::to_vec_pretty(&note)?)
+        let taken_at = self.clock.now();
+        match store.read(move |tx| note(tx, taken_at)).await? {
+            Some(note) => private_file::write(&data.join(STORE_MARK), &serde_json::to_vec_pretty(&note)?),
+            None => Ok(()),
+        }
     }
+}
+
+fn note(tx: &ReadTx<'_>, taken_at: Timestamp) -> Result<Option<Note>, StoreError> {
+    Ok(tx.audit_mark()?.map(|mark| Note {
+        last_audit_event: mark.number,
+        hash: mark.hash.to_string(),
+        taken_at: taken_at.as_micros(),
+    }))
 }
 
 /// An unreadable note is none: it is a help, not the truth.

@@ -456,6 +456,7 @@ fn answered(tx: &ReadTx<'_>, namespace: &NamespaceName, pem: &str) -> Result<(Ca
         let request = ca.signing_request.as_ref().map(|der| Csr::from_der(der));
         if let (Some(Ok(request)), CaRole::Issuing) = (request, ca.role)
             && request.spki_der() == found.certificate.spki_der()
+            && !is_of_external_policy(tx, &ca)?
         {
             return Ok((ca, request));
         }
@@ -467,6 +468,15 @@ fn answered(tx: &ReadTx<'_>, namespace: &NamespaceName, pem: &str) -> Result<(Ca
             found.certificate.subject_display()
         ),
     ))
+}
+
+/// Its request is for the customer's root, not for the namespace's.
+fn is_of_external_policy(tx: &ReadTx<'_>, ca: &Ca) -> Result<bool, RegistryError> {
+    let policy = match &ca.policy {
+        Some(name) => tx.credential_policy(&ca.namespace, name)?,
+        None => None,
+    };
+    Ok(policy.is_some_and(|policy| policy.is_external))
 }
 
 /// No two certificates of a root have one serial number: its CRL could not tell them apart.

@@ -109,16 +109,7 @@ pub(super) fn check(
         return Ok(None);
     }
     let (before, since) = out.map_or((0, None), |out| (out.number, out.this_update));
-    let number = crl.number().and_then(|number| i64::try_from(number).ok());
-    let number = number.filter(|number| *number > before).ok_or_else(|| {
-        let found = crl
-            .number_hex()
-            .map_or("none".to_owned(), |digits| format!("{digits} (hexadecimal)"));
-        RegistryError::invalid(
-            "CrlNumberTooLow",
-            format!("the CRL's number is {found}; it must be greater than {before}, which is out"),
-        )
-    })?;
+    let number = number(crl, before)?;
     let next_update = dates(crl, since, now)?;
     contents(tx, root, crl)?;
     Ok(Some(NewCrl {
@@ -131,6 +122,23 @@ pub(super) fn check(
         due_at: Some(Timestamp::from_micros(i64::MAX)),
         rests_until: now,
     }))
+}
+
+fn number(crl: &Crl, before: i64) -> Result<i64, RegistryError> {
+    let Some(hex) = crl.number_hex() else {
+        return Err(RegistryError::invalid("CrlInvalid", "the CRL has no number"));
+    };
+    match crl.number().and_then(|number| i64::try_from(number).ok()) {
+        None => Err(RegistryError::invalid(
+            "CrlInvalid",
+            format!("the CRL's number {hex} (hexadecimal) is too great; none greater could follow it"),
+        )),
+        Some(number) if number <= before => Err(RegistryError::invalid(
+            "CrlNumberTooLow",
+            format!("the CRL's number is {number}; it must be greater than {before}, which is out"),
+        )),
+        Some(number) => Ok(number),
+    }
 }
 
 /// Answers its next update.

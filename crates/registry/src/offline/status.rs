@@ -23,7 +23,7 @@ const WARN_BEFORE: Duration = Duration::from_hours(24 * 14);
 pub struct OfflineRoot {
     /// The root; it has no certificate before that was brought.
     pub root: Ca,
-    /// What it has to sign, oldest first.
+    /// What it has to sign, by policy, the one that is to sign before the spare.
     pub requests: Vec<OfflineRequest>,
     /// What its CRL has to list.
     pub revoked: Vec<RevokedEntry>,
@@ -154,7 +154,6 @@ fn requests(tx: &ReadTx<'_>, root: &Ca, now: Timestamp) -> Result<Vec<OfflineReq
         }
     }
     requests.retain(|request| request.ca.role == CaRole::Issuing && request.ca.signing_request.is_some());
-    requests.sort_by_key(|request| (request.ca.created_at, request.ca.id.clone()));
     Ok(requests)
 }
 

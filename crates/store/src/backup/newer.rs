@@ -52,7 +52,7 @@ const TABLES: [(&str, &str); 16] = [
     ("registry_device", "t.uuid t.generation i.enabled"),
     (
         "issued_certificate",
-        "i.number t.ca b.serial t.namespace t.device t.policy t.device_uuid t.generation t.state \
+        "i.number t.ca b.serial t.namespace t.device t.policy t.device_uuid t.generation \
          b.key_sha256 i.not_before i.not_after i.shard b.certificate b.sha1 b.sha256 i.revoked_at t.reason \
          i.created_at",
     ),

@@ -83,22 +83,20 @@ impl Work<'_> {
     fn certificates(&self, done: &mut Reapplied, last: &mut i64) -> Result<(), StoreError> {
         done.issued_certificates = self.with(
             "INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, \
-             generation, state, key_sha256, not_before, not_after, shard, certificate, sha1, sha256, revoked_at, \
+             generation, key_sha256, not_before, not_after, shard, certificate, sha1, sha256, revoked_at, \
              reason, created_at) SELECT CAST(?1 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY n.number), n.ca, \
-             n.serial, n.namespace, n.device, n.policy, n.device_uuid, n.generation, n.state, n.key_sha256, \
+             n.serial, n.namespace, n.device, n.policy, n.device_uuid, n.generation, n.key_sha256, \
              n.not_before, n.not_after, n.shard, n.certificate, n.sha1, n.sha256, n.revoked_at, n.reason, \
-             n.created_at FROM newer_issued_certificate n WHERE n.state = 'issued' \
-             AND EXISTS (SELECT 1 FROM ca WHERE ca.id = n.ca) AND NOT EXISTS (SELECT 1 FROM issued_certificate i \
+             n.created_at FROM newer_issued_certificate n \
+             WHERE EXISTS (SELECT 1 FROM ca WHERE ca.id = n.ca) AND NOT EXISTS (SELECT 1 FROM issued_certificate i \
              WHERE i.ca = n.ca AND i.serial = n.serial)",
             params![*last],
         )?;
         *last = last.saturating_add(i64::try_from(done.issued_certificates).unwrap_or(i64::MAX));
         // Signed just after the copy was taken.
         self.run(
-            "UPDATE issued_certificate SET state = n.state, certificate = n.certificate, sha1 = n.sha1, \
-             sha256 = n.sha256 FROM newer_issued_certificate n WHERE n.ca = issued_certificate.ca \
-             AND n.serial = issued_certificate.serial AND n.state = 'issued' \
-             AND issued_certificate.state <> 'issued'",
+            "DELETE FROM certificate_intent WHERE EXISTS (SELECT 1 FROM issued_certificate i \
+             WHERE i.ca = certificate_intent.ca AND i.serial = certificate_intent.serial)",
         )?;
         self.run(
             "UPDATE issued_certificate SET revoked_at = n.revoked_at, reason = n.reason \

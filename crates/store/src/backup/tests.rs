@@ -23,10 +23,12 @@ INSERT INTO registry_device (namespace, name_key, name, uuid, generation, extern
            ('ns', 'd2', 'd2', 'u2', 'g2', 'd2', 1, '{}', 1, 'e', 0, 0, 0),
            ('ns', 'd3', 'd3', 'u3', 'g3', 'd3', 1, '{}', 1, 'e', 0, 0, 0);
 INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, generation,
+        key_sha256, not_before, not_after, shard, created_at)
+    VALUES (1, 'ica1', x'01', 'ns', 'd1', 'p', 'u1', 'g1', x'', 0, 0, 0, 0),
+           (2, 'ica1', x'02', 'ns', 'd2', 'p', 'u2', 'g2', x'', 0, 0, 0, 0);
+INSERT INTO certificate_intent (number, ca, serial, namespace, device, policy, device_uuid, generation,
         state, key_sha256, not_before, not_after, shard, created_at)
-    VALUES (1, 'ica1', x'01', 'ns', 'd1', 'p', 'u1', 'g1', 'issued', x'', 0, 0, 0, 0),
-           (2, 'ica1', x'02', 'ns', 'd2', 'p', 'u2', 'g2', 'issued', x'', 0, 0, 0, 0),
-           (3, 'ica1', x'03', 'ns', 'd3', 'p', 'u3', 'g3', 'intended', x'', 0, 0, 0, 0);
+    VALUES (3, 'ica1', x'03', 'ns', 'd3', 'p', 'u3', 'g3', 'intended', x'', 0, 0, 0, 0);
 INSERT INTO admin_token (hash, name, role, created_at) VALUES (x'01', 'a', 'owner', 0), (x'02', 'b', 'owner', 0),
     (x'03', 'c', 'owner', 0);
 INSERT INTO access_policy (owner, name, primary_key, secondary_key, rights)
@@ -59,13 +61,16 @@ DELETE FROM access_policy WHERE name = 'gone';
 UPDATE access_policy SET primary_key = x'0a' WHERE name = 'renewed';
 DELETE FROM module WHERE module_id = 'gone';
 UPDATE module SET primary_key = x'0a' WHERE module_id = 'renewed';
-UPDATE issued_certificate SET state = 'issued', certificate = x'0c' WHERE number = 3;
+DELETE FROM certificate_intent WHERE number = 3;
 INSERT INTO issued_certificate (number, ca, serial, namespace, device, policy, device_uuid, generation,
+        key_sha256, not_before, not_after, shard, created_at)
+    VALUES (3, 'ica1', x'03', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0),
+           (40, 'ica1', x'04', 'ns', 'd4', 'p', 'u4', 'g4', x'', 0, 0, 0, 0),
+           (41, 'ica1', x'05', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0),
+           (42, 'ica9', x'06', 'ns', 'd3', 'p', 'u3', 'g3', x'', 0, 0, 0, 0);
+INSERT INTO certificate_intent (number, ca, serial, namespace, device, policy, device_uuid, generation,
         state, key_sha256, not_before, not_after, shard, created_at)
-    VALUES (40, 'ica1', x'04', 'ns', 'd4', 'p', 'u4', 'g4', 'issued', x'', 0, 0, 0, 0),
-           (41, 'ica1', x'05', 'ns', 'd3', 'p', 'u3', 'g3', 'issued', x'', 0, 0, 0, 0),
-           (42, 'ica9', x'06', 'ns', 'd3', 'p', 'u3', 'g3', 'issued', x'', 0, 0, 0, 0),
-           (43, 'ica1', x'07', 'ns', 'd3', 'p', 'u3', 'g3', 'orphaned', x'', 0, 0, 0, 0);
+    VALUES (43, 'ica1', x'07', 'ns', 'd3', 'p', 'u3', 'g3', 'orphaned', x'', 0, 0, 0, 0);
 UPDATE counter SET value = 50;
 ";
 
@@ -115,7 +120,7 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
     assert_eq!(
         done,
         Reapplied {
-            issued_certificates: 2,
+            issued_certificates: 3,
             revoked_certificates: 1,
             rotated_devices: 1,
             disabled_registry_devices: 1,
@@ -153,7 +158,7 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
     // The restore is in the audit log, behind all numbers the newer database gave out.
     assert_eq!(
         facts_of(Engine::Sqlite(&connection)).unwrap().last_audit_event,
-        53
+        54
     );
 }
 
@@ -163,14 +168,18 @@ fn a_certificate_issued_after_the_backup_has_a_row_again() {
     let (older, newer) = databases(folder.path());
     finish(&older, Some(&newer)).unwrap();
     let connection = open_existing(&older).unwrap();
-    let rows = "SELECT group_concat(number || hex(serial) || state, ' ') FROM \
+    let rows = "SELECT group_concat(number || '-' || hex(serial), ' ') FROM \
                 (SELECT * FROM issued_certificate ORDER BY number)";
-    assert_eq!(
-        text(&connection, rows),
-        "101issued 202issued 303issued 5104issued 5205issued"
-    );
+    assert_eq!(text(&connection, rows), "1-01 2-02 51-03 52-04 53-05");
     // Nothing is given a number twice.
-    assert_eq!(text(&connection, "SELECT CAST(value AS TEXT) FROM counter"), "53");
+    assert_eq!(text(&connection, "SELECT CAST(value AS TEXT) FROM counter"), "54");
+    assert_eq!(
+        text(
+            &connection,
+            "SELECT CAST(COUNT(*) AS TEXT) FROM certificate_intent"
+        ),
+        "0"
+    );
 }
 
 #[test]
@@ -304,6 +313,33 @@ fn a_copy_is_its_owners_alone_and_never_takes_a_place() {
         database_facts(&at(&newer)).unwrap()
     );
     assert!(check_sqlite(&folder.path().join("nothing.db")).is_err());
+}
+
+/// What a root kept offline signed cannot be signed anew here: numbers stay those of the CRLs themselves, and the newest
+/// that was brought stays out.
+#[test]
+fn the_crl_of_an_offline_root_is_the_newest_that_was_brought() {
+    const ROOT: &str = "
+    INSERT INTO ca (id, namespace, role, state, key_ref, subject, issuers, shards, created_at, changed_at)
+        VALUES ('root', 'ns', 'root', 'active', 'offline', 'CN=root', x'', 1, 0, 0);
+    INSERT INTO crl (ca, shard, number, entries, changes, told, due_at, rests_until, der)
+        VALUES ('root', 0, 3, 0, 1, 1, 9, 0, x'03');";
+    let folder = tempfile::tempdir().unwrap();
+    let (older, newer) = databases(folder.path());
+    for path in [&older, &newer] {
+        open_existing(path).unwrap().execute_batch(ROOT).unwrap();
+    }
+    let later = "UPDATE crl SET number = 4, der = x'04' WHERE ca = 'root';
+        INSERT INTO revoked_certificate (ca, shard, serial, revoked_at, reason, not_after)
+            VALUES ('root', 0, x'0a', 7, 'cACompromise', 99);";
+    open_existing(&newer).unwrap().execute_batch(later).unwrap();
+    let out = "SELECT number || ' ' || hex(der) FROM crl WHERE ca = 'root'";
+    finish(&older, Some(&newer)).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
+    let revoked = "SELECT hex(serial) FROM revoked_certificate WHERE ca = 'root'";
+    assert_eq!(text(&open_existing(&older).unwrap(), revoked), "0A");
+    finish(&older, None).unwrap();
+    assert_eq!(text(&open_existing(&older).unwrap(), out), "4 04");
 }
 
 #[test]

@@ -22,6 +22,31 @@ impl ReadTx<'_> {
         self.query(&sql, params![namespace.key()], ca)
     }
 
+    /// What a CA may do now, without the rest of it.
+    pub fn ca_state(&self, id: &CaId) -> Result<Option<CaState>, StoreError> {
+        let sql = "SELECT state FROM ca WHERE id = ?1";
+        self.find(sql, params![id.as_str()], |row| {
+            let place = Place {
+                table: "ca",
+                key: id.as_str(),
+            };
+            CaState::parse(&row.text(0)?).ok_or_else(|| place.inconsistent("state"))
+        })
+    }
+
+    /// The IDs of every CA of a namespace, without what they are.
+    pub(super) fn ca_ids(&self, namespace: &NamespaceName) -> Result<Vec<CaId>, StoreError> {
+        let sql = "SELECT id FROM ca WHERE namespace = ?1 ORDER BY created_at, id";
+        self.query(sql, params![namespace.key()], |row| {
+            let id = row.text(0)?;
+            let place = Place {
+                table: "ca",
+                key: &id,
+            };
+            CaId::parse(&id).ok_or_else(|| place.inconsistent("id"))
+        })
+    }
+
     /// Every root that ever was, of every namespace, oldest first.
     pub fn root_cas(&self) -> Result<Vec<Ca>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM ca WHERE role = ?1 ORDER BY created_at, id");

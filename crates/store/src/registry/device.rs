@@ -48,23 +48,6 @@ impl ReadTx<'_> {
         let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
         self.query(&sql, params![namespace.key(), after, limit], device)
     }
-
-    /// Devices whose certificates come from a policy, in order of their names, beginning after `after`.
-    pub fn registry_devices_of_policy(
-        &self,
-        namespace: &NamespaceName,
-        policy: &CredentialPolicyName,
-        after: Option<&RegistryDeviceName>,
-        page: PageSize,
-    ) -> Result<Vec<RegistryDevice>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM registry_device WHERE namespace = ?1 AND policy = ?2 AND name_key > ?3 \
-             ORDER BY name_key LIMIT ?4"
-        );
-        let after = after.map(RegistryDeviceName::key).unwrap_or_default();
-        let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
-        self.query(&sql, params![namespace.key(), policy.key(), after, limit], device)
-    }
 }
 
 impl WriteTx<'_> {

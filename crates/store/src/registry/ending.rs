@@ -12,7 +12,7 @@ impl ReadTx<'_> {
     /// The last instant at which something a CA signed is valid: of leaves, or of CAs under a root.
     pub fn last_expiry_under(&self, ca: &CaId) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT MAX(ends) FROM (SELECT (SELECT not_after FROM issued_certificate WHERE ca = ?1 \
-                   AND state <> 'orphaned' ORDER BY not_after DESC LIMIT 1) AS ends \
+                   ORDER BY not_after DESC LIMIT 1) AS ends \
                    UNION ALL SELECT MAX(not_after) FROM ca WHERE parent = ?1) signed";
         let found = self.find(sql, params![ca.as_str()], |row| row.opt_int(0))?;
         Ok(found.flatten().map(Timestamp::from_micros))
@@ -61,7 +61,7 @@ impl AppendTx<'_> {
     pub fn hasten_last_crls(&self, now: Timestamp) -> Result<u64, StoreError> {
         let sql = "UPDATE crl SET due_at = ?1 WHERE due_at > ?1 AND ca IN (\
                    SELECT id FROM ca WHERE state = 'revoked' OR state = 'closed' AND NOT EXISTS (\
-                   SELECT 1 FROM issued_certificate i WHERE i.ca = ca.id AND i.state <> 'orphaned' \
+                   SELECT 1 FROM issued_certificate i WHERE i.ca = ca.id \
                    AND i.not_after > ?1))";
         self.execute(sql, params![now.as_micros()])
     }

@@ -64,12 +64,29 @@ impl ReadTx<'_> {
     pub fn issued_by_expiry(
         &self,
         namespace: &NamespaceName,
+        span: (Timestamp, Timestamp),
+        after: Option<IssuedAfter>,
+        page: PageSize,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        // Each CA has its own in order; a namespace has few.
+        let mut found = Vec::new();
+        for ca in self.ca_ids(namespace)? {
+            found.extend(self.issued_by_expiry_of(&ca, span, after, page)?);
+        }
+        found.sort_by_key(|leaf| (leaf.not_after, leaf.number));
+        found.truncate(page.get());
+        Ok(found)
+    }
+
+    fn issued_by_expiry_of(
+        &self,
+        ca: &CaId,
         (from, until): (Timestamp, Timestamp),
         after: Option<IssuedAfter>,
         page: PageSize,
     ) -> Result<Vec<IssuedCertificate>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM issued_certificate WHERE namespace = ?1 AND not_after >= ?2 \
+            "SELECT {COLUMNS} FROM issued_certificate WHERE ca = ?1 AND not_after >= ?2 \
              AND not_after < ?3 AND (not_after > ?2 OR number > ?4) ORDER BY not_after, number LIMIT ?5"
         );
         let (from, number) = match after {
@@ -77,13 +94,7 @@ impl ReadTx<'_> {
             _ => (from, 0),
         };
         let limit = i64::try_from(page.get()).unwrap_or(i64::MAX);
-        let params = params![
-            namespace.key(),
-            from.as_micros(),
-            until.as_micros(),
-            number,
-            limit
-        ];
+        let params = params![ca.as_str(), from.as_micros(), until.as_micros(), number, limit];
         self.query(&sql, params, issued)
     }
 
@@ -96,7 +107,7 @@ impl ReadTx<'_> {
         page: PageSize,
     ) -> Result<Vec<IssuedCertificate>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM issued_certificate WHERE ca = ?1 AND state = 'issued' AND revoked_at IS NULL \
+            "SELECT {COLUMNS} FROM issued_certificate WHERE ca = ?1 AND revoked_at IS NULL \
              AND not_after >= ?2 AND (not_after > ?2 OR number > ?3) ORDER BY not_after, number LIMIT ?4"
         );
         let (from, number) = match after {
@@ -126,7 +137,7 @@ impl ReadTx<'_> {
         let places: Vec<String> = (0..cas.len()).map(|place| format!("?{}", place + 3)).collect();
         let sql = format!(
             "SELECT COUNT(DISTINCT device) FROM issued_certificate WHERE namespace = ?1 AND not_after > ?2 \
-             AND state = 'issued' AND revoked_at IS NULL AND ca IN ({})",
+             AND revoked_at IS NULL AND ca || '' IN ({})",
             places.join(", ")
         );
         let mut params: Vec<Param<'_>> = vec![namespace.key().into(), now.as_micros().into()];

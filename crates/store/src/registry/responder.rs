@@ -22,8 +22,7 @@ pub struct LeafStatus {
 impl ReadTx<'_> {
     /// What became of a leaf of a CA; `None` when it was never issued: unknown, intended or given up.
     pub fn leaf_status(&self, ca: &CaId, serial: &SerialNumber) -> Result<Option<LeafStatus>, StoreError> {
-        let sql = "SELECT revoked_at, reason FROM issued_certificate WHERE ca = ?1 AND serial = ?2 \
-                   AND state = 'issued'";
+        let sql = "SELECT revoked_at, reason FROM issued_certificate WHERE ca = ?1 AND serial = ?2";
         self.find(sql, params![ca.as_str(), serial.as_bytes()], |row| {
             let Some(at) = row.opt_int(0)? else {
                 return Ok(LeafStatus { revoked: None });

@@ -39,7 +39,7 @@ impl ReadTx<'_> {
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM issued_certificate WHERE namespace = ?1 AND device = ?2 \
-                   AND state = 'issued' AND revoked_at IS NULL AND not_after > ?3";
+                   AND revoked_at IS NULL AND not_after > ?3";
         self.count(sql, params![namespace.key(), device.key(), now.as_micros()])
     }
 }
@@ -52,8 +52,7 @@ impl WriteTx<'_> {
         device: &RegistryDeviceName,
         revocation: Revocation,
     ) -> Result<RevokedLeaves, StoreError> {
-        const HIT: &str = "namespace = ?1 AND device = ?2 AND state = 'issued' AND revoked_at IS NULL \
-                           AND not_after > ?3";
+        const HIT: &str = "namespace = ?1 AND device = ?2 AND revoked_at IS NULL AND not_after > ?3";
         let at = revocation.at.as_micros();
         let named = params![namespace.key(), device.key(), at];
         let sql = format!("SELECT DISTINCT ca, shard FROM issued_certificate WHERE {HIT}");
@@ -89,7 +88,7 @@ impl WriteTx<'_> {
             return Ok(None);
         };
         let sql = "UPDATE issued_certificate SET revoked_at = ?2, reason = ?3 WHERE number = ?1 \
-                   AND state = 'issued' AND revoked_at IS NULL";
+                   AND revoked_at IS NULL";
         let params = params![number, revocation.at.as_micros(), revocation.reason.as_str()];
         if self.execute(sql, params)? == 0 {
             return Ok(None);

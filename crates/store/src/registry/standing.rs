@@ -16,7 +16,7 @@ pub enum LeafStanding {
 const SQL: &str = "SELECT i.number, i.device_uuid, i.generation, d.uuid, d.generation, c.state \
                    FROM issued_certificate i JOIN ca c ON c.id = i.ca \
                    LEFT JOIN registry_device d ON d.namespace = i.namespace AND d.name_key = i.device \
-                   WHERE i.state = 'issued' AND ";
+                   WHERE ";
 
 impl ReadTx<'_> {
     /// What became of the leaf with this SHA-256; `None` when no CA of the registry issued it. CRLs do not

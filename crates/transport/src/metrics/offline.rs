@@ -2,6 +2,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use provost_model::Timestamp;
 use provost_registry::OfflineNumbers;
 
 use super::Metrics;
@@ -49,7 +50,7 @@ impl Metrics {
                 ca: numbers.root.id.to_string(),
             };
             // One without a CRL is as overdue as can be.
-            let next = numbers.next_update.map_or(0, |at| at.unix_seconds());
+            let next = numbers.next_update.map_or(0, Timestamp::unix_seconds);
             shown.next_update.get_or_create(&labels).set(next);
             shown.untold.get_or_create(&labels).set(count(numbers.untold));
             shown.waiting.get_or_create(&labels).set(count(numbers.waiting));

@@ -1,7 +1,7 @@
 //! A credential whose root is kept offline: what it has to sign goes out as a folder and comes back as one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use provost_device::http::Method;
@@ -126,7 +126,7 @@ fn body(files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Value> {
             body.insert("crl".to_owned(), base64(bytes).into());
         } else if name == exchange::ROOT {
             body.insert("rootCertificate".to_owned(), std::str::from_utf8(bytes)?.into());
-        } else if name.ends_with(".pem") {
+        } else if Path::new(name).extension().is_some_and(|ending| ending == "pem") {
             chains.push(Value::from(std::str::from_utf8(bytes)?));
         }
     }

@@ -162,7 +162,7 @@ impl Request<'_> {
     async fn revoke_device(&self, device: RegistryDeviceName, dry_run: bool) -> Answered {
         let input = RevokeInput::parse(&self.call.body)?;
         if dry_run {
-            return self.touched(RevocationTarget::Devices(vec![device])).await;
+            return self.touched(devices_of(vec![device], input)).await;
         }
         let operation = self
             .registry
@@ -174,7 +174,7 @@ impl Request<'_> {
     async fn revoke_devices(&self, dry_run: bool) -> Answered {
         let BulkRevokeInput { devices, revoke } = BulkRevokeInput::parse(&self.call.body)?;
         if dry_run {
-            return self.touched(RevocationTarget::Devices(devices)).await;
+            return self.touched(devices_of(devices, revoke)).await;
         }
         let outcomes = self
             .registry
@@ -217,6 +217,13 @@ impl Request<'_> {
             resource_group: None,
         };
         accepted(&self.call.host, &scope, API_VERSION, operation)
+    }
+}
+
+fn devices_of(names: Vec<RegistryDeviceName>, input: RevokeInput) -> RevocationTarget {
+    RevocationTarget::Devices {
+        names,
+        disable: input.disable,
     }
 }
 
