@@ -215,11 +215,16 @@ async fn a_server_whose_keys_cannot_be_opened_does_not_start_and_says_why() {
         .expect("it ends");
     let done = done.unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert_eq!(done.status.code(), Some(3), "{said}");
     assert!(said.contains("error: cannot open the keys of the CAs"), "{said}");
     assert!(
         said.contains("they are sealed with a key file, a passphrase is configured"),
         "{said}"
+    );
+    assert_eq!(
+        said.matches("error:").count(),
+        1,
+        "the server alone says it: {said}"
     );
     assert!(!said.contains("horse"), "{said}");
 }

@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use provost_keys::{KeyProviderError, LaunchedSigner, NotOpened, OpenedKeys, SignerLauncher, serve_signer};
+use provost_keys::{
+    KeyProviderError, LaunchedSigner, NotOpened, OpenedKeys, SignerError, SignerLauncher, serve_signer,
+};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -72,7 +74,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let hardened = hardening::harden();
     outlive_the_server()?;
-    serve_signer(stream, |settings| {
+    let ended = serve_signer(stream, |settings| {
         open(settings, &hardened).map_err(|error| NotOpened {
             is_final: !matches!(
                 error.downcast_ref::<KeyProviderError>(),
@@ -80,8 +82,12 @@ pub(crate) fn run() -> Result<()> {
             ),
             reason: format!("{error:#}"),
         })
-    })?;
-    Ok(())
+    });
+    match ended {
+        // The server knows, and says it.
+        Ok(()) | Err(SignerError::NotOpened(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The signals that end a server come to its whole group: it still signs while it drains.
