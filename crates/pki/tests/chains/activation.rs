@@ -401,7 +401,7 @@ fn a_root_kept_offline_must_be_one_that_can_sign_an_issuing_ca_and_crls() {
             "{extensions:?}"
         );
     }
-    customer.root("rsa", "genrsa 2048", ROOT, "-days 3650");
+    customer.root("rsa", "genpkey -algorithm RSA", ROOT, "-days 3650");
     assert_eq!(customer.as_root(&customer.pem("rsa")), Err("keyKind"));
     let signed = customer.signed(ISSUING, "-days 800 -sha384");
     assert_eq!(customer.as_root(&signed), Err("notSelfSigned"));
