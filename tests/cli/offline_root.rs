@@ -27,6 +27,7 @@ async fn exchange(desk: &Desk, number: u32) -> Value {
 /// The whole way of a root kept offline with the program alone: files out, files in; a revocation that needs no
 /// signature; the CRL that tells of it.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story of a root")]
 async fn a_root_kept_offline_from_the_first_request_to_a_revocation_on_its_crl() {
     let desk = Desk::new().await;
     desk.shell(

@@ -191,6 +191,7 @@ async fn revoked(desk: &Desk, id: &str) -> Vec<String> {
 /// A fleet whose certificates last seven seconds renews them, comes back after a revocation, and stays out
 /// when it is disabled.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story of a fleet")]
 async fn a_fleet_lives_through_many_certificates_and_heals_after_revocations() {
     let blocks = blocks_of("A day of a fleet in a minute");
     let [configuration, begin, revoke, issuer] = blocks.as_slice() else {

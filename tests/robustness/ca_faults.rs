@@ -239,7 +239,8 @@ async fn two_runners_of_one_operation_put_one_ca_in_place() {
     *keys.meeting.lock().unwrap() = Some(Arc::new(Barrier::new(2)));
     let other = registry_of(&test.open_again().await, &keys);
     let (one, two) = tokio::join!(registry.resume(true), other.resume(true));
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     let ended = registry
         .operation(&caller, &namespace(), &begun.id)
         .await

@@ -225,7 +225,10 @@ async fn lines_of_a_crl_that_ended_are_forgotten() {
     end.unwrap();
     write(&test.store, move |tx| {
         let before = NOW.after(5 * DAY);
-        assert_eq!(tx.ended_crls_with_lines_expired(before)?, [part.clone()]);
+        assert_eq!(
+            tx.ended_crls_with_lines_expired(before)?,
+            std::slice::from_ref(&part)
+        );
         assert_eq!(tx.forget_expired_lines(&part, before, 10)?, 1);
         assert!(!tx.is_revoked(&part, &[1])?);
         assert!(tx.is_revoked(&part, &[2])?);

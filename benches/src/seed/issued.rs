@@ -91,10 +91,10 @@ async fn fill(data: &Path, count: u32, revoked: u32) -> Result<Store> {
             .write(move |tx| {
                 for (index, (number, intent)) in stored.iter().zip(&intents).enumerate() {
                     complete(&tx, *number, intent, is_revoked(index))?;
-                    if index.is_multiple_of(EACH as usize) {
-                        if let Some(device) = device(intent) {
-                            tx.insert_registry_device(&device)?;
-                        }
+                    if index.is_multiple_of(EACH as usize)
+                        && let Some(device) = device(intent)
+                    {
+                        tx.insert_registry_device(&device)?;
                     }
                 }
                 let event = AuditEvent::new(Actor::System, Action::Create, "certificate", "seed", "seed");

@@ -200,12 +200,16 @@ fn is_listed(tx: &ReadTx<'_>, leaf: &Certificate, ca: &CaId) -> Result<bool, Sto
     let Some(serial) = SerialNumber::parse(&leaf.serial_hex()) else {
         return Ok(false);
     };
-    let Some(issued) = tx.issued_by_serial(ca, &serial)? else {
-        return Ok(false);
+    let shards = match tx.issued_by_serial(ca, &serial)? {
+        Some(issued) => issued.shard..issued.shard.saturating_add(1),
+        // A database that was put back may not know it any more; its line on the CRL was carried over.
+        None => 0..tx.ca(ca)?.map_or(0, |ca| ca.shards),
     };
-    let part = CrlPart {
-        ca: ca.clone(),
-        shard: issued.shard,
-    };
-    tx.is_revoked(&part, serial.as_bytes())
+    for shard in shards {
+        let ca = ca.clone();
+        if tx.is_revoked(&CrlPart { ca, shard }, serial.as_bytes())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

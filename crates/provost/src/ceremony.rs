@@ -55,6 +55,19 @@ pub(crate) struct IssuingTerms {
     pub(crate) publication: Publication,
 }
 
+/// A server asks for numbers by its clock, in microseconds, or for the one after the last. A greater one would
+/// leave no number for the CRLs that follow.
+fn check_number(asked: u64, last: u64, now: Timestamp) -> Result<()> {
+    let by_the_clock = u64::try_from(now.after(DAY).as_micros()).unwrap_or(0);
+    if asked > by_the_clock.max(last.saturating_add(1)) {
+        bail!(
+            "the requests ask for the CRL number {asked}, which no clock gives: they were altered, or the clock \
+             of this machine is far behind"
+        );
+    }
+    Ok(())
+}
+
 impl Ceremony {
     /// Opens the folder, which is made when it is not there.
     pub(crate) fn open(folder: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self> {
@@ -177,9 +190,10 @@ impl Ceremony {
                 entries.push(entry.clone());
             }
         }
-        let last = last.and_then(|crl| crl.number()).unwrap_or(0);
-        let number = last.saturating_add(1).max(least_number);
         let now = self.clock.now();
+        let last = last.and_then(|crl| crl.number()).unwrap_or(0);
+        check_number(least_number, last, now)?;
+        let number = last.saturating_add(1).max(least_number);
         let next_update = now.after(DAY * u32::try_from(days).context("too many days")?);
         let list = RevocationList {
             issuer: root,

@@ -145,6 +145,10 @@ fn hold(config: &Config) -> Result<DataLock> {
 
 impl Server {
     /// Starts everything; returns when every listener accepts.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one step of the start after the other, in their order"
+    )]
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         let lock = hold(&config)?;
         let opening = keys::begin(&config, &ambient);

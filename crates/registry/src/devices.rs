@@ -5,7 +5,7 @@ use provost_model::registry::{
 use provost_model::{
     Action, Assignment, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
 };
-use provost_store::{ReadTx, StoreError, WriteTx};
+use provost_store::{Audited, ReadTx, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
 use crate::namespaces::known;
@@ -29,6 +29,9 @@ pub struct DeviceInput {
     /// The rest of the resource, without what the server says itself.
     pub document: Map<String, Value>,
 }
+
+/// A device as it was written, and where sessions are to be looked at.
+type Written = (Made<RegistryDevice>, Vec<Assignment>);
 
 /// What changes of a device.
 #[derive(Default)]
@@ -92,28 +95,13 @@ impl RegistryService {
         caller.require(Permission::DevicesWrite, Some(namespace))?;
         let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
         let service = self.clone();
-        let made: Result<(Made<RegistryDevice>, Vec<Assignment>), RegistryError> = self
+        let made: Result<Written, RegistryError> = self
             .store()
             .write(move |tx| {
                 known(&tx, &namespace)?;
                 check_policy(&tx, &namespace, input.policy.as_ref())?;
                 let Some(before) = tx.registry_device(&namespace, &name)? else {
-                    let device = service.new_device(&tx, namespace, name, input)?;
-                    tx.insert_registry_device(&device)?;
-                    let event = event(
-                        &caller,
-                        Action::Create,
-                        SUBJECT,
-                        &device.namespace,
-                        device.name.as_str(),
-                    )
-                    .with_after(facts::of_device(&device));
-                    let places = service.reach_hubs(&tx, &device)?;
-                    let made = Made {
-                        value: device,
-                        is_new: true,
-                    };
-                    return Ok(tx.record(&event, (made, places))?);
+                    return service.make_device(tx, &caller, (namespace, name), input);
                 };
                 let wanted = input.external_device_id;
                 if wanted.is_some_and(|id| id != before.external_device_id) {
@@ -239,6 +227,31 @@ impl RegistryService {
             .await;
         self.hubs().settle(&done?).await;
         Ok(())
+    }
+
+    fn make_device(
+        &self,
+        tx: WriteTx<'_>,
+        caller: &AdminCaller,
+        (namespace, name): (NamespaceName, RegistryDeviceName),
+        input: DeviceInput,
+    ) -> Result<Audited<Written>, RegistryError> {
+        let device = self.new_device(&tx, namespace, name, input)?;
+        tx.insert_registry_device(&device)?;
+        let event = event(
+            caller,
+            Action::Create,
+            SUBJECT,
+            &device.namespace,
+            device.name.as_str(),
+        )
+        .with_after(facts::of_device(&device));
+        let places = self.reach_hubs(&tx, &device)?;
+        let made = Made {
+            value: device,
+            is_new: true,
+        };
+        Ok(tx.record(&event, (made, places))?)
     }
 
     fn new_device(

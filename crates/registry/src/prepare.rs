@@ -78,23 +78,17 @@ impl RegistryService {
             shard: shard_of(&order.serial, ground.ca.shards),
             created_at: now,
         };
-        let number = self
-            .store()
-            .append(move |tx| tx.intend_certificate(&intent))
-            .await;
-        let number = number.map_err(|error: StoreError| unavailable(&error.into()))?;
+        let number = self.intend(intent).await?;
         let serial = order.serial.clone();
         let signed = self.signed(order, csr, issuer).await;
         let signed = match signed {
-            Ok(signed) => {
-                debug!(ca = %ground.ca.id, %serial, request = number, "signed a certificate");
-                signed
-            }
+            Ok(signed) => signed,
             Err(error) => {
                 self.give_up(number).await;
                 return Err(unavailable(&error));
             }
         };
+        debug!(ca = %ground.ca.id, %serial, request = number, "signed a certificate");
         Ok(PreparedCertificate {
             number,
             namespace: ground.namespace,
@@ -114,6 +108,13 @@ impl RegistryService {
                 .collect(),
             not_after: signed.not_after,
         })
+    }
+
+    /// Writes down what is about to be signed.
+    async fn intend(&self, intent: NewIntent) -> Result<i64, CertificateRefusal> {
+        let intended = self.store().append(move |tx| tx.intend_certificate(&intent));
+        let number: Result<i64, StoreError> = intended.await;
+        number.map_err(|error| unavailable(&error.into()))
     }
 
     async fn ground(

@@ -24,6 +24,9 @@ use crate::{ByorRevoke, RegistryError, RegistryService, facts};
 
 pub(crate) const KIND: &str = "revokeIssuer";
 
+/// The operation as it ended, and the CAs that were revoked with it; `None` when it had ended before.
+type Replaced = (RegistryOperation, Option<Vec<Ca>>);
+
 /// What the work needs, read anew at each step.
 struct Work {
     policy: CredentialPolicy,
@@ -111,7 +114,7 @@ impl RegistryService {
         let written = self
             .store()
             .write(move |tx| service.put_in_place(tx, operation, &started, &new));
-        let written: Result<(RegistryOperation, Option<Vec<Ca>>), RegistryError> = written.await;
+        let written: Result<Replaced, RegistryError> = written.await;
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
@@ -135,7 +138,7 @@ impl RegistryService {
         operation: RegistryOperation,
         started: &Started,
         new: &Ca,
-    ) -> Result<Audited<(RegistryOperation, Option<Vec<Ca>>)>, RegistryError> {
+    ) -> Result<Audited<Replaced>, RegistryError> {
         let namespace = operation.namespace.clone();
         if let Some(ended) = ended(&tx, &operation)? {
             return Ok(tx.unchanged((ended, None)));

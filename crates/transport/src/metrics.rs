@@ -175,6 +175,12 @@ impl Metrics {
             "Open connections of a listener",
             self.connections.clone(),
         );
+        self.register_background();
+    }
+
+    /// What work in the background counts.
+    fn register_background(&mut self) {
+        let registry = &mut self.registry;
         registry.register(
             "fleet_reprovision_devices",
             "Devices of runs over fleets that are under way, by their state",

@@ -78,7 +78,7 @@ impl Plant {
     pub(super) async fn open_active() -> Self {
         let (plant, customer) = (Self::open_external(|_| {}).await, Customer::new());
         let chain = customer.sign(&request(&plant).await, 800);
-        activate(&plant, &chain).await.unwrap();
+        Box::pin(activate(&plant, &chain)).await.unwrap();
         plant.synchronize().await;
         plant
     }

@@ -56,14 +56,14 @@ impl Plant {
 
     pub(super) async fn open_with(configure: impl FnOnce(&mut Config), is_external: bool) -> Self {
         let plant = Self::open_bare(configure).await;
-        plant.make_policy(&policy(), is_external).await;
+        Box::pin(plant.make_policy(&policy(), is_external)).await;
         plant.synchronize().await;
         plant
     }
 
     /// Without a policy.
     pub(super) async fn open_bare(configure: impl FnOnce(&mut Config)) -> Self {
-        Self::on(TestServer::start_configured(configure).await).await
+        Box::pin(Self::on(TestServer::start_configured(configure).await)).await
     }
 
     /// With a clock that is moved by the test, and a policy under the namespace's own root.
@@ -74,8 +74,9 @@ impl Plant {
 
     /// With a policy under the namespace's own root, on a server that runs.
     pub(super) async fn on_with_policy(server: TestServer) -> Self {
-        let plant = Self::on(server).await;
-        plant.make_policy(&policy(), false).await;
+        // Boxed, here and below: tests await these through several layers.
+        let plant = Box::pin(Self::on(server)).await;
+        Box::pin(plant.make_policy(&policy(), false)).await;
         plant.synchronize().await;
         plant
     }

@@ -107,8 +107,8 @@ pub(super) fn judge(
 }
 
 /// A session does not outlive the certificate it came with, which is good to the end of its last second.
-fn until_the_end_of(leaf: &Certificate) -> Option<Timestamp> {
-    Some(leaf.not_after().after(Duration::from_secs(1)))
+fn end_of(leaf: &Certificate) -> Timestamp {
+    leaf.not_after().after(Duration::from_secs(1))
 }
 
 /// A leaf that the registry revoked is good nowhere: not as a thumbprint, and not under a copy of its CA
@@ -199,7 +199,7 @@ impl Proof<'_> {
             sha256: leaf.sha256_thumbprint(),
             is_issued: known.leaf.is_some(),
         };
-        Ok((by, until_the_end_of(leaf)))
+        Ok((by, Some(end_of(leaf))))
     }
 
     fn by_authority(
@@ -220,7 +220,7 @@ impl Proof<'_> {
             leaf: leaf.sha256_thumbprint(),
             identifier,
         };
-        Ok((by, until_the_end_of(leaf)))
+        Ok((by, Some(end_of(leaf))))
     }
 
     fn chain(&self, registered: &Credential) -> Result<&PresentedChain, RefusalReason> {

@@ -9,8 +9,8 @@ use provost_model::registry::{
     SerialNumber,
 };
 use provost_model::{
-    Change, CredentialPolicyName, DeviceAuthKind, Etag, IfMatch, NamespaceName, RegistryDeviceName,
-    SynchronizedCa,
+    CertificateDer, Change, CredentialPolicyName, DeviceAuthKind, Etag, IfMatch, NamespaceName,
+    RegistryDeviceName, SynchronizedCa,
 };
 use provost_pki::PresentedChain;
 use provost_store::{CrlPart, NewIntent, StoreError};
@@ -371,7 +371,8 @@ async fn list(plant: &Plant, chain: &PresentedChain, identifier: DeviceIdentifie
         created_at: now,
     };
     let intended = plant.house.store.append(move |tx| tx.intend_certificate(&intent));
-    intended.await.unwrap();
+    let number = intended.await.unwrap();
+    let leaf = chain.leaf().clone();
     let entry = RevokedEntry {
         serial,
         revocation: Revocation {
@@ -385,6 +386,9 @@ async fn list(plant: &Plant, chain: &PresentedChain, identifier: DeviceIdentifie
         shard: 3,
     };
     let written = plant.house.store.write(move |tx| {
+        let (sha1, sha256) = (leaf.sha1_thumbprint(), leaf.sha256_thumbprint());
+        let certificate = CertificateDer(leaf.der().to_vec());
+        assert!(tx.complete_issued(number, &certificate, *sha1.as_bytes(), *sha256.as_bytes())?);
         tx.insert_revoked(&part, &entry)?;
         tx.record(&made("certificate"), ())
     });

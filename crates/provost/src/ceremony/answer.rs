@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use provost_ca::CaSigner;
 use provost_keys::KekSource;
+use provost_model::registry::SerialNumber;
 use provost_pki::issue::Publication;
 use provost_pki::{Certificate, Sha256Thumbprint};
 use serde_json::{Value, json};
@@ -83,6 +84,15 @@ impl Ceremony {
         Ok((Exchange { manifest, files }, self.told(super::members(told))))
     }
 
+    /// One that expired, or that the root revoked since, is no answer any more.
+    fn is_usable(&self, root: &Certificate, kept: &Certificate) -> Result<bool> {
+        let serial = SerialNumber::parse(&kept.serial_hex()).context("it has no serial number")?;
+        let is_revoked = self
+            .last_crl(root)?
+            .is_some_and(|crl| crl.entry(&serial).is_some());
+        Ok(!is_revoked && kept.not_after() > self.clock.now())
+    }
+
     fn answer_one(
         &mut self,
         by: (&Certificate, &CaSigner),
@@ -94,7 +104,10 @@ impl Ceremony {
         let file = kept.join(format!("{}.pem", Sha256Thumbprint::of(request)));
         if file.exists() {
             let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            return Ok(Certificate::from_file_bytes(&bytes)?.certificate);
+            let kept = Certificate::from_file_bytes(&bytes)?.certificate;
+            if self.is_usable(by.0, &kept)? {
+                return Ok(kept);
+            }
         }
         let (certificate, _) = self.sign_with(by, request, terms)?;
         private_file::write_public(&file, certificate.to_pem().as_bytes())?;

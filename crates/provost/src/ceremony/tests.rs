@@ -183,6 +183,42 @@ fn a_folder_of_requests_is_answered_in_one_go_and_the_same_request_alike() {
 }
 
 #[test]
+fn an_answer_that_was_revoked_is_signed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("root");
+    opened(&folder).unwrap().make_root(&passphrase(), 10, 90).unwrap();
+    let csr = request(KeyAlgorithm::P384);
+    let answer = |revoked: &str| {
+        let asked = asked(&[("one.csr", csr.clone())], revoked, 1);
+        let (answers, _) = opened(&folder)
+            .unwrap()
+            .answer(&passphrase(), &asked, 1000, 90)
+            .unwrap();
+        Certificate::from_file_bytes(&answers.files["one.pem"])
+            .unwrap()
+            .certificate
+    };
+    let first = answer("");
+    let serial = first.serial_hex();
+    answer(&format!("{serial} cACompromise 2026-01-31T12:00:00Z\n"));
+    let second = answer("");
+    assert_ne!(second.serial_hex(), serial);
+    assert_eq!(second.spki_der(), first.spki_der());
+}
+
+#[test]
+fn a_number_of_a_crl_that_no_clock_gives_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("root");
+    opened(&folder).unwrap().make_root(&passphrase(), 10, 90).unwrap();
+    for number in [u64::MAX, i64::MAX as u64] {
+        let asked = asked(&[], "", number);
+        let refused = opened(&folder).unwrap().answer(&passphrase(), &asked, 1000, 90);
+        assert!(refused.err().unwrap().to_string().contains("no clock gives"));
+    }
+}
+
+#[test]
 fn a_lost_crl_and_an_altered_transcript_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("root");

@@ -491,8 +491,13 @@ fn unused_serial(
         let known = ca.certificate.as_ref().and_then(|der| serial_of(&der.0));
         ca.parent.as_ref() == Some(&root.id) && known.as_ref() == Some(&serial)
     };
+    let part = part_of(&root);
+    // The CRL that is out may list more than we revoked: what its officers revoked by themselves.
+    let published = tx.crl(&part)?.and_then(|crl| crl.der);
+    let published = published.and_then(|der| Crl::from_der(&der).ok());
+    let is_listed = published.is_some_and(|crl| crl.entry(&serial).is_some());
     let is_known =
-        tx.revoked_entry(&part_of(&root), &serial)?.is_some() || tx.cas(namespace)?.iter().any(is_same);
+        is_listed || tx.revoked_entry(&part, &serial)?.is_some() || tx.cas(namespace)?.iter().any(is_same);
     if is_known { Err(reused(issuing)) } else { Ok(()) }
 }
 
@@ -500,7 +505,7 @@ fn reused(issuing: &Certificate) -> RegistryError {
     RegistryError::invalid(
         "SerialNumberReused",
         format!(
-            "the serial number {} of {} was given before, or is none that may be given",
+            "the serial number {} of {} was given before, stands on the root's CRL, or is none that may be given",
             issuing.serial_hex(),
             issuing.subject_display()
         ),
