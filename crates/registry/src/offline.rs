@@ -5,6 +5,7 @@
 //! by themselves, and revoking one takes effect at once.
 
 mod answers;
+mod checks;
 mod crl;
 mod requests;
 mod revoke;
