@@ -4,6 +4,7 @@
 //! with the server, however that ended. It opens no socket, and only it reads what opens the keys.
 
 mod hardening;
+mod leaving;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -74,6 +75,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let hardened = hardening::harden();
     outlive_the_server()?;
+    leaving::leave_with_the_server(&stream)?;
     let ended = serve_signer(stream, |settings| {
         open(settings, &hardened).map_err(|error| NotOpened {
             is_final: !matches!(
