@@ -40,7 +40,7 @@ use provost_transport::shutdown::ShutdownTrigger;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use self::certificate_issuer::RegistryIssuer;
+use self::certificate_issuer::{IssuerOfHubs, RegistryIssuer};
 use self::data_lock::DataLock;
 use self::keys::ServedKeys;
 use self::publishing::Publishing;
@@ -118,7 +118,7 @@ async fn open_registry(
     keys: &CaKeys,
     hub: &HubService,
     ambient: &Ambient,
-) -> Result<RegistryService> {
+) -> Result<(RegistryService, Arc<RegistryIssuer>)> {
     let registry = registry::service(config, store, keys, hub, ambient);
     let trial_day = config.registry.leaf_day;
     if trial_day < Duration::from_hours(24) {
@@ -128,11 +128,12 @@ async fn open_registry(
             "a day of a device certificate's validity is shortened: for trials only"
         );
     }
-    hub.issue_certificates_by(Arc::new(RegistryIssuer::new(registry.clone())));
+    let issuer = Arc::new(RegistryIssuer::new(registry.clone()));
+    hub.issue_certificates_by(Arc::new(IssuerOfHubs::new(&issuer)));
     let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
     let resumed = registry.resume(is_alone).await;
     resumed.context("cannot take up the work of the device registry")?;
-    Ok(registry)
+    Ok((registry, issuer))
 }
 
 /// The data folder, as long as the server runs; refused where it is being restored or half restored.
@@ -160,9 +161,9 @@ impl Server {
         let hub = HubService::new(hub_options(&config, &store, &ambient));
         let keys = keys::opened(opening).await?;
         let ca_keys = CaKeys::new(keys.provider());
-        let registry = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
+        let (registry, issuer) = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
         provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
-        let dps = provisioning::service(&config, &store, &hub, &registry, &ambient)?;
+        let dps = provisioning::service(&config, &store, &hub, issuer, &ambient)?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
         let metrics = Arc::new(Metrics::default());
         let (https, mqtt) = listeners::open(

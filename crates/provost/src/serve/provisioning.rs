@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use provost_hub::HubService;
 use provost_model::{GeoOrder, HubName};
 use provost_provisioning::{OutboundOptions, ProvisioningOptions, ProvisioningParts, ProvisioningService};
-use provost_registry::RegistryService;
 use provost_store::{ReadTx, Store};
 use tracing::warn;
 
@@ -23,7 +22,7 @@ pub(super) fn service(
     config: &Config,
     store: &Store,
     hub: &HubService,
-    registry: &RegistryService,
+    issuer: Arc<RegistryIssuer>,
     ambient: &Ambient,
 ) -> Result<ProvisioningService> {
     let outbound = &config.outbound;
@@ -35,7 +34,7 @@ pub(super) fn service(
         hubs: Arc::new(BuiltInHubs::new(Arc::clone(&ambient.random), hub.clone())),
         remote_hubs: Arc::new(client),
         webhooks: Arc::new(webhooks),
-        certificates: Arc::new(RegistryIssuer::new(registry.clone())),
+        certificates: issuer,
         clock: Arc::clone(&ambient.clock),
         random: Arc::clone(&ambient.random),
         options: options(config),

@@ -7,9 +7,10 @@ use super::issued::issued;
 use crate::sql::params;
 use crate::{AppendTx, ReadTx, StoreError, WriteTx};
 
-/// The columns of an issued certificate.
+/// The columns of an issued certificate; those it has not yet are null, and of their type also for PostgreSQL.
 const COLUMNS: &str = "number, ca, serial, namespace, device, policy, device_uuid, generation, state, key_sha256, \
-    not_before, not_after, shard, NULL, NULL, NULL, NULL, NULL, created_at";
+    not_before, not_after, shard, NULLIF(key_sha256, key_sha256), NULLIF(key_sha256, key_sha256), \
+    NULLIF(key_sha256, key_sha256), NULLIF(created_at, created_at), NULLIF(state, state), created_at";
 
 /// What is about to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
