@@ -30,7 +30,7 @@ pub enum RenewalStep {
     Cancelled,
     /// The outcome was sent to the device.
     Delivered,
-    /// The same, later than [`super::LATE`] after it was asked for: the device or the issuer was away.
+    /// The same, more than half a minute after it was asked for: the device or the issuer was away.
     DeliveredLate,
 }
 
