@@ -8,6 +8,8 @@ mod addresses;
 mod authority;
 mod delegate;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod keys;
 mod leaf;
 mod ocsp;

@@ -1,90 +1,26 @@
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+use provost_keys::{KeyAlgorithm, KeyProvider, KeyPurpose};
 use provost_model::registry::{
-    Ca, CaId, CaRole, CaState, DelegatedResponder, DeviceIdentifier, KeyRef, ResponderState, Revocation,
-    RevocationReason, SerialNumber,
+    Ca, CaState, DelegatedResponder, DeviceIdentifier, KeyRef, ResponderState, Revocation, RevocationReason,
+    SerialNumber,
 };
 use provost_model::{
-    Action, Actor, AuditEvent, CertificateDer, Clock, CredentialPolicyName, NamespaceName, Random,
-    RegistryDeviceName, Timestamp,
+    Action, Actor, AuditEvent, CertificateDer, Clock, CredentialPolicyName, Random, RegistryDeviceName,
 };
 use provost_pki::Certificate;
-use provost_pki::issue::{self, KeyPair, Signer};
 use provost_pki::ocsp::CertId;
 use provost_store::{NewIntent, Store, StoreAddress, StoreError, StoreOptions, WriteTx};
 
 use super::{OcspAnswer, OcspDelegates, OcspResponder, OcspWord};
-use crate::{CaKeys, RootOrder, sign_root};
+use crate::CaKeys;
+use crate::fixture::{CountedKeys, HandClock, a_ca};
 
 const START: i64 = 1_780_000_000;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
-
-/// Keys in memory that count what is done with them.
-#[derive(Default)]
-struct CountedKeys {
-    keys: Mutex<HashMap<String, (KeyAlgorithm, Arc<KeyPair>)>>,
-    signatures: AtomicUsize,
-    is_away: AtomicBool,
-}
-
-impl CountedKeys {
-    fn find(&self, key: &KeyRef) -> Result<(KeyAlgorithm, Arc<KeyPair>), KeyProviderError> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(KeyProviderError::Unavailable("away".to_owned()));
-        }
-        let found = self.keys.lock().unwrap().get(&key.0).cloned();
-        found.ok_or_else(|| KeyProviderError::NotFound(key.0.clone()))
-    }
-
-    fn count(&self) -> usize {
-        self.keys.lock().unwrap().len()
-    }
-}
-
-impl KeyProvider for CountedKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
-        let algorithm = match purpose.algorithm {
-            KeyAlgorithm::P256 => issue::KeyAlgorithm::P256,
-            KeyAlgorithm::P384 => issue::KeyAlgorithm::P384,
-        };
-        let made = (purpose.algorithm, Arc::new(KeyPair::generate(algorithm).unwrap()));
-        self.keys.lock().unwrap().insert(purpose.label.clone(), made);
-        Ok(KeyRef(purpose.label.clone()))
-    }
-
-    fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
-        let (algorithm, pair) = self.find(key)?;
-        Ok((pair.public_key_der().unwrap(), algorithm))
-    }
-
-    fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
-        let (_, pair) = self.find(key)?;
-        self.signatures.fetch_add(1, Ordering::SeqCst);
-        Ok(pair.sign(message).unwrap())
-    }
-
-    fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
-        self.keys.lock().unwrap().remove(&key.0);
-        Ok(())
-    }
-
-    fn health(&self) -> Result<(), KeyProviderError> {
-        Ok(())
-    }
-}
-
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// Never the same twice.
 #[derive(Default)]
@@ -128,7 +64,7 @@ impl House {
         let ca_keys = CaKeys::new(keys.clone());
         let random = Arc::new(Counting::default());
         let delegates = OcspDelegates::new(store.clone(), ca_keys.clone(), clock.clone(), random, true);
-        let mut ca = a_ca(&ca_keys, clock.now());
+        let mut ca = a_ca(&ca_keys, clock.now(), 365);
         change(&mut ca);
         let house = Self {
             responder: OcspResponder::new(store.clone(), ca_keys, clock.clone()),
@@ -240,36 +176,6 @@ impl House {
 
 fn serial(number: u8) -> SerialNumber {
     SerialNumber::from_bytes(&[0x41, number]).unwrap()
-}
-
-fn a_ca(keys: &CaKeys, now: Timestamp) -> Ca {
-    let id = CaId::parse(&"0c".repeat(16)).unwrap();
-    let signer = keys.make("ca").unwrap();
-    let order = RootOrder {
-        common_name: format!("rootca-{id}"),
-        serial: SerialNumber::from_bytes(&[0x41; 16]).unwrap(),
-        not_before: now,
-        not_after: now.after(Duration::from_hours(24 * 365)),
-    };
-    let signed = sign_root(&order, &signer).unwrap();
-    Ca {
-        id,
-        namespace: NamespaceName::parse("plant").unwrap(),
-        policy: Some(CredentialPolicyName::parse("default").unwrap()),
-        role: CaRole::Issuing,
-        parent: None,
-        state: CaState::Active,
-        key: signer.key().clone(),
-        subject: signed.subject,
-        signing_request: None,
-        certificate: Some(signed.certificate),
-        issuers: Vec::new(),
-        not_before: Some(signed.not_before),
-        not_after: Some(signed.not_after),
-        shards: 1,
-        created_at: now,
-        changed_at: now,
-    }
 }
 
 fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {

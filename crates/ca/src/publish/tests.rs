@@ -1,67 +1,19 @@
-use std::collections::HashMap;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
 use provost_model::ambient::SystemRandom;
 use provost_model::registry::{
-    Ca, CaRole, CaState, DeviceIdentifier, KeyRef, Revocation, RevocationReason, RevokedEntry, SerialNumber,
+    Ca, CaState, DeviceIdentifier, Revocation, RevocationReason, RevokedEntry, SerialNumber,
 };
-use provost_model::{CertificateDer, CredentialPolicyName, NamespaceName, RegistryDeviceName};
+use provost_model::{CertificateDer, CredentialPolicyName, RegistryDeviceName};
 use provost_pki::Certificate;
 use provost_pki::crl::Crl;
-use provost_pki::issue::{self, KeyPair};
 use provost_store::{NewIntent, StoreAddress, StoreOptions, StoredCrl, WriteTx};
 
 use super::*;
-use crate::{RootOrder, sign_root};
-
-/// Keys in memory.
-#[derive(Default)]
-struct MemoryKeys(Mutex<HashMap<String, Arc<KeyPair>>>);
-
-impl MemoryKeys {
-    fn find(&self, key: &KeyRef) -> Result<Arc<KeyPair>, KeyProviderError> {
-        let found = self.0.lock().unwrap().get(&key.0).cloned();
-        found.ok_or_else(|| KeyProviderError::NotFound(key.0.clone()))
-    }
-}
-
-impl KeyProvider for MemoryKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
-        let pair = KeyPair::generate(issue::KeyAlgorithm::P384).unwrap();
-        let mut keys = self.0.lock().unwrap();
-        keys.insert(purpose.label.clone(), Arc::new(pair));
-        Ok(KeyRef(purpose.label.clone()))
-    }
-
-    fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
-        Ok((self.find(key)?.public_key_der().unwrap(), KeyAlgorithm::P384))
-    }
-
-    fn sign(&self, key: &KeyRef, message: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
-        Ok(self.find(key)?.sign(message).unwrap())
-    }
-
-    fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
-        self.0.lock().unwrap().remove(&key.0);
-        Ok(())
-    }
-
-    fn health(&self) -> Result<(), KeyProviderError> {
-        Ok(())
-    }
-}
-
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
+use crate::fixture::{CountedKeys, HandClock, a_ca};
 
 const START: i64 = 1_780_000_000;
 const DAY: i64 = 86_400;
@@ -70,7 +22,7 @@ struct House {
     store: Store,
     publisher: CrlPublisher,
     clock: Arc<HandClock>,
-    keys: Arc<MemoryKeys>,
+    keys: Arc<CountedKeys>,
     ca: Ca,
     _folder: tempfile::TempDir,
 }
@@ -85,7 +37,7 @@ impl House {
             queue: 100,
         };
         let store = Store::open(options).await.unwrap();
-        let keys = Arc::new(MemoryKeys::default());
+        let keys = Arc::new(CountedKeys::default());
         let ca_keys = CaKeys::new(keys.clone());
         let addresses = PublicAddresses::new(["http://ca.example".to_owned()], false);
         let publisher = CrlPublisher::new(
@@ -95,7 +47,10 @@ impl House {
             addresses,
             CrlSchedule::default(),
         );
-        let ca = a_ca(&ca_keys, clock.now(), shards);
+        let ca = Ca {
+            shards,
+            ..a_ca(&ca_keys, clock.now(), 3650)
+        };
         let insert = ca.clone();
         let house = Self {
             store,
@@ -196,36 +151,6 @@ impl House {
         crl.verify(&Certificate::from_der(&certificate.0).unwrap())
             .unwrap();
         crl
-    }
-}
-
-fn a_ca(keys: &CaKeys, now: Timestamp, shards: u32) -> Ca {
-    let id = CaId::parse(&"0c".repeat(16)).unwrap();
-    let signer = keys.make("rootca-test").unwrap();
-    let order = RootOrder {
-        common_name: format!("rootca-{id}"),
-        serial: SerialNumber::from_bytes(&[0x41; 16]).unwrap(),
-        not_before: now,
-        not_after: now.after(Duration::from_hours(24 * 3650)),
-    };
-    let signed = sign_root(&order, &signer).unwrap();
-    Ca {
-        id,
-        namespace: NamespaceName::parse("plant").unwrap(),
-        policy: Some(CredentialPolicyName::parse("default").unwrap()),
-        role: CaRole::Issuing,
-        parent: None,
-        state: CaState::Active,
-        key: signer.key().clone(),
-        subject: signed.subject,
-        signing_request: None,
-        certificate: Some(signed.certificate),
-        issuers: Vec::new(),
-        not_before: Some(signed.not_before),
-        not_after: Some(signed.not_after),
-        shards,
-        created_at: now,
-        changed_at: now,
     }
 }
 
@@ -359,12 +284,17 @@ async fn a_crl_that_cannot_be_signed_stays_out_and_is_tried_again() {
     let house = House::new(1).await;
     house.publisher.publish_due().await.unwrap();
     let before = house.stored(0).await;
-    let key = house.keys.0.lock().unwrap().remove(&house.ca.key.0).unwrap();
+    let key = house.keys.keys.lock().unwrap().remove(&house.ca.key.0).unwrap();
     house.later(60);
     house.revoke(0x11, 1, START + 90 * DAY).await;
     assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
     assert_eq!(house.stored(0).await.number, before.number);
-    house.keys.0.lock().unwrap().insert(house.ca.key.0.clone(), key);
+    house
+        .keys
+        .keys
+        .lock()
+        .unwrap()
+        .insert(house.ca.key.0.clone(), key);
     assert_eq!(house.publisher.publish_due().await.unwrap(), 0, "not at once");
     house.later(60);
     assert_eq!(house.publisher.publish_due().await.unwrap(), 1);
