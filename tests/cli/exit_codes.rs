@@ -93,22 +93,18 @@ async fn keys_are_shown_only_when_asked_for() {
 
 #[tokio::test]
 async fn without_a_server_it_is_1_and_says_so() {
-    let Desk { server, .. } = Desk::new().await;
-    assert!(
-        server
-            .terminate(Duration::from_secs(10))
+    let desk = Desk::new().await;
+    let (ended, never) = (desk.path(""), tempfile::tempdir().unwrap());
+    let code = desk.server.terminate(Duration::from_secs(10)).await;
+    assert!(code.expect("it ends").success());
+    for folder in [ended.as_path(), never.path()] {
+        let output = tokio::process::Command::new(provost_testkit::program())
+            .args(["dps", "show"])
+            .current_dir(folder)
+            .output()
             .await
-            .expect("it ends")
-            .success()
-    );
-    // A folder of its own: the first one is gone with its server.
-    let folder = tempfile::tempdir().unwrap();
-    let output = tokio::process::Command::new(provost_testkit::program())
-        .args(["dps", "show", "--data", "nothing-here"])
-        .current_dir(folder.path())
-        .output()
-        .await
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "));
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", folder.display());
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "));
+    }
 }

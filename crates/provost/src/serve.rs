@@ -37,6 +37,7 @@ use provost_registry::RegistryService;
 use provost_store::{CommitCounts, Store, StoreAddress, StoreOptions};
 use provost_transport::metrics::Metrics;
 use provost_transport::shutdown::ShutdownTrigger;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -192,8 +193,9 @@ impl Server {
         let connection = ready::connection(&config, &store, https, mqtt).await?;
         connection.write(&config.data)?;
         workers.keep_connection(&connection, [https, mqtt], &shutdown, &mut tasks);
-        ready::tell(&config, &connection)?;
         marking.note(&store).await?;
+        // Last: whoever waits for it may stop the server, or take its folder away, right after.
+        ready::tell(&config, &connection)?;
         info!(%https, %mqtt, host = %config.host, "serving");
         Ok(Self {
             connection,
@@ -291,26 +293,46 @@ pub fn run(arguments: ServeArguments) -> Result<()> {
     let config = Config::load(arguments)?;
     telling::start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let server = Server::start(config.clone(), Ambient::default()).await?;
-        telling::how_to_connect(&config, server.connection());
-        end_signal().await?;
-        info!("shutting down");
-        server.stop().await;
-        anyhow::Ok(())
-    })?;
+    runtime.block_on(until_a_signal(config))?;
     // Whatever still blocks a thread, a long scan for example, is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(500));
     Ok(())
 }
 
-async fn end_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Serves until a signal. One that comes during the start, while a database is waited for, ends that.
+async fn until_a_signal(config: Config) -> Result<()> {
+    let mut signals = EndSignals::listen()?;
+    let start = Server::start(config.clone(), Ambient::default());
+    let server = tokio::select! {
+        server = start => server?,
+        () = signals.next() => return Ok(()),
+    };
+    telling::how_to_connect(&config, server.connection());
+    signals.next().await;
+    info!("shutting down");
+    server.stop().await;
     Ok(())
+}
+
+/// The signals that end a server. They are listened for before it tells that it is ready: who is told may
+/// send one at once.
+struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
