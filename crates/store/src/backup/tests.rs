@@ -4,6 +4,7 @@ use super::*;
 use crate::migrate::migrate;
 use crate::{StoreAddress, audit};
 
+mod newer_only;
 mod postgres;
 
 fn now() -> Timestamp {
@@ -114,7 +115,8 @@ fn at(path: &Path) -> StoreAddress {
 }
 
 fn finish(older: &Path, newer: Option<&Path>) -> Result<Reapplied, StoreError> {
-    finish_restore(&at(older), newer.map(at).as_ref(), now())
+    let random = provost_model::ambient::SystemRandom;
+    finish_restore(&at(older), newer.map(at).as_ref(), now(), &random)
 }
 
 fn text(connection: &Connection, sql: &str) -> String {
@@ -131,7 +133,7 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
         Reapplied {
             issued_certificates: 3,
             revoked_certificates: 1,
-            rotated_devices: 1,
+            rotated_devices: 2,
             disabled_registry_devices: 1,
             ended_cas: 2,
             removed_admin_tokens: 1,
