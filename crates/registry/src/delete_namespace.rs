@@ -98,10 +98,7 @@ fn end_devices(
             touched.push(place);
         }
     }
-    let names: Vec<_> = devices
-        .iter()
-        .map(|device| device.name.as_str().to_owned())
-        .collect();
+    let names: Vec<_> = devices.iter().map(|device| &device.name).collect();
     let event = event(caller, Action::Delete, "namespace", name, "")
         .with_detail(format!(
             "{} devices with it, {certificates} certificates revoked",
