@@ -91,9 +91,11 @@ async fn what_was_made_after_the_backup_to_keep_a_device_out_keeps_it_out() {
         device.is_assigned(&server, Via::Https).await;
     }
     told(&backup(&data, &["create", "--to", to]).await);
-    let [_, held, _] = &leaves;
+    let [own, held, _] = &leaves;
     for entry in [
-        Enrollment::individual("press-1").keys(None, None).disabled(),
+        Enrollment::individual("press-1")
+            .x509(&clients(own, None))
+            .disabled(),
         Enrollment::individual("holder")
             .x509(&clients(held, None))
             .disabled(),

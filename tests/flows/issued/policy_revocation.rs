@@ -50,7 +50,7 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
     let store = plant.server.stored().store();
     let read = store.read(move |tx| {
         let is_revoked = tx.is_revoked(&part, serial.as_bytes())?;
-        Ok::<_, provost_store::StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
+        Ok::<_, StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
     });
     assert_eq!(read.await.unwrap(), (true, Some(CaState::Revoked)));
 }
