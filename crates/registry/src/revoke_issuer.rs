@@ -3,10 +3,9 @@
 //! the old CA or the new one at every moment, never none.
 
 use provost_access::{AdminCaller, Permission};
-use provost_ca::CaError;
 use provost_model::registry::{
-    Ca, CaId, CaState, CredentialPolicy, OperationState, RegistryOperation, Revocation, RevocationReason,
-    RevokedEntry,
+    Ca, CaId, CaState, CredentialPolicy, KeyIntent, OperationState, RegistryOperation, Revocation,
+    RevocationReason, RevokedEntry,
 };
 use provost_model::{Action, Actor, AuditEvent, Change, CredentialPolicyName, ErrorKind, NamespaceName};
 use provost_pki::Certificate;
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::hub_trust::{distrust, trust, trusted_cas};
-use crate::new_ca::NewCa;
+use crate::new_ca::{WantedCa, write_down};
 use crate::offline::{at_once, is_under_offline_root};
 use crate::operations::{done, failed};
 use crate::policies::{SUBJECT, mark_all_parts, view};
@@ -85,7 +84,9 @@ impl RegistryService {
         match self.replace_issuer(operation.clone()).await {
             Ok(operation) => Ok(operation),
             // Keys or store are away: the operation stays, and is taken up again.
-            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) if passes(&error) => {
+            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_) | RegistryError::KeyGivenUp(_)))
+                if passes(&error) =>
+            {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     operation = operation.id,
@@ -101,15 +102,13 @@ impl RegistryService {
         let started = Started::read(&operation)?;
         let (asked, namespace) = (started.clone(), operation.namespace.clone());
         let work = self.store().read(move |tx| asked.work(tx, &namespace)).await?;
-        let policy = work.policy.name.clone();
-        let make = move |new: &NewCa<'_>| -> Result<Ca, CaError> {
-            match &work.root {
-                Some(root) => new.issuing(&policy, root),
-                None => new.external(&policy),
-            }
+        let policy = work.policy.name;
+        let wanted = match work.root.map(Box::new) {
+            Some(root) => WantedCa::Issuing { policy, root },
+            None => WantedCa::External(policy),
         };
-        let new = self.make_ca(operation.namespace.clone(), make).await?;
-        let made = (new.id.clone(), new.key.clone());
+        let new = self.make_ca(operation.namespace.clone(), wanted).await?;
+        let made = KeyIntent::of(&new);
         let service = self.clone();
         let written = self
             .store()
@@ -118,13 +117,13 @@ impl RegistryService {
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
-                self.give_up_ca(made).await;
+                self.give_up_key(made).await;
                 return Err(error);
             }
         };
         if revoked.is_none() {
             // Another one was quicker.
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         self.after_revoking(revoked.unwrap_or_default()).await;
         Ok(operation)
@@ -146,7 +145,7 @@ impl RegistryService {
         let mut policy = started.work(&tx, &namespace)?.policy;
         let old = trusted_cas(&tx, &policy)?;
         let ids: Vec<_> = old.iter().map(|ca| ca.id.clone()).collect();
-        tx.insert_ca(new)?;
+        write_down(&tx, new)?;
         let is_external = policy.is_external;
         if let Some(pending) = policy.pending.take() {
             tx.set_ca_state(&pending, CaState::Closed, tx.now())?;
