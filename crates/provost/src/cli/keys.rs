@@ -1,12 +1,8 @@
 //! `provost keys`: the sealed keys of a data folder, without a server.
 
-<<<<<<< HEAD
-use std::path::{Path, PathBuf};
-=======
 mod unused;
 
-use std::path::PathBuf;
->>>>>>> main
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
