@@ -39,7 +39,7 @@ async fn two_by_two() -> (TestServer, Endpoints) {
 
 /// The same server as those see it who were told of one service and one hub; read from the connection
 /// file, which follows.
-async fn endpoints(server: &TestServer, dps: &str, hub: &str) -> Endpoints {
+pub(super) async fn endpoints(server: &TestServer, dps: &str, hub: &str) -> Endpoints {
     let data = server.connection.admin_token_file.parent().unwrap().to_owned();
     let connection = eventually("the connection file says so", async || {
         let mut file = ConnectionFile::read(&data).ok()?;
