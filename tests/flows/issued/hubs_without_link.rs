@@ -52,8 +52,9 @@ async fn enable(plant: &Plant, id: &str, enabled: bool) {
     };
     let patched = plant
         .registry()
-        .patch_device(&plant.caller, &namespace(), &named(id), patch);
-    assert_eq!(patched.await.unwrap().enabled, enabled);
+        .patch_device(&plant.caller, &namespace(), &named(id), patch)
+        .await;
+    assert_eq!(patched.unwrap().enabled, enabled);
 }
 
 #[tokio::test(flavor = "multi_thread")]

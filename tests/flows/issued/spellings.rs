@@ -24,15 +24,6 @@ enum Kind {
     OwnCertificate,
 }
 
-impl Kind {
-    const ALL: [Self; 4] = [
-        Self::GroupKey,
-        Self::GroupCertificate,
-        Self::OwnKey,
-        Self::OwnCertificate,
-    ];
-}
-
 /// What an operator does.
 #[derive(Debug, Clone, Copy)]
 enum ShutOut {
@@ -99,8 +90,9 @@ async fn disable_in_registry(plant: &Plant) {
     };
     let made = plant
         .registry()
-        .put_device(&plant.caller, &namespace(), &named("pRESS-1A"), input);
-    assert!(made.await.unwrap().is_new);
+        .put_device(&plant.caller, &namespace(), &named("pRESS-1A"), input)
+        .await;
+    assert!(made.unwrap().is_new);
 }
 
 async fn shut_out(plant: &Plant, kind: Kind, how: ShutOut) {
@@ -229,8 +221,9 @@ async fn a_018_a_revoked_and_disabled_device_does_not_return_under_another_spell
     };
     let enabled = plant
         .registry()
-        .patch_device(&plant.caller, &namespace(), &named("PRESS-1a"), patch);
-    assert!(enabled.await.unwrap().enabled);
+        .patch_device(&plant.caller, &namespace(), &named("PRESS-1a"), patch)
+        .await;
+    assert!(enabled.unwrap().enabled);
     let renewed = plant.certify(ID).await;
     assert!(plant.connects(&renewed).await);
 }
