@@ -32,7 +32,7 @@ impl Work<'_> {
              FROM newer_registry_device n WHERE n.namespace = registry_device.namespace \
              AND n.name_key = registry_device.name_key AND n.uuid <> registry_device.uuid \
              AND NOT EXISTS (SELECT 1 FROM registry_device o WHERE o.namespace = n.namespace \
-             AND o.external_device_id = n.external_device_id AND o.name_key <> n.name_key)",
+             AND lower(o.external_device_id) = lower(n.external_device_id) AND o.name_key <> n.name_key)",
         )?;
         self.end_deleted(done, random)?;
         done.disabled_registry_devices += self.run(
@@ -48,7 +48,8 @@ impl Work<'_> {
                 added: &[],
                 which: "n.enabled = 0 AND EXISTS (SELECT 1 FROM namespace s WHERE s.name_key = n.namespace) \
                         AND NOT EXISTS (SELECT 1 FROM registry_device o WHERE o.namespace = n.namespace \
-                        AND (o.name_key = n.name_key OR o.external_device_id = n.external_device_id))",
+                        AND (o.name_key = n.name_key \
+                        OR lower(o.external_device_id) = lower(n.external_device_id)))",
             },
             &[],
         )?;
