@@ -1,4 +1,3 @@
-use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,12 +8,10 @@ use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
 use provost_model::{Clock, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{ReadTx, StoreError};
-use provost_testkit::{ManualClock, TestServer, eventually};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use provost_testkit::{ManualClock, OpensslFolder, TestServer, eventually};
 
 use super::plant::{Plant, namespace, policy};
+use super::publication::send;
 
 const DAY: Duration = Duration::from_hours(24);
 const UNAUTHORIZED: [u8; 5] = [0x30, 3, 0x0a, 1, 6];
@@ -27,7 +24,7 @@ fn with_ocsp(config: &mut Config) {
 
 /// A relying party with openssl, its files in a folder of its own.
 struct RelyingParty {
-    folder: TempDir,
+    folder: OpensslFolder,
     base: String,
 }
 
@@ -35,7 +32,7 @@ impl RelyingParty {
     fn new(plant: &Plant) -> Self {
         let address = plant.server.http_address().expect("plain HTTP is served");
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: OpensslFolder::new(),
             base: format!("http://{address}"),
         }
     }
@@ -44,16 +41,12 @@ impl RelyingParty {
     fn keep(&self, chain: &[Vec<u8>]) {
         for (name, der) in ["leaf.pem", "ica.pem", "root.pem"].iter().zip(chain) {
             let pem = Certificate::from_der(der).unwrap().to_pem();
-            std::fs::write(self.folder.path().join(name), pem).unwrap();
+            self.folder.write(name, pem);
         }
     }
 
     fn openssl(&self, arguments: &str) -> String {
-        let done = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
+        let done = self.folder.ask(arguments);
         let said = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&said).into_owned()
     }
@@ -76,24 +69,8 @@ impl RelyingParty {
     /// A request as openssl writes it.
     fn request(&self, options: &str) -> Vec<u8> {
         self.openssl(&format!("ocsp {options} -reqout req.der"));
-        std::fs::read(self.folder.path().join("req.der")).unwrap()
+        self.folder.bytes("req.der")
     }
-}
-
-/// A request over plain HTTP: head, in lower case but for the first line, and body.
-async fn send(plant: &Plant, method: &str, path: &str, header: &str, body: &[u8]) -> (String, Vec<u8>) {
-    let address = plant.server.http_address().expect("plain HTTP is served");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n"
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    (head, answer[end + 4..].to_vec())
 }
 
 async fn read<T: Send + 'static>(
