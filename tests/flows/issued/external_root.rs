@@ -129,11 +129,7 @@ async fn a_036_with_the_switch_an_external_issuer_is_rotated() {
     plant.synchronize().await;
     let certified = plant.certify("press").await;
     let before = plant.policy().await.issuing_thumbprint();
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     assert_eq!(status(&plant).await, Some(ByorStatus::PendingActivation));
     assert!(plant.synchronized().await.is_empty());
     assert!(!plant.connects(&certified).await);
@@ -201,11 +197,7 @@ async fn a_033_the_crl_of_an_external_root_is_its_owners() {
         .unwrap();
     let old = plant.policy().await.issuing.unwrap();
     assert_eq!(old.parent, None, "no CA of ours answers for it");
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     let events = plant.server.stored().audit_events().await;
     let ended = events.iter().rfind(|event| event.action == "revoke").unwrap();
     assert!(

@@ -94,16 +94,22 @@ async fn root(plant: &Plant, issuing: &Ca) -> Ca {
     read(plant, move |tx| tx.ca(&id)).await.unwrap()
 }
 
-/// openssl is told good, revoked and unknown, with a nonce and without, for identifiers with SHA-1 and
-/// SHA-256, and every answer verifies; a revocation is told from the next answer on.
-#[tokio::test(flavor = "multi_thread")]
-async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
+/// A plant that is answered for, the CA of its policy, and a relying party that keeps the leaf of `press`.
+async fn open_with_a_leaf() -> (Plant, Ca, RelyingParty) {
     let plant = Plant::open_with(with_ocsp, false).await;
     let issuing = plant.policy().await.issuing.unwrap();
     responder(&plant, &issuing.id).await;
     let leaf = plant.certify("press").await;
     let party = RelyingParty::new(&plant);
     party.keep(&leaf.chain);
+    (plant, issuing, party)
+}
+
+/// openssl is told good, revoked and unknown, with a nonce and without, for identifiers with SHA-1 and
+/// SHA-256, and every answer verifies; a revocation is told from the next answer on.
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
+    let (plant, issuing, party) = open_with_a_leaf().await;
     let ways = ["", "-no_nonce", "-sha256", "-sha256 -no_nonce"];
     for way in ways {
         let said = party.ask_of_leaf(&issuing.id, way);
@@ -135,12 +141,7 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
 /// Several certificates in one request, each with its own status.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_may_ask_about_several_certificates() {
-    let plant = Plant::open_with(with_ocsp, false).await;
-    let issuing = plant.policy().await.issuing.unwrap();
-    responder(&plant, &issuing.id).await;
-    let leaf = plant.certify("press").await;
-    let party = RelyingParty::new(&plant);
-    party.keep(&leaf.chain);
+    let (plant, issuing, party) = open_with_a_leaf().await;
     let said = party.ask_of_leaf(&issuing.id, "-issuer ica.pem -serial 0x4242");
     assert!(
         said.contains("4242: unknown") && said.contains("leaf.pem: good"),
@@ -169,11 +170,7 @@ async fn a_revoked_issuing_ca_is_told_of_by_its_root_and_answers_no_more() {
         said.contains("Response verify OK") && said.contains("ica.pem: good"),
         "{said}"
     );
-    let revoked = plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await;
-    revoked.unwrap();
+    plant.revoke_issuer().await;
     let said = ask();
     assert!(
         said.contains("Response verify OK") && said.contains("ica.pem: revoked"),
@@ -201,12 +198,7 @@ async fn a_revoked_issuing_ca_is_told_of_by_its_root_and_answers_no_more() {
 /// a nonce may not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_get_without_a_nonce_may_be_kept_and_one_with_a_nonce_may_not() {
-    let plant = Plant::open_with(with_ocsp, false).await;
-    let issuing = plant.policy().await.issuing.unwrap();
-    responder(&plant, &issuing.id).await;
-    let leaf = plant.certify("press").await;
-    let party = RelyingParty::new(&plant);
-    party.keep(&leaf.chain);
+    let (plant, issuing, party) = open_with_a_leaf().await;
     let path = |options: &str| {
         let request = party.request(&format!("{options} -issuer ica.pem -cert leaf.pem"));
         let text = STANDARD.encode(request);

@@ -96,11 +96,7 @@ async fn a_023_a_revoked_issuing_ca_stands_on_the_crl_of_the_root() {
     let root = root(&plant, &old).await;
     let before = told(&plant, &root).await;
     assert!(before.is_empty());
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     let after = told(&plant, &root).await;
     let certificate = Certificate::from_der(&old.certificate.unwrap().0).unwrap();
     let serial = provost_model::registry::SerialNumber::parse(&certificate.serial_hex()).unwrap();
@@ -190,11 +186,7 @@ async fn a_032_the_crl_of_the_root_is_kept_without_anybodys_doing() {
     let first = told(&plant, &root).await;
     assert!(first.is_empty());
     for times in 1..=2 {
-        plant
-            .registry()
-            .revoke_issuer(&plant.caller, &namespace(), &policy())
-            .await
-            .unwrap();
+        plant.revoke_issuer().await;
         let crl = told(&plant, &root).await;
         assert!(crl.number() > first.number());
         assert_eq!(crl.len(), times);
