@@ -141,7 +141,7 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
 /// Several certificates in one request, each with its own status.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_may_ask_about_several_certificates() {
-    let (plant, issuing, party) = open_with_a_leaf().await;
+    let (_plant, issuing, party) = open_with_a_leaf().await;
     let said = party.ask_of_leaf(&issuing.id, "-issuer ica.pem -serial 0x4242");
     assert!(
         said.contains("4242: unknown") && said.contains("leaf.pem: good"),

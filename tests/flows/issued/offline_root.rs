@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use provost_model::Clock;
 use provost_model::pem;
-use provost_model::registry::{CaId, CaState, OperationState, RegistryOperation};
+use provost_model::registry::{CaId, CaState, OperationState};
 use provost_registry::{
     AnswerOutcome, CredentialInput, ImportedAnswer, IssuerRevoked, OfflineAnswers, OfflineRoot,
     RegistryError, RequestPurpose, RevocationTarget,

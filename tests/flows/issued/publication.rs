@@ -8,7 +8,7 @@ use provost_testkit::{OpensslFolder, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::plant::{Plant, namespace, policy};
+use super::plant::Plant;
 
 pub(super) fn with_plain_http(config: &mut provost::config::Config) {
     config.http_port = Some(0);

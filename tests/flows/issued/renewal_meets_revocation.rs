@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use provost_device::DeviceError;
 use provost_device::certificate::SigningRequest;
-use provost_model::registry::{CertificateRequest, Completion, OperationState, RequestedBy};
+use provost_model::registry::{CertificateRequest, Completion, RequestedBy};
 use provost_model::{Assignment, DeviceId};
 use provost_store::StoreError;
 use provost_testkit::eventually;
 
-use super::plant::{Plant, named, namespace, policy};
+use super::plant::{Plant, named};
 use super::renewal::listening;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -76,7 +76,7 @@ async fn no_renewal_outlives_the_revocation_of_its_issuer() {
         }
         answers
     };
-    let (answers, ()) = tokio::join!(all, plant.revoke_issuer());
+    let (answers, _) = tokio::join!(all, plant.revoke_issuer());
     let issuing = plant.policy().await.issuing.unwrap().certificate.unwrap().0;
     for (number, (request, chain)) in answers.into_iter().enumerate() {
         let id = format!("press-{number}");
