@@ -10,6 +10,15 @@ use crate::sql::params;
 /// Of a device that was disabled or deleted since and about which the newer database says nothing more.
 const REASON: &str = "deleted after the backup that was restored";
 
+/// What a device or a module is known by at its hub.
+const CREDENTIAL: [&str; 5] = [
+    "auth",
+    "primary_key",
+    "secondary_key",
+    "primary_thumbprint",
+    "secondary_thumbprint",
+];
+
 impl Work<'_> {
     /// Devices of the registry: a certificate counts by the identifier its device has there.
     pub(super) fn registry_devices(
@@ -83,17 +92,8 @@ impl Work<'_> {
     /// Identities of hubs. One that was deleted and made again has the newer keys, and what waited for the
     /// former one is no business of the newer: it goes by the generation.
     pub(super) fn hub_devices(&self, done: &mut Reapplied) -> Result<(), StoreError> {
-        done.renewed_devices = self.run(
-            "UPDATE device SET generation_id = n.generation_id, etag = n.etag, auth = n.auth, \
-             primary_key = n.primary_key, secondary_key = n.secondary_key, \
-             primary_thumbprint = n.primary_thumbprint, \
-             secondary_thumbprint = n.secondary_thumbprint FROM newer_device n WHERE n.hub = device.hub \
-             AND n.device_id = device.device_id AND (n.generation_id <> device.generation_id \
-             OR n.auth <> device.auth OR n.primary_key IS DISTINCT FROM device.primary_key \
-             OR n.secondary_key IS DISTINCT FROM device.secondary_key \
-             OR n.primary_thumbprint IS DISTINCT FROM device.primary_thumbprint \
-             OR n.secondary_thumbprint IS DISTINCT FROM device.secondary_thumbprint)",
-        )?;
+        let taken = [&["generation_id"], &CREDENTIAL[..]].concat();
+        done.renewed_devices = self.renew("device", &["hub", "device_id"], &taken)?;
         // Who disabled it says who may enable it: the reason is part of that.
         self.run(
             "UPDATE device SET status_reason = n.status_reason FROM newer_device n WHERE n.hub = device.hub \
@@ -157,17 +157,29 @@ impl Work<'_> {
              WHERE m.hub = kept_session.hub AND m.device_id = kept_session.device_id \
              AND m.module_id = kept_session.module_id)",
         )?;
-        done.renewed_modules = self.run(
-            "UPDATE module SET etag = n.etag, auth = n.auth, primary_key = n.primary_key, \
-             secondary_key = n.secondary_key, primary_thumbprint = n.primary_thumbprint, \
-             secondary_thumbprint = n.secondary_thumbprint FROM newer_module n WHERE n.hub = module.hub \
-             AND n.device_id = module.device_id AND n.module_id = module.module_id \
-             AND (n.auth <> module.auth OR n.primary_key IS DISTINCT FROM module.primary_key \
-             OR n.secondary_key IS DISTINCT FROM module.secondary_key \
-             OR n.primary_thumbprint IS DISTINCT FROM module.primary_thumbprint \
-             OR n.secondary_thumbprint IS DISTINCT FROM module.secondary_thumbprint)",
-        )?;
+        let same = ["hub", "device_id", "module_id"];
+        done.renewed_modules = self.renew("module", &same, &CREDENTIAL)?;
         Ok(())
+    }
+
+    /// Gives what has a credential of its own, a device or a module, the newer one where it has another.
+    fn renew(&self, table: &str, same: &[&str], taken: &[&str]) -> Result<u64, StoreError> {
+        let joined = |columns: &[&str], operator: &str, between: &str| -> String {
+            let pairs = columns
+                .iter()
+                .map(|column| format!("n.{column} {operator} {table}.{column}"));
+            pairs.collect::<Vec<_>>().join(between)
+        };
+        let set: Vec<_> = taken
+            .iter()
+            .map(|column| format!("{column} = n.{column}"))
+            .collect();
+        let set = set.join(", ");
+        let is_same = joined(same, "=", " AND ");
+        let is_other = joined(taken, "IS DISTINCT FROM", " OR ");
+        self.run(&format!(
+            "UPDATE {table} SET etag = n.etag, {set} FROM newer_{table} n WHERE {is_same} AND ({is_other})"
+        ))
     }
 
     /// What was to be taken from hubs elsewhere and was not yet.
