@@ -1,3 +1,4 @@
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
