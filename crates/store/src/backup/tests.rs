@@ -363,7 +363,7 @@ fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     let (older, newer) = databases(folder.path());
     let connection = open_existing(&newer).unwrap();
     add_event(Engine::Sqlite(&connection), "after the backup");
-    let newer_log = crate::ReadTx {
+    let newer_log = ReadTx {
         engine: Engine::Sqlite(&connection),
     };
     let mark = newer_log.audit_mark().unwrap().unwrap();
@@ -371,7 +371,7 @@ fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     assert!(newer_log.holds_audit_mark(&mark, taken_at).unwrap());
     let holds = || {
         let connection = open_existing(&older).unwrap();
-        let log = crate::ReadTx {
+        let log = ReadTx {
             engine: Engine::Sqlite(&connection),
         };
         log.holds_audit_mark(&mark, taken_at).unwrap()
