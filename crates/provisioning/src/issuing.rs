@@ -145,8 +145,8 @@ pub(crate) fn check_certifiable(
         let refusal = CertificateRefusal::NoPolicy(reason);
         return Err(NotAssigned::Failed(final_failure(&refusal)));
     }
-    let name = RegistryDeviceName::from(caller.registration_id());
-    match tx.registry_device(&namespace, &name)? {
+    let device_id = caller.found().entry.device_id(caller.registration_id());
+    match tx.registry_device_by_external(&namespace, &device_id)? {
         Some(device) if !device.enabled => Err(NotAssigned::Failed(final_failure(
             &CertificateRefusal::DeviceDisabled,
         ))),
@@ -157,7 +157,7 @@ pub(crate) fn check_certifiable(
 /// Whether a run that ended like this was refused a certificate: the device is not better off for it, and
 /// comes again.
 pub(crate) fn is_refusal(failure: &RegistrationFailure) -> bool {
-    (400_210..=400_213).contains(&failure.code)
+    (400_210..=400_214).contains(&failure.code)
 }
 
 /// The refusal of a request by a device whose entry names no policy (U-7).
@@ -174,6 +174,7 @@ pub(crate) fn failure(refusal: CertificateRefusal) -> Result<RegistrationFailure
     match refusal {
         CertificateRefusal::NoPolicy(_)
         | CertificateRefusal::PolicyNotReady(_)
+        | CertificateRefusal::NameTaken(_)
         | CertificateRefusal::DeviceDisabled => Ok(final_failure(&refusal)),
         CertificateRefusal::Unreadable(_)
         | CertificateRefusal::NotVerified(_)
@@ -197,6 +198,7 @@ pub(crate) fn code(refusal: &CertificateRefusal) -> u32 {
         CertificateRefusal::PolicyNotReady(_) => 400_211,
         CertificateRefusal::DeviceDisabled => 400_212,
         CertificateRefusal::Unreadable(_) | CertificateRefusal::NotVerified(_) => 400_213,
+        CertificateRefusal::NameTaken(_) => 400_214,
         CertificateRefusal::Busy => 429_001,
         CertificateRefusal::Unavailable => 503_000,
     }

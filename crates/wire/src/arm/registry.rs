@@ -3,6 +3,7 @@
 
 mod credential;
 mod device;
+mod endpoints;
 mod hub;
 mod members;
 mod namespace;

@@ -2,6 +2,7 @@ use provost_model::DeviceId;
 use provost_model::registry::RegistryDevice;
 use serde_json::{Map, Value, json};
 
+use super::endpoints::{Method, check_device, check_extended_location};
 use super::members::{bounded, keep, keep_patch, location, merge, tags};
 use super::resource_id::{PolicyId, policy_id, resource_id};
 use crate::arm::ArmScope;
@@ -43,6 +44,7 @@ impl RegistryDeviceInput {
     pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
+        check_extended_location(&members)?;
         let mut document = keep(&members, &["extendedLocation"]);
         let location = location(&members)?
             .filter(|text| !text.is_empty())
@@ -57,7 +59,7 @@ impl RegistryDeviceInput {
             document: Map::new(),
         };
         if let Some(properties) = &properties {
-            check_words(properties)?;
+            check_words(properties, Method::Put)?;
             document.insert("properties".to_owned(), keep(properties, &KEPT).into());
             input.external_device_id = properties.parsed("externalDeviceId", DeviceId::parse)?;
             input.enabled = properties.flag("enabled")?;
@@ -68,7 +70,7 @@ impl RegistryDeviceInput {
     }
 }
 
-fn check_words(properties: &Members<'_>) -> Result<(), BodyError> {
+fn check_words(properties: &Members<'_>, method: Method) -> Result<(), BodyError> {
     for name in [
         "manufacturer",
         "model",
@@ -77,10 +79,8 @@ fn check_words(properties: &Members<'_>) -> Result<(), BodyError> {
     ] {
         properties.remark(name, MAX_WORD)?;
     }
-    for name in ["attributes", "endpoints"] {
-        properties.map(name)?;
-    }
-    Ok(())
+    properties.map("attributes")?;
+    check_device(properties, method)
 }
 
 fn policy(properties: &Members<'_>) -> Result<Option<PolicyId>, BodyError> {
@@ -116,7 +116,7 @@ impl DevicePatch {
             change: Map::new(),
         };
         if let Some(properties) = members.object("properties")? {
-            check_words(&properties)?;
+            check_words(&properties, Method::Patch)?;
             patch.enabled = properties.flag("enabled")?;
             patch.policy = policy(&properties)?;
         }

@@ -1,6 +1,7 @@
 use provost_model::registry::Namespace;
 use serde_json::{Map, Value, json};
 
+use super::endpoints::{Method, check_messaging};
 use super::members::{bounded, keep, keep_patch, location, merge, tags};
 use super::resource_id::namespace_id;
 use crate::arm::ArmScope;
@@ -31,7 +32,7 @@ impl NamespaceInput {
         let members = Members::root(&value)?;
         let mut document = identity(&members)?;
         if let Some(properties) = members.object("properties")? {
-            properties.map("messaging")?;
+            check_messaging(&properties, Method::Put)?;
             document.insert("properties".to_owned(), keep(&properties, &["messaging"]).into());
         }
         Ok(Self {
@@ -70,6 +71,9 @@ impl NamespacePatch {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
         let mut change = identity(&members)?;
+        if let Some(properties) = members.object("properties")? {
+            check_messaging(&properties, Method::Patch)?;
+        }
         if let Some(properties) = members.map("properties")? {
             let kept = keep_patch(properties, &["messaging"]);
             change.insert("properties".to_owned(), kept.into());
