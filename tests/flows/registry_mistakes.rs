@@ -23,11 +23,11 @@ async fn plane() -> Plane {
 
 /// Policy, device and operations as they stand.
 async fn standing(plane: &Plane) -> [Value; 3] {
-    let operations = plane.server.own_api().get("/provost/namespaces/plant/operations");
+    let own = plane.server.own_api();
     [
         plane.ask("GET", POLICY, None).await.ok(),
         plane.ask("GET", "plant/devices/press", None).await.ok(),
-        operations.await.ok(),
+        own.get("/provost/namespaces/plant/operations").await.ok(),
     ]
 }
 

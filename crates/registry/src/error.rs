@@ -33,6 +33,12 @@ pub enum RegistryError {
         /// In words.
         message: String,
     },
+    /// The resource is not as the caller's `If-Match` or `If-None-Match` says.
+    #[error("the {noun} is not in the state that If-Match or If-None-Match names")]
+    PreconditionFailed {
+        /// The kind of thing.
+        noun: &'static str,
+    },
     /// A key could not be used.
     #[error("a key of a CA cannot be used")]
     Ca(#[from] CaError),
@@ -49,6 +55,7 @@ impl RegistryError {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::PreconditionFailed { .. } => ErrorKind::PreconditionFailed,
             Self::Ca(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
@@ -60,6 +67,7 @@ impl RegistryError {
             Self::Forbidden(_) => "AuthorizationFailed",
             Self::NotFound { .. } => "ResourceNotFound",
             Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::PreconditionFailed { .. } => "PreconditionFailed",
             Self::Ca(_) => "KeysUnavailable",
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => "TooManyRequests",

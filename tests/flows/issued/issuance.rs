@@ -99,6 +99,13 @@ async fn a_device_is_found_by_its_external_id_whatever_its_name() {
     assert_eq!(device.hub, Some(plant.server.hub_name()));
     assert_eq!(plant.issued("hall-3").await, 1);
     let again = plant.certify("press").await;
+    let preview = "/provost/namespaces/plant-7/devices/hall-3/revoke?dryRun";
+    let would = plant.server.own_api().post(preview, &json!({})).await.ok();
+    assert_eq!(
+        (&would["canRenew"], &would["stranded"]),
+        (&json!(1), &json!(0)),
+        "{would}"
+    );
     plant.revoke("hall-3", true).await;
     assert!(!plant.connects(&certified).await && !plant.connects(&again).await);
     assert!(plant.is_refused_a_certificate("press").await);
