@@ -2,8 +2,8 @@
 
 use provost_wire::arm::registry::{
     ActivateInput, CredentialInput, CredentialPatch, DevicePatch, DeviceRevokeInput, NamespaceId,
-    NamespaceInput, NamespaceLinkInput, NamespacePatch, PatchForm, PolicyId, PolicyPatch, RegistryDeviceInput,
-    RegistryPolicyInput, RegistryVersion,
+    NamespaceInput, NamespaceLinkInput, NamespacePatch, PatchForm, PolicyId, PolicyPatch,
+    RegistryDeviceInput, RegistryPolicyInput, RegistryVersion,
 };
 use provost_wire::arm::{ArmError, CertificateUpload, parse_verification};
 
