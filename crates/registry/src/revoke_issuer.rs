@@ -9,13 +9,12 @@ mod replace;
 mod started;
 
 use provost_access::{AdminCaller, Permission};
-use provost_ca::CaError;
-use provost_model::registry::{Ca, OperationState, RegistryOperation};
+use provost_model::registry::{Ca, KeyIntent, OperationState, RegistryOperation};
 use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, ErrorKind, NamespaceName};
 use provost_store::{ReadTx, StoreError};
 use tracing::{info, warn};
 
-use crate::new_ca::NewCa;
+use crate::new_ca::WantedCa;
 use crate::operations::failed;
 use crate::{RegistryError, RegistryService};
 
@@ -23,8 +22,8 @@ use self::begin::begin;
 pub(crate) use self::old_ca::{revoke_ca, thumbprint};
 pub use self::outcome::Outcome;
 use self::replace::end_done;
-use self::started::Found;
 pub(crate) use self::started::Started;
+use self::started::{Found, Work};
 
 pub(crate) const KIND: &str = "revokeIssuer";
 
@@ -82,7 +81,9 @@ impl RegistryService {
         match self.replace_issuer(operation.clone()).await {
             Ok(operation) => Ok(operation),
             // Keys or store are away: the operation stays, and is taken up again.
-            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) if passes(&error) => {
+            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_) | RegistryError::KeyGivenUp(_)))
+                if passes(&error) =>
+            {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     operation = operation.id,
@@ -102,15 +103,14 @@ impl RegistryService {
             Found::Work(work) => work,
             Found::Done(outcome) => return self.end_revoked(operation, started, outcome).await,
         };
-        let policy = work.policy.name.clone();
-        let make = move |new: &NewCa<'_>| -> Result<Ca, CaError> {
-            match &work.root {
-                Some(root) => new.issuing(&policy, root),
-                None => new.external(&policy),
-            }
+        let Work { policy, root } = *work;
+        let policy = policy.name;
+        let wanted = match root.map(Box::new) {
+            Some(root) => WantedCa::Issuing { policy, root },
+            None => WantedCa::External(policy),
         };
-        let new = self.make_ca(operation.namespace.clone(), make).await?;
-        let made = (new.id.clone(), new.key.clone());
+        let new = self.make_ca(operation.namespace.clone(), wanted).await?;
+        let made = KeyIntent::of(&new);
         let service = self.clone();
         let written = self
             .store()
@@ -119,13 +119,13 @@ impl RegistryService {
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
-                self.give_up_ca(made).await;
+                self.give_up_key(made).await;
                 return Err(error);
             }
         };
         if revoked.is_none() {
             // Another one was quicker.
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         self.after_revoking(revoked.unwrap_or_default()).await;
         Ok(operation)

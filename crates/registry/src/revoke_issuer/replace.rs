@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use super::started::{Found, Started};
 use super::{Replaced, ended};
 use crate::hub_trust::{distrust, trust, trusted_cas};
+use crate::new_ca::write_down;
 use crate::operations::done;
 use crate::policies::{SUBJECT, mark_all_parts};
 use crate::{RegistryError, RegistryService, facts};
@@ -35,7 +36,7 @@ impl RegistryService {
             Found::Done(outcome) => return end_done(tx, operation, started, outcome),
         };
         let old = trusted_cas(&tx, &policy)?;
-        tx.insert_ca(new)?;
+        write_down(&tx, new)?;
         give_place(&tx, &mut policy, new)?;
         self.exchange_on_hubs(&tx, &policy, &old, new)?;
         for ca in &old {
