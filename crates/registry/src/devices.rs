@@ -359,10 +359,44 @@ impl RevokedDevice {
     }
 }
 
+<<<<<<< HEAD
 /// Where a device may be known: every hub linked to its namespace, and the one it was assigned to while that is
 /// linked to no other.
+=======
+struct Change {
+    enabled: Option<bool>,
+    policy: Option<CredentialPolicyName>,
+    document: Option<Map<String, Value>>,
+}
+
+fn check_policy(
+    tx: &ReadTx<'_>,
+    namespace: &NamespaceName,
+    policy: Option<&CredentialPolicyName>,
+) -> Result<(), RegistryError> {
+    let Some(name) = policy else {
+        return Ok(());
+    };
+    if tx.credential_policy(namespace, name)?.is_some() {
+        return Ok(());
+    }
+    Err(RegistryError::invalid(
+        "PolicyNotFound",
+        format!("the namespace {namespace} has no policy {name}"),
+    ))
+}
+
+/// Where a device may be known: every hub linked to its namespace, or to a provisioning service of it, and the one
+/// it was assigned to while that is linked to no other namespace; there by its external ID and by every ID that
+/// differs from it in case alone.
+>>>>>>> main
 pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
     let mut hubs = tx.linked_registry_hubs(&device.namespace)?;
+    for hub in tx.hubs_of_registry_services(&device.namespace)? {
+        if !hubs.contains(&hub) {
+            hubs.push(hub);
+        }
+    }
     if let Some(assigned) = device.hub.as_ref().filter(|hub| !hubs.contains(hub)) {
         // One that was linked to another namespace since is that one's business.
         let linked = tx.linked_namespace(&NamespaceLink::Hub(assigned.clone()))?;
@@ -370,11 +404,17 @@ pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Ass
             hubs.push(assigned.clone());
         }
     }
-    let place = |hub| Assignment {
-        hub,
-        device_id: device.external_device_id.clone(),
-    };
-    Ok(hubs.into_iter().map(place).collect())
+    let (external, key) = (&device.external_device_id, device.external_device_id.caseless());
+    let mut places = Vec::with_capacity(hubs.len());
+    for hub in hubs {
+        let spelt = tx.devices_spelt(&hub, &key)?.into_iter().map(|(id, _)| id);
+        let others = spelt.filter(|id| id != external);
+        places.extend(others.chain([external.clone()]).map(|device_id| Assignment {
+            hub: hub.clone(),
+            device_id,
+        }));
+    }
+    Ok(places)
 }
 
 pub(crate) fn found(
