@@ -151,21 +151,6 @@ pub(crate) fn check_certifiable(
     let linked = tx.linked_namespace(&NamespaceLink::Hub(hub.clone()))?;
     if namespace.is_none() || linked.as_ref() == namespace {
         return Ok(());
-<<<<<<< HEAD
-    };
-    if tx.linked_namespace(&NamespaceLink::Hub(hub.clone()))?.as_ref() != Some(&namespace) {
-        let reason = format!("the hub {hub} is not linked to the namespace");
-        let refusal = CertificateRefusal::NoPolicy(reason);
-        return Err(NotAssigned::Failed(final_failure(&refusal)));
-    }
-    let device_id = caller.found().entry.device_id(caller.registration_id());
-    match tx.registry_device_by_external(&namespace, &device_id)? {
-        Some(device) if !device.enabled => Err(NotAssigned::Failed(final_failure(
-            &CertificateRefusal::DeviceDisabled,
-        ))),
-        Some(_) | None => Ok(()),
-=======
->>>>>>> main
     }
     let reason = format!("the hub {hub} is not linked to the namespace");
     let refusal = CertificateRefusal::NoPolicy(reason);

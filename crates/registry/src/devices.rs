@@ -359,37 +359,9 @@ impl RevokedDevice {
     }
 }
 
-<<<<<<< HEAD
-/// Where a device may be known: every hub linked to its namespace, and the one it was assigned to while that is
-/// linked to no other.
-=======
-struct Change {
-    enabled: Option<bool>,
-    policy: Option<CredentialPolicyName>,
-    document: Option<Map<String, Value>>,
-}
-
-fn check_policy(
-    tx: &ReadTx<'_>,
-    namespace: &NamespaceName,
-    policy: Option<&CredentialPolicyName>,
-) -> Result<(), RegistryError> {
-    let Some(name) = policy else {
-        return Ok(());
-    };
-    if tx.credential_policy(namespace, name)?.is_some() {
-        return Ok(());
-    }
-    Err(RegistryError::invalid(
-        "PolicyNotFound",
-        format!("the namespace {namespace} has no policy {name}"),
-    ))
-}
-
 /// Where a device may be known: every hub linked to its namespace, or to a provisioning service of it, and the one
 /// it was assigned to while that is linked to no other namespace; there by its external ID and by every ID that
 /// differs from it in case alone.
->>>>>>> main
 pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
     let mut hubs = tx.linked_registry_hubs(&device.namespace)?;
     for hub in tx.hubs_of_registry_services(&device.namespace)? {
