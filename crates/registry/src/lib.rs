@@ -48,7 +48,7 @@ mod unused_keys;
 
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
-pub use devices::{DeviceInput, DevicePatch, DocumentChange};
+pub use devices::{Condition, DeviceInput, DevicePatch, DocumentChange, PolicyChange};
 pub use error::RegistryError;
 pub use namespaces::NamespaceInput;
 pub use offline::{

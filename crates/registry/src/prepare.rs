@@ -3,14 +3,14 @@ use std::sync::Arc;
 use provost_ca::{LeafOrder, SignedLeaf, new_serial, shard_of, sign_leaf};
 use provost_model::registry::{
     Ca, CaState, CertificateRefusal, CertificateRequest, CredentialPolicy, DeviceIdentifier, NamespaceLink,
-    PreparedCertificate, RegistryDevice, RequestedBy,
+    PreparedCertificate, RequestedBy,
 };
-use provost_model::{ErrorKind, NamespaceName, Timestamp};
+use provost_model::{ErrorKind, NamespaceName, RegistryDeviceName, Timestamp};
 use provost_pki::{Csr, VerifiedCsr};
 use provost_store::{NewIntent, ReadTx, StoreError};
 use tracing::{debug, error};
 
-use crate::complete::{other_device, owns_its_hub_name};
+use crate::complete::name_taken;
 use crate::issuer::Issuer;
 use crate::{RegistryError, RegistryService};
 
@@ -19,6 +19,8 @@ struct Ground {
     namespace: NamespaceName,
     policy: CredentialPolicy,
     ca: Ca,
+    /// The device's name in the registry: its own, or the one it is to be made with.
+    device: RegistryDeviceName,
     /// That of the device in the registry; `None` when it is not there yet.
     identifier: Option<DeviceIdentifier>,
 }
@@ -69,7 +71,7 @@ impl RegistryService {
             ca: ground.ca.id.clone(),
             serial: order.serial.clone(),
             namespace: ground.namespace.clone(),
-            device: request.device.clone(),
+            device: ground.device.clone(),
             policy: ground.policy.name.clone(),
             identifier,
             key_sha256,
@@ -92,7 +94,7 @@ impl RegistryService {
         Ok(PreparedCertificate {
             number,
             namespace: ground.namespace,
-            device: request.device.clone(),
+            device: ground.device,
             device_id: request.device_id.clone(),
             policy: ground.policy.name,
             ca: ground.ca.id,
@@ -217,11 +219,9 @@ fn ground(
         RequestedBy::Renewal { hub } => NamespaceLink::Hub(hub.clone()),
     };
     let namespace = tx.linked_namespace(&link)?;
-    let namespace = namespace.ok_or_else(|| no_policy("it is not linked to a namespace".to_owned()))?;
-    let device = match &request.by {
-        RequestedBy::Registration { .. } => tx.registry_device(&namespace, &request.device)?,
-        RequestedBy::Renewal { .. } => tx.registry_device_by_external(&namespace, &request.device_id)?,
-    };
+    let namespace = namespace.ok_or_else(|| no_policy(format!("{link} is not linked to a namespace")))?;
+    // Whatever its name in the registry, its external ID is that of the hub (certificate-management.md 3.1, step 4).
+    let device = tx.registry_device_by_external(&namespace, &request.device_id)?;
     let named = match (&request.by, &device) {
         (RequestedBy::Registration { policy, .. }, _) => Some(policy.clone()),
         (RequestedBy::Renewal { .. }, Some(device)) => device.policy.clone(),
@@ -233,9 +233,15 @@ fn ground(
     if device.as_ref().is_some_and(|device| !device.enabled) {
         return Err(CertificateRefusal::DeviceDisabled.into());
     }
-    check_external_id(tx, &namespace, request, device.as_ref())?;
+    let (name, identifier) = match device {
+        Some(device) => (device.name, Some(device.identifier)),
+        None if tx.registry_device(&namespace, &request.device)?.is_some() => {
+            return Err(name_taken(&request.device).into());
+        }
+        None => (request.device.clone(), None),
+    };
     let ca = issuing(tx, &policy, now)?;
-    if tx.key_of_another_device(key_sha256, &namespace, &request.device)? {
+    if tx.key_of_another_device(key_sha256, &namespace, &name)? {
         let reason = "its key is that of another device".to_owned();
         return Err(CertificateRefusal::NotVerified(reason).into());
     }
@@ -243,26 +249,9 @@ fn ground(
         namespace,
         policy,
         ca,
-        identifier: device.map(|device| device.identifier),
+        device: name,
+        identifier,
     })
-}
-
-/// The device of the registry stands for this device of the hub; one that is new to it must not take another
-/// one's place there.
-fn check_external_id(
-    tx: &ReadTx<'_>,
-    namespace: &NamespaceName,
-    request: &CertificateRequest,
-    device: Option<&RegistryDevice>,
-) -> Result<(), NoGround> {
-    if owns_its_hub_name(tx, namespace, &request.device_id, device)? {
-        return Ok(());
-    }
-    if device.is_some() {
-        return Err(other_device(&request.device, &request.device_id).into());
-    }
-    let reason = format!("the device ID {} belongs to another device", request.device_id);
-    Err(CertificateRefusal::NotVerified(reason).into())
 }
 
 fn issuing(tx: &ReadTx<'_>, policy: &CredentialPolicy, now: Timestamp) -> Result<Ca, NoGround> {

@@ -7,7 +7,7 @@ use provost_model::ambient::SystemRandom;
 use provost_model::registry::NamespaceLink;
 use provost_model::{DeviceStatus, SymmetricKey, pem};
 use provost_pki::Certificate;
-use provost_registry::DevicePatch;
+use provost_registry::{Condition, DevicePatch};
 use provost_testkit::{Device, Enrollment, Via};
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn a_device_that_was_deleted_does_not_return_through_an_uploaded_copy() {
     plant.revoke_issuer().await;
     plant
         .registry()
-        .delete_device(&plant.caller, &namespace(), &named("press"))
+        .delete_device(&plant.caller, &namespace(), &named("press"), Condition::default())
         .await
         .unwrap();
     assert!(!plant.connects(&certified).await);

@@ -46,6 +46,26 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
     assert_eq!(read.await.unwrap(), (true, Some(CaState::Revoked)));
 }
 
+/// Whoever asks while another one is at it has what he asked for, and one CA is revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_revocations_at_the_same_moment_all_succeed_and_one_is_done() {
+    let plant = Plant::open().await;
+    let old = plant.policy().await.issuing.unwrap();
+    let (namespace, policy) = (namespace(), policy());
+    let revoke = || plant.registry().revoke_issuer(&plant.caller, &namespace, &policy);
+    let (first, second, third) = tokio::join!(revoke(), revoke(), revoke());
+    for done in [first, second, third] {
+        assert_eq!(done.unwrap().state, OperationState::Succeeded);
+    }
+    let new = plant.policy().await.issuing.unwrap();
+    assert_ne!(new.id, old.id);
+    let events = plant.server.stored().audit_events().await;
+    let revoked = events.iter().filter(|event| {
+        event.detail.starts_with("issuing CA ") && event.before.contains(&old.id.to_string())
+    });
+    assert_eq!(revoked.count(), 1);
+}
+
 /// what the old one signed is refused, live sessions end, and registering heals.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_026_every_leaf_of_a_revoked_issuer_is_refused_and_registering_heals() {
