@@ -10,6 +10,7 @@ mod devices;
 mod enrollments;
 mod entry_counts;
 mod jobs;
+mod leaf_standing;
 mod messages;
 mod outbound;
 mod registrations;

@@ -28,4 +28,4 @@ pub use self::intent::NewIntent;
 pub use self::issued_list::IssuedAfter;
 pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
-pub use self::standing::LeafStanding;
+pub use self::standing::{KnownIssuers, LeafStanding};

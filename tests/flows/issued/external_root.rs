@@ -40,7 +40,7 @@ impl Customer {
     }
 
     /// Signs a request; answers the chain in PEM, root last.
-    fn sign(&self, request: &[u8], days: u32) -> String {
+    pub(super) fn sign(&self, request: &[u8], days: u32) -> String {
         std::fs::write(self.path().join("ica.csr"), pem("CERTIFICATE REQUEST", request)).unwrap();
         self.openssl(&format!(
             "x509 -req -in ica.csr -CA root.pem -CAkey root.key -CAcreateserial -days {days} -sha384 \
@@ -51,7 +51,7 @@ impl Customer {
     }
 }
 
-async fn request(plant: &Plant) -> Vec<u8> {
+pub(super) async fn request(plant: &Plant) -> Vec<u8> {
     let pending = plant.policy().await.pending;
     pending
         .and_then(|ca| ca.signing_request)
@@ -65,7 +65,7 @@ pub(super) async fn activate_with(plant: &Plant, customer: &Customer) {
     plant.synchronize().await;
 }
 
-async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
+pub(super) async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
     let done = plant
         .registry()
         .activate(&plant.caller, &namespace(), &policy(), chain)

@@ -62,7 +62,7 @@ const TABLES: [Table; 18] = [
     },
     Table {
         name: "disabled_anchor",
-        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
+        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key b.content_hash",
         key: "dps, kind, entry_key",
     },
     Table {
