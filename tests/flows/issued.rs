@@ -22,4 +22,5 @@ mod renewal;
 mod renewal_meets_revocation;
 mod renewal_of_issuers;
 mod separate_operations;
+mod sessions_anywhere;
 mod stolen_issuer;
