@@ -68,6 +68,21 @@ CREATE INDEX ca_state ON ca (state, not_after);
 CREATE INDEX ca_parent ON ca (parent);
 CREATE INDEX ca_subject ON ca (subject_hash);
 
+-- A key that is about to be made, for a CA or for who answers for one: written down before there is a key. Whoever
+-- writes down the CA takes the row away in the same transaction. `state` is 'intended', or 'givenUp': the key, if
+-- there is one, is to be destroyed, and the row goes after it.
+CREATE TABLE key_intent (
+    key_ref {text} PRIMARY KEY,
+    owner_kind {text} NOT NULL,
+    ca {text} NOT NULL,
+    namespace {text} NOT NULL,
+    policy {text},
+    serial {blob},
+    state {text} NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
 CREATE TABLE registry_device (
     namespace {text} NOT NULL,
     name_key {text} NOT NULL,
@@ -86,7 +101,10 @@ CREATE TABLE registry_device (
     transition_at BIGINT NOT NULL,
     PRIMARY KEY (namespace, name_key)
 ){clustered};
-CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, external_device_id);
+-- Registration IDs are one whatever their case, and so are the devices they stand for.
+CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, lower(external_device_id));
+CREATE INDEX device_caseless ON device (hub, lower(device_id));
+CREATE INDEX linked_hub_hub ON linked_hub (hub, dps);
 
 -- What is about to be signed, written down before the signature: without indexes, since it moves to
 -- issued_certificate a moment later. What was given up stays here for a while.

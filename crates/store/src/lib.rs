@@ -64,7 +64,7 @@ pub use audit::{
 pub use authority::CertificateIndex;
 pub use backup::{
     AuditMark, DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts,
-    finish_restore, stored_key_refs,
+    finish_restore, keys_in_use, stored_key_refs,
 };
 pub use blast_radius::{CertificateHolder, Holding};
 pub use certificate_renewal::{CertificateRenewal, RenewalError, RenewalState};
@@ -80,8 +80,9 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, KnownIssuers, LeafStanding,
-    LeafStatus, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, GivenUpKey, HolderCounts, Holders, IssuedAfter, KnownIssuers,
+    LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StandingOf, StandingPage,
+    StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};
