@@ -22,6 +22,7 @@ mod revoked;
 mod standing;
 mod standing_leaves;
 
+pub(crate) use self::ca::identify as identify_cas;
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::expired::CaOfNamespace;
 pub use self::holders::{HolderCounts, Holders};

@@ -5,6 +5,7 @@
 use provost_model::Timestamp;
 
 use crate::engine::Engine;
+use crate::registry::identify_cas;
 use crate::sql::{Param, params};
 use crate::{StoreError, disabled_anchor};
 
@@ -62,6 +63,7 @@ pub(super) fn reapply(engine: Engine<'_>, now: Timestamp, last: &mut i64) -> Res
     let mut done = Reapplied::default();
     work.certificates(&mut done, last)?;
     work.cas(&mut done)?;
+    identify_cas(engine)?;
     work.devices(&mut done)?;
     // Entries before CA certificates: what a disabled group referred to is looked up there.
     work.entries(&mut done)?;

@@ -4,6 +4,7 @@ use provost_pki::{CaIdentity, Certificate};
 
 use super::certificates;
 use crate::convert::Place;
+use crate::engine::Engine;
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
@@ -133,10 +134,25 @@ impl WriteTx<'_> {
 
 /// What a CA is recognised by in a path. One that cannot be read stands in none.
 fn identity(ca: &Ca) -> Option<CaIdentity> {
-    let der = ca.certificate.as_ref()?;
-    Certificate::from_der(&der.0)
-        .ok()
-        .map(|certificate| certificate.ca_identity())
+    identity_of(&ca.certificate.as_ref()?.0)
+}
+
+fn identity_of(der: &[u8]) -> Option<CaIdentity> {
+    let certificate = Certificate::from_der(der).ok()?;
+    Some(certificate.ca_identity())
+}
+
+/// Notes what CAs are recognised by of which it is not noted: their rows or certificates came from another
+/// database.
+pub(crate) fn identify(engine: Engine<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT id, certificate FROM ca WHERE certificate IS NOT NULL AND subject_hash IS NULL";
+    for (id, der) in engine.query(sql, &[], |row| Ok((row.text(0)?, row.blob(1)?)))? {
+        if let Some(identity) = identity_of(&der) {
+            let sql = "UPDATE ca SET subject_hash = ?2, key_sha256 = ?3 WHERE id = ?1";
+            engine.execute(sql, params![&id, &identity.subject_hash, &identity.key_sha256])?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn ca(row: &Row<'_>) -> Result<Ca, StoreError> {
