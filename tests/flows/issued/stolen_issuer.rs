@@ -1,6 +1,8 @@
 //! The key of an issuing CA is in other hands. Once the CA is revoked, what is signed with it opens nothing,
 //! whichever CA above it is trusted: no row tells of such a leaf, and no CRL is needed to refuse it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,7 @@ struct StolenKey {
 impl StolenKey {
     async fn of(plant: &Plant) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
         let data = plant.server.connection.admin_token_file.parent().unwrap();
         copy(&data.join("keys"), folder.path());
         let (kek, made) = make_key_file(&folder.path().join("kek"), &SystemRandom).unwrap();
