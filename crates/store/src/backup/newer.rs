@@ -75,7 +75,7 @@ const TABLES: [Table; 20] = [
     },
     Table {
         name: "disabled_anchor",
-        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
+        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key b.content_hash",
         key: "dps, kind, entry_key",
     },
     Table {

@@ -12,6 +12,7 @@ use self::brought_back::Rows;
 
 use crate::StoreError;
 use crate::engine::Engine;
+use crate::registry::identify_cas;
 use crate::sql::{Param, params};
 
 /// What a newer database knew of what must stay shut out, and was done again in the restored one.
@@ -108,6 +109,7 @@ pub(super) fn reapply(
     work.new_cas(&mut done)?;
     work.certificates(&mut done, last)?;
     work.cas(&mut done)?;
+    identify_cas(engine)?;
     work.registry_devices(&mut done, random)?;
     work.hub_devices(&mut done)?;
     work.removals(&mut done)?;

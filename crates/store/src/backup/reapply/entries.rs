@@ -2,8 +2,8 @@
 
 use super::brought_back::Rows;
 use super::{Reapplied, Work};
-use crate::StoreError;
 use crate::sql::params;
+use crate::{StoreError, disabled_anchor};
 
 impl Work<'_> {
     pub(super) fn entries(&self, done: &mut Reapplied) -> Result<(), StoreError> {
@@ -82,12 +82,12 @@ impl Work<'_> {
     fn block(&self) -> Result<(), StoreError> {
         // As it was meant when the entry was disabled; then what the newer database never knew as disabled.
         self.run(
-            "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
-             SELECT n.dps, n.kind, n.entry_key, n.slot, n.thumbprint, n.reference_key \
+            "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key, content_hash) \
+             SELECT n.dps, n.kind, n.entry_key, n.slot, n.thumbprint, n.reference_key, n.content_hash \
              FROM newer_disabled_anchor n JOIN enrollment e ON e.dps = n.dps AND e.kind = n.kind \
              AND e.entry_key = n.entry_key WHERE e.status = 'disabled' \
              ON CONFLICT (dps, kind, entry_key, slot) DO UPDATE SET thumbprint = excluded.thumbprint, \
-             reference_key = excluded.reference_key",
+             reference_key = excluded.reference_key, content_hash = excluded.content_hash",
         )?;
         self.run(
             "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
@@ -98,6 +98,7 @@ impl Work<'_> {
              AND e.entry_key = a.entry_key WHERE e.status = 'disabled' \
              ON CONFLICT (dps, kind, entry_key, slot) DO NOTHING",
         )?;
+        disabled_anchor::fill_contents(self.engine)?;
         self.run(
             "UPDATE dps SET trust_version = n.trust_version FROM newer_dps n WHERE n.name_key = dps.name_key \
              AND n.trust_version > dps.trust_version",
