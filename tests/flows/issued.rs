@@ -10,6 +10,7 @@ mod forced_deletion;
 mod forgetting;
 mod identifiers;
 mod issuance;
+mod next_certificate;
 mod ocsp;
 mod offline_root;
 mod plant;

@@ -13,6 +13,7 @@ mod jobs;
 mod messages;
 mod outbound;
 mod registrations;
+mod registry_version;
 mod reprovisions;
 mod responders;
 mod tag_leaves;

@@ -15,12 +15,14 @@
 mod activate;
 mod certificates;
 mod complete;
+mod configuration;
 mod credentials;
 mod devices;
 mod error;
 mod expiry;
 mod facts;
 mod forgetting;
+mod ground;
 mod hub_trust;
 mod issuer;
 mod links;

@@ -79,7 +79,7 @@ pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
     CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, LeafStanding, LeafStatus, NewCrl,
-    NewIntent, RegistryIdentity, RevokedLeaves, StoredCrl,
+    NewIntent, RegistryIdentity, RegistryVersion, RevokedLeaves, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

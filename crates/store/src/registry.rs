@@ -19,6 +19,7 @@ mod policy;
 mod responder;
 mod revoked;
 mod standing;
+mod version;
 
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::expired::CaOfNamespace;
@@ -29,3 +30,4 @@ pub use self::issued_list::IssuedAfter;
 pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
 pub use self::standing::LeafStanding;
+pub use self::version::RegistryVersion;

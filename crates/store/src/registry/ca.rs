@@ -85,6 +85,7 @@ impl WriteTx<'_> {
             ca.created_at.as_micros(),
             ca.changed_at.as_micros(),
         ];
+        self.registry_changes();
         self.execute(sql, params).map(|_| ())
     }
 
@@ -105,6 +106,7 @@ impl WriteTx<'_> {
             ca.not_after.map(Timestamp::as_micros),
             ca.changed_at.as_micros(),
         ];
+        self.registry_changes();
         Ok(self.execute(sql, params)? > 0)
     }
 
