@@ -27,19 +27,24 @@ async fn two_by_two() -> (TestServer, Endpoints) {
     let link = "/provost/dps/plant-2/linkedHubs/hub-2";
     own.put(link, &json!({})).await.ok();
     let second = endpoints(&server, "plant-2", "hub-2").await;
-    for host in [&second.dps().host, &second.hub().host] {
+    (server, second)
+}
+
+/// The same server as those see it who were told of one service and one hub, once its certificate names both;
+/// read from the connection file, which follows.
+pub(super) async fn endpoints(server: &TestServer, dps: &str, hub: &str) -> Endpoints {
+    let seen = told(server, dps, hub).await;
+    for host in [&seen.dps().host, &seen.hub().host] {
         eventually("the certificate names the new host", async || {
-            let opened = HttpClient::connect(&second.https(host), &second.tls(None)).await;
+            let opened = HttpClient::connect(&seen.https(host), &seen.tls(None)).await;
             opened.ok()
         })
         .await;
     }
-    (server, second)
+    seen
 }
 
-/// The same server as those see it who were told of one service and one hub; read from the connection
-/// file, which follows.
-async fn endpoints(server: &TestServer, dps: &str, hub: &str) -> Endpoints {
+async fn told(server: &TestServer, dps: &str, hub: &str) -> Endpoints {
     let data = server.connection.admin_token_file.parent().unwrap().to_owned();
     let connection = eventually("the connection file says so", async || {
         let mut file = ConnectionFile::read(&data).ok()?;

@@ -22,3 +22,4 @@ mod renewal;
 mod renewal_meets_revocation;
 mod renewal_of_issuers;
 mod separate_operations;
+mod sessions_anywhere;

@@ -11,7 +11,7 @@ use provost_ca::CaKeys;
 use provost_keys::{KekSource, KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose, SealedKeys};
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::registry::{CaState, KeyRef, OperationState};
-use provost_model::{Assignment, CredentialPolicyName, DeviceId, HubName, NamespaceName, Secret};
+use provost_model::{Assignment, CredentialPolicyName, DeviceId, HubName, NamespaceName, Secret, Uuid};
 use provost_registry::{
     CredentialInput, LinkedHubs, NamespaceInput, PolicyInput, PortFuture, RegistryOptions, RegistryParts,
     RegistryService,
@@ -107,6 +107,10 @@ impl LinkedHubs for NoHubs {
     }
 
     fn settle<'a>(&'a self, _: &'a [Assignment]) -> PortFuture<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn settle_leaves(&self, _: Uuid) -> PortFuture<'_> {
         Box::pin(std::future::ready(()))
     }
 

@@ -12,7 +12,7 @@ use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::registry::{CertificateRequest, Completion, NamespaceLink, RequestedBy};
 use provost_model::{
     Action, Actor, Assignment, AuditEvent, Clock, CredentialPolicyName, DeviceId, DpsName, HubName,
-    NamespaceName, RegistryDeviceName,
+    NamespaceName, RegistryDeviceName, Uuid,
 };
 use provost_registry::{
     CredentialInput, LinkedHubs, NamespaceInput, PolicyInput, PortFuture, RegistryOptions, RegistryParts,
@@ -190,6 +190,10 @@ impl LinkedHubs for NoHubs {
     }
 
     fn settle<'a>(&'a self, _: &'a [Assignment]) -> PortFuture<'a> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn settle_leaves(&self, _: Uuid) -> PortFuture<'_> {
         Box::pin(std::future::ready(()))
     }
 

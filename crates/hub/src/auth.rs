@@ -23,7 +23,7 @@ pub use self::refusal::{ConnectRefusal, RefusalReason};
 pub(crate) use self::right::Right;
 use crate::HubError;
 use crate::service::HubService;
-use crate::session::DeviceSession;
+use crate::session::{DeviceSession, Place};
 
 /// How often a device may change while it is being judged before it is told to come back later.
 const MAX_JUDGEMENTS: usize = 4;
@@ -57,7 +57,7 @@ impl HubService {
     pub async fn connect(&self, request: ConnectRequest<'_>) -> Result<DeviceSession, ConnectRefusal> {
         let presented = Presented::read(&request)?;
         let hub = self.addressed_hub(&request, &presented).await?;
-        let mut place = self.sessions().enter(&hub.name, request.id, request.is_kept);
+        let mut place = self.enter(&hub, &request, request.is_kept);
         for _ in 0..MAX_JUDGEMENTS {
             place.link().begin_reading();
             let admitted = self.judge(&hub, &request, &presented).await?;
@@ -85,12 +85,19 @@ impl HubService {
     ) -> Result<DeviceCaller, ConnectRefusal> {
         let presented = Presented::read(&request)?;
         let hub = self.addressed_hub(&request, &presented).await?;
-        let place = self.sessions().enter(&hub.name, request.id, false);
+        let place = self.enter(&hub, &request, false);
         place.link().begin_reading();
         let admitted = self.judge(&hub, &request, &presented).await?;
         let caller = DeviceCaller::new(place, admitted);
         self.activity().note_asked(caller.hub(), caller.id(), self.now());
         Ok(caller)
+    }
+
+    fn enter(&self, hub: &Hub, request: &ConnectRequest<'_>, is_kept: bool) -> Place {
+        let leaf = request.certificates.map(PresentedChain::leaf);
+        let leaf_of = leaf.and_then(Certificate::device_identifier);
+        let device = leaf_of.map(|identifier| identifier.device);
+        self.sessions().enter(&hub.name, request.id, is_kept, device)
     }
 
     async fn addressed_hub(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_model::twin::DesiredNotification;
-use provost_model::{Change, DeviceId, HubName, IdentityId};
+use provost_model::{Change, DeviceId, HubName, IdentityId, Uuid};
 use provost_store::{ReadTx, StoreError};
 use tracing::{info, warn};
 
@@ -68,6 +68,7 @@ impl HubService {
                 match &numbered.change {
                     Change::Device { hub, device_id } => self.recheck_device(hub, device_id).await,
                     Change::Hub { hub } => self.recheck_all(|link, _| link.hub == *hub).await,
+                    Change::Leaves { device } => self.recheck_leaves(*device).await,
                     Change::Desired { hub, id } => {
                         // A twin that cannot be read must not hide the changes after it.
                         if let Err(error) = self.tell_desired(hub, id).await {
@@ -105,6 +106,14 @@ impl HubService {
             if let Some(reason) = self.broken(&link).await {
                 self.end(&link, reason);
             }
+        }
+    }
+
+    /// After a committed revocation of what the Device Registry issued to a device: sessions that came with one
+    /// of its leaves are looked at, at whatever hub and by whatever name they came in.
+    pub async fn recheck_leaves(&self, device: Uuid) {
+        for (hub, device_id) in self.sessions().places_of_leaves(device) {
+            self.recheck_device(&hub, &device_id).await;
         }
     }
 

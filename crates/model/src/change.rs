@@ -1,4 +1,4 @@
-use crate::{DeviceId, HubName, IdentityId};
+use crate::{DeviceId, HubName, IdentityId, Uuid};
 
 /// Something others must act on after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub enum Change {
     Hub {
         /// The hub.
         hub: HubName,
+    },
+    /// Certificates that CAs of the Device Registry issued to a device are revoked: sessions that rest on one of
+    /// them close, whatever hub they are at, also one that is linked to no namespace.
+    Leaves {
+        /// The device as its certificates name it (certificate-management.md 2.2).
+        device: Uuid,
     },
     /// A twin's desired properties changed.
     Desired {

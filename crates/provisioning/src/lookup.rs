@@ -187,11 +187,17 @@ pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Resu
     if !is_alone && tx.trust_version(dps)? != Some(instance.trust_version) {
         return Ok(false);
     }
-    if let Some(leaf) = found.proof.leaf()
-        && tx.leaf_standing(leaf.sha256_thumbprint().as_bytes())? == Some(LeafStanding::Revoked)
-    {
+    if has_revoked_leaf(tx, caller)? {
         return Ok(false);
     }
     let is_disabled = found.entry.settings().status == ProvisioningStatus::Disabled;
     Ok(is_disabled || tx.disabled_holder(dps, &found.certificates)? == found.blocked_by)
+}
+
+/// Whether the Device Registry issued the leaf a device came with, and revoked it since.
+pub(crate) fn has_revoked_leaf(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Result<bool, StoreError> {
+    let Some(leaf) = caller.found().proof.leaf() else {
+        return Ok(false);
+    };
+    Ok(tx.leaf_standing(leaf.sha256_thumbprint().as_bytes())? == Some(LeafStanding::Revoked))
 }

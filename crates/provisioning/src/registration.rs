@@ -1,12 +1,12 @@
 //! The device side: register, poll, look up.
 
 use provost_attestation::sas::SasError;
-use provost_model::{OperationId, RegistrationFailure, RegistrationId, RegistrationState};
+use provost_model::{OperationId, RegistrationFailure, RegistrationId, RegistrationState, Timestamp};
 use provost_wire::dps::device::RegisterRequest;
 
 use crate::decide::Proof;
 use crate::issuing::is_refusal;
-use crate::lookup::still_stands;
+use crate::lookup::{has_revoked_leaf, still_stands};
 use crate::operation::{mint, recognise};
 use crate::outcome::Written;
 use crate::plan::Known;
@@ -169,9 +169,13 @@ impl ProvisioningService {
         &self,
         caller: &RegistrationCaller,
     ) -> Result<Option<RegistrationOutcome>, ProvisioningError> {
-        let caller = caller.clone();
+        let (caller, now) = (caller.clone(), self.now());
         self.store()
             .read(move |tx| {
+                // A connection may outlive the certificate it was opened with in this way, too.
+                if has_revoked_leaf(tx, &caller)? {
+                    return Err(refused(&caller, Refusal::RevokedLeaf, now));
+                }
                 let outcome =
                     RegistrationOutcome::find(tx, &caller.instance().name, caller.registration_id())?;
                 outcome.map(|outcome| outcome.with_chain(tx)).transpose()
@@ -204,18 +208,23 @@ impl ProvisioningService {
                 None => return Ok(()),
             },
         };
-        Err(ProvisioningError::Refused(Box::new(Refused {
-            refusal,
-            trace: Trace::default(),
-            dps: caller.instance().name.clone(),
-            registration_id: caller.registration_id().clone(),
-            chain: caller.proof().chain.clone(),
-            at: now,
-        })))
+        Err(refused(caller, refusal, now))
     }
 }
 
-fn first_expired(proof: &Proof, now: provost_model::Timestamp) -> Option<provost_pki::ChainError> {
+/// A device that proved itself before, and would not now.
+fn refused(caller: &RegistrationCaller, refusal: Refusal, at: Timestamp) -> ProvisioningError {
+    ProvisioningError::Refused(Box::new(Refused {
+        refusal,
+        trace: Trace::default(),
+        dps: caller.instance().name.clone(),
+        registration_id: caller.registration_id().clone(),
+        chain: caller.proof().chain.clone(),
+        at,
+    }))
+}
+
+fn first_expired(proof: &Proof, now: Timestamp) -> Option<provost_pki::ChainError> {
     let issuers = match proof {
         Proof::Chain(chain) => chain.issuers(),
         Proof::Pinned(_) | Proof::Key { .. } => &[],

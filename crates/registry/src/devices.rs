@@ -4,6 +4,7 @@ use provost_model::registry::{
 };
 use provost_model::{
     Action, Assignment, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
+    Uuid,
 };
 use provost_store::{Audited, ReadTx, StoreError, WriteTx};
 use serde_json::{Map, Value};
@@ -198,7 +199,7 @@ impl RegistryService {
         caller.require(Permission::DevicesWrite, Some(namespace))?;
         let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
         let service = self.clone();
-        let done: Result<Vec<Assignment>, RegistryError> = self
+        let done: Result<RevokedDevice, RegistryError> = self
             .store()
             .write(move |tx| {
                 let device = found(&tx, &namespace, &name)?;
@@ -222,11 +223,18 @@ impl RegistryService {
                 let event = event(&caller, Action::Delete, SUBJECT, &namespace, name.as_str())
                     .with_detail(format!("{} certificates revoked", revoked.count))
                     .with_before(was);
-                Ok(tx.record(&event, places)?)
+                let gone = RevokedDevice::announced(&tx, &device, places)?;
+                Ok(tx.record(&event, gone)?)
             })
             .await;
-        self.hubs().settle(&done?).await;
+        self.settle_revoked(&done?).await;
         Ok(())
+    }
+
+    /// After the commit: no session of this node rests on what was revoked.
+    pub(crate) async fn settle_revoked(&self, revoked: &RevokedDevice) {
+        self.hubs().settle(&revoked.places).await;
+        self.hubs().settle_leaves(revoked.leaves_of).await;
     }
 
     fn make_device(
@@ -341,6 +349,27 @@ impl RegistryService {
         device.etag = Etag::generate(self.random());
         device.updated_at = tx.now();
         tx.update_registry_device(device).map(|_| ())
+    }
+}
+
+/// Where sessions are to be looked at after a device's leaves were revoked.
+pub(crate) struct RevokedDevice {
+    /// Where the registry knows it to be.
+    places: Vec<Assignment>,
+    /// As its leaves name it: they may have been made known to any hub by hand.
+    leaves_of: Uuid,
+}
+
+impl RevokedDevice {
+    /// Says in the transaction, for other nodes, that the leaves are revoked.
+    pub(crate) fn announced(
+        tx: &WriteTx<'_>,
+        device: &RegistryDevice,
+        places: Vec<Assignment>,
+    ) -> Result<Self, StoreError> {
+        let leaves_of = device.identifier.device;
+        tx.announce(&provost_model::Change::Leaves { device: leaves_of })?;
+        Ok(Self { places, leaves_of })
     }
 }
 

@@ -1,6 +1,6 @@
 use std::pin::Pin;
 
-use provost_model::{Assignment, DeviceId, HubName};
+use provost_model::{Assignment, DeviceId, HubName, Uuid};
 use provost_store::{StoreError, WriteTx};
 
 /// What a port does when it has to wait.
@@ -30,6 +30,10 @@ pub trait LinkedHubs: Send + Sync {
     /// After a commit: sessions of these devices that rest on what no longer stands are closed when this
     /// returns.
     fn settle<'a>(&'a self, devices: &'a [Assignment]) -> PortFuture<'a>;
+
+    /// After a commit: sessions that rest on a revoked leaf of this device of the registry, as its leaves name it,
+    /// are closed when this returns, at whatever hub of this node.
+    fn settle_leaves(&self, device: Uuid) -> PortFuture<'_>;
 
     /// After a commit: sessions of every device that rest on a CA certificate that is gone are closed when
     /// this returns.

@@ -1,9 +1,9 @@
 use provost_access::AdminCaller;
 use provost_model::registry::{RegistryOperation, Revocation, RevocationReason};
-use provost_model::{Action, Assignment, NamespaceName, RegistryDeviceName};
+use provost_model::{Action, NamespaceName, RegistryDeviceName};
 use provost_store::{Audited, WriteTx};
 
-use crate::devices::{SUBJECT, found, places};
+use crate::devices::{RevokedDevice, SUBJECT, found, places};
 use crate::operations::done;
 use crate::service::event;
 use crate::{RegistryError, RegistryService, facts};
@@ -38,8 +38,8 @@ impl RegistryService {
         self.to_the_end(async move {
             let writer = service.clone();
             let work = move |tx: WriteTx<'_>| writer.revoke(tx, &caller, (&namespace, &name), revocation);
-            let (operation, touched) = service.store().write(work).await?;
-            service.hubs().settle(&touched).await;
+            let (operation, revoked) = service.store().write(work).await?;
+            service.settle_revoked(&revoked).await;
             Ok(operation)
         })
         .await
@@ -71,7 +71,7 @@ impl RegistryService {
         caller: &AdminCaller,
         (namespace, name): (&NamespaceName, &RegistryDeviceName),
         revocation: DeviceRevocation,
-    ) -> Result<Audited<(RegistryOperation, Vec<Assignment>)>, RegistryError> {
+    ) -> Result<Audited<(RegistryOperation, RevokedDevice)>, RegistryError> {
         let mut device = found(&tx, namespace, name)?;
         let entry = Revocation {
             at: tx.now(),
@@ -105,6 +105,7 @@ impl RegistryService {
             }
             self.hubs().announce(&tx, &place.hub, &place.device_id)?;
         }
+        let revoked_device = RevokedDevice::announced(&tx, &device, places)?;
         let resource = format!("devices/{name}");
         let operation = done(self.begin(namespace, "revokeDevice", resource), tx.now());
         tx.put_registry_operation(&operation)?;
@@ -118,6 +119,6 @@ impl RegistryService {
         );
         let event = event(caller, Action::Revoke, SUBJECT, namespace, name.as_str()).with_detail(detail);
         let event = event.with_before(was).with_after(facts::of_device(&device));
-        Ok(tx.record(&event, (operation, places))?)
+        Ok(tx.record(&event, (operation, revoked_device))?)
     }
 }

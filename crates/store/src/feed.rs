@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_model::{Change, HubName, IdentityId, NumberedChange, Timestamp};
+use provost_model::{Change, HubName, IdentityId, NumberedChange, Timestamp, Uuid};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::warn;
@@ -20,6 +20,7 @@ pub(crate) fn insert(
     let (topic, scope, item) = match change {
         Change::Device { hub, device_id } => ("device", hub.key(), device_id.to_string()),
         Change::Hub { hub } => ("hub", hub.key(), String::new()),
+        Change::Leaves { device } => ("leaves", "", device.to_string()),
         Change::Desired { hub, id } => ("desired", hub.key(), id.to_string()),
         Change::CloudToDevice { hub, device_id } => ("cloudToDevice", hub.key(), device_id.to_string()),
         Change::Configuration => ("configuration", "", String::new()),
@@ -88,6 +89,9 @@ fn numbered(row: &Row<'_>) -> Result<NumberedChange, StoreError> {
             device_id: id.device_id,
         })?,
         "hub" => Change::Hub { hub: hub()? },
+        "leaves" => Change::Leaves {
+            device: Uuid::parse(&row.text(3)?).ok_or_else(|| inconsistent("item"))?,
+        },
         "desired" => identity().map(|(hub, id)| Change::Desired { hub, id })?,
         "cloudToDevice" => identity().map(|(hub, id)| Change::CloudToDevice {
             hub,

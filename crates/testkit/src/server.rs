@@ -92,6 +92,17 @@ impl TestServer {
         }
     }
 
+    /// Another node: a second server on the same store, with a data folder and ports of its own.
+    pub async fn second_node(&self) -> Self {
+        let store = self.config.store.clone();
+        Self::start_with(self.ambient.clone(), |config| config.store = store).await
+    }
+
+    /// Whether the engine under test is PostgreSQL, which nodes can share.
+    pub fn is_on_postgres(&self) -> bool {
+        matches!(self.config.store, StoreAddress::Postgres(_))
+    }
+
     /// Stops the server and starts it again on the same data. Its ports change.
     pub async fn restart(&mut self) {
         self.stop().await;

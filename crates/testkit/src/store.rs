@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -62,7 +63,7 @@ pub(crate) async fn fresh_address(folder: &TempDir) -> StoreAddress {
     let Ok(url) = std::env::var(POSTGRES) else {
         return StoreAddress::Sqlite(folder.path().join("provost.db"));
     };
-    let schema = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+    let schema = schema_for(folder, NEXT.fetch_add(1, Ordering::SeqCst));
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
         .await
         .expect("PostgreSQL answers");
@@ -78,4 +79,13 @@ pub(crate) async fn fresh_address(folder: &TempDir) -> StoreAddress {
         .expect("connection ends");
     let separator = if url.contains('?') { '&' } else { '?' };
     StoreAddress::Postgres(format!("{url}{separator}options=-csearch_path%3D{schema}"))
+}
+
+/// A name no other test has. Process ids come again within one run; the names of temporary folders are random.
+fn schema_for(folder: &TempDir, number: u32) -> String {
+    let mut schema = "t".to_owned();
+    for byte in folder.path().file_name().unwrap_or_default().as_encoded_bytes() {
+        let _ = write!(schema, "{byte:02x}");
+    }
+    schema + &format!("_{number}")
 }

@@ -195,7 +195,7 @@ mod tests {
     /// A session of a device with a key, judged at this second.
     fn session(at: i64) -> Arc<Link> {
         let hub = HubName::parse("factory").unwrap();
-        let link = Link::new(hub, IdentityId::parse("d").unwrap(), false);
+        let link = Link::new(hub, IdentityId::parse("d").unwrap(), false, None);
         let admitted = Admitted {
             by: AdmittedBy::DeviceKey(SymmetricKey::from_bytes(vec![1; 32]).unwrap()),
             generation_id: "1".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use provost_model::twin::DesiredNotification;
-use provost_model::{DeviceId, HubName, IdentityId, Timestamp};
+use provost_model::{DeviceId, HubName, IdentityId, Timestamp, Uuid};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) id: IdentityId,
     /// Whether what the session is subscribed to outlives its connection.
     pub(crate) is_kept: bool,
+    /// The device of the Device Registry that the certificate it came with says it is of.
+    pub(super) leaf_of: Option<Uuid>,
     admitted: OnceLock<Box<Admitted>>,
     touched_at: AtomicI64,
     state: Mutex<State>,
@@ -64,11 +66,12 @@ pub(crate) enum MethodRefusal {
 }
 
 impl Link {
-    pub(crate) fn new(hub: HubName, id: IdentityId, is_kept: bool) -> Self {
+    pub(crate) fn new(hub: HubName, id: IdentityId, is_kept: bool, leaf_of: Option<Uuid>) -> Self {
         Self {
             hub,
             id,
             is_kept,
+            leaf_of,
             admitted: OnceLock::new(),
             touched_at: AtomicI64::new(i64::MIN),
             state: Mutex::default(),

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use provost_model::{DeviceId, HubName, IdentityId, ModuleId};
+use provost_model::{DeviceId, HubName, IdentityId, ModuleId, Uuid};
 use tokio::sync::Notify;
 
+use self::leaves::ByLeaf;
 use super::event::CloseReason;
 use super::link::Link;
 use super::subscription::{Feature, Subscriptions};
 use crate::auth::Admitted;
+
+mod leaves;
 
 const SHARDS: usize = 64;
 
@@ -20,6 +23,7 @@ pub(crate) struct SessionTable {
     hasher: RandomState,
     first: Shard,
     others: Box<[Shard]>,
+    by_leaf: ByLeaf,
 }
 
 #[derive(Debug, Default)]
@@ -58,17 +62,27 @@ impl SessionTable {
             hasher: RandomState::new(),
             first: Shard::default(),
             others: (1..SHARDS).map(|_| Shard::default()).collect(),
+            by_leaf: ByLeaf::default(),
         }
     }
 
-    /// Enters a session that is about to be judged. From here on no change of the device is missed.
-    pub(crate) fn enter(self: &Arc<Self>, hub: &HubName, id: &IdentityId, is_kept: bool) -> Place {
-        let link = Arc::new(Link::new(hub.clone(), id.clone(), is_kept));
+    /// Enters a session that is about to be judged. From here on no change of the device is missed, nor of the
+    /// device of the Device Registry that its certificate says it is of.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        hub: &HubName,
+        id: &IdentityId,
+        is_kept: bool,
+        leaf_of: Option<Uuid>,
+    ) -> Place {
+        let link = Arc::new(Link::new(hub.clone(), id.clone(), is_kept, leaf_of));
         let key = key(hub, &id.device_id);
         let mut slots = self.shard(&key).lock();
         let slot = slots.by_device.entry(key).or_default();
         slot.pending.push(Arc::clone(&link));
         drop(slots);
+        // After the slot: whoever finds it here finds it there.
+        self.by_leaf.enter(&link);
         Place {
             table: Arc::clone(self),
             link,
@@ -94,6 +108,12 @@ impl SessionTable {
         };
         slot.pending.iter().for_each(|link| link.mark_stale());
         slot.all_active().cloned().collect()
+    }
+
+    /// Where sessions are, live ones and those being judged, whose certificate says that it is of this device
+    /// of the Device Registry.
+    pub(crate) fn places_of_leaves(&self, device: Uuid) -> Vec<(HubName, DeviceId)> {
+        self.by_leaf.places(device)
     }
 
     /// After a change of policies or CA certificates: every session being judged must read again;
@@ -131,6 +151,7 @@ impl SessionTable {
         let mut slots = self.shard(&key).lock();
         let was_live = slots.remove(&key, link);
         drop(slots);
+        self.by_leaf.leave(link);
         link.close(reason);
         was_live
     }

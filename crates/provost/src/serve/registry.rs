@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use provost_ca::CaKeys;
 use provost_hub::{HubError, HubService, switch_identity};
-use provost_model::{Assignment, Change, DeviceId, DeviceStatus, HubName, Random};
+use provost_model::{Assignment, Change, DeviceId, DeviceStatus, HubName, Random, Uuid};
 use provost_registry::{LinkedHubs, PortFuture, RegistryParts, RegistryService};
 use provost_store::{Store, StoreError, WriteTx};
 use tracing::error;
@@ -86,6 +86,10 @@ impl LinkedHubs for BuiltInHubs {
                 self.hubs.recheck_device(&device.hub, &device.device_id).await;
             }
         })
+    }
+
+    fn settle_leaves(&self, device: Uuid) -> PortFuture<'_> {
+        Box::pin(self.hubs.recheck_leaves(device))
     }
 
     fn settle_authorities(&self) -> PortFuture<'_> {

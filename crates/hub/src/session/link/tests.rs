@@ -9,6 +9,7 @@ fn link() -> Link {
         HubName::parse("hub").unwrap(),
         IdentityId::parse("d1").unwrap(),
         false,
+        None,
     )
 }
 

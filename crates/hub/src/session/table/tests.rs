@@ -27,7 +27,7 @@ fn admitted(generation: u64) -> Admitted {
 }
 
 fn connect(table: &Arc<SessionTable>, number: u64) -> Place {
-    let place = table.enter(&hub(), &device(number), false);
+    let place = table.enter(&hub(), &device(number), false, None);
     place.link().begin_reading();
     assert!(place.admit(admitted(0)));
     place
@@ -54,7 +54,7 @@ fn newcomer_takes_over_and_the_late_drop_of_the_old_changes_nothing() {
 fn one_being_judged_does_not_disturb_the_live_one() {
     let table = Arc::new(SessionTable::new());
     let live = connect(&table, 1);
-    let newcomer = table.enter(&hub(), &device(1), false);
+    let newcomer = table.enter(&hub(), &device(1), false, None);
     drop(newcomer);
     assert!(!live.link().is_closed());
     assert!(table.live(&hub(), &device(1)).is_some());
@@ -64,7 +64,7 @@ fn one_being_judged_does_not_disturb_the_live_one() {
 fn hubs_are_counted_apart_and_device_ids_keep_their_case() {
     let table = Arc::new(SessionTable::new());
     let other = HubName::parse("other").unwrap();
-    let place = table.enter(&other, &IdentityId::parse("A").unwrap(), false);
+    let place = table.enter(&other, &IdentityId::parse("A").unwrap(), false, None);
     assert!(place.admit(admitted(0)));
     assert_eq!((table.connected(&hub()), table.connected(&other)), (0, 1));
     assert!(table.live(&other, &IdentityId::parse("a").unwrap()).is_none());
@@ -80,7 +80,7 @@ fn hubs_are_counted_apart_and_device_ids_keep_their_case() {
 fn modules_live_beside_their_device_and_are_found_with_it() {
     let table = Arc::new(SessionTable::new());
     let enter = |id: &str| {
-        let place = table.enter(&hub(), &IdentityId::parse(id).unwrap(), false);
+        let place = table.enter(&hub(), &IdentityId::parse(id).unwrap(), false, None);
         assert!(place.admit(admitted(0)));
         place
     };
@@ -107,7 +107,7 @@ fn empty_slots_are_removed() {
     let table = Arc::new(SessionTable::new());
     for number in 0..100 {
         drop(connect(&table, number));
-        drop(table.enter(&hub(), &device(number), false));
+        drop(table.enter(&hub(), &device(number), false, None));
     }
     assert!(table.shards().all(|shard| shard.lock().by_device.is_empty()));
 }
@@ -143,7 +143,7 @@ fn no_revoked_session_survives() {
                 let mut held = Vec::new();
                 for round in 0..3_000_u64 {
                     let number = (round + worker) % DEVICES;
-                    let place = table.enter(&hub(), &device(number), false);
+                    let place = table.enter(&hub(), &device(number), false, None);
                     place.link().begin_reading();
                     let generation = stored[usize::try_from(number).unwrap()].load(Ordering::SeqCst);
                     if round % 3 == 0 {
@@ -204,4 +204,24 @@ fn one_live_session_per_device() {
         .map(|place| place.link().device_id().clone())
         .collect();
     assert_eq!((open.len(), devices.len()), (5, 5));
+}
+
+#[test]
+fn places_are_found_by_what_the_leaf_says_from_the_judging_to_the_end() {
+    let table = Arc::new(SessionTable::new());
+    let (one, other) = (Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16]));
+    let first = table.enter(&hub(), &device(1), false, Some(one));
+    assert_eq!(
+        table.places_of_leaves(one),
+        [(hub(), device(1).device_id)],
+        "while it is judged"
+    );
+    assert!(first.admit(admitted(0)));
+    let by_another_name = table.enter(&hub(), &device(2), false, Some(one));
+    let _stranger = table.enter(&hub(), &device(3), false, Some(other));
+    assert_eq!(table.places_of_leaves(one).len(), 2);
+    drop(by_another_name);
+    assert!(table.evict(first.link(), CloseReason::Revoked));
+    assert!(table.places_of_leaves(one).is_empty());
+    assert_eq!(table.places_of_leaves(other).len(), 1);
 }
