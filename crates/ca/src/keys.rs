@@ -137,13 +137,18 @@ impl CaSigner {
     ) -> Option<impl Future<Output = Result<Vec<u8>, IssueError>> + Send + use<>> {
         let begun = Instant::now();
         let mut pending = self.provider.begin_signing(&self.key, message)?;
-        let signer = self.clone();
+        let mut asked = Asked {
+            signer: self.clone(),
+            begun,
+            is_counted: false,
+        };
         Some(async move {
             let signed = match tokio::time::timeout(pending.patience(), &mut pending).await {
                 Ok(signed) => signed,
                 Err(_) => Err(pending.too_late()),
             };
-            signer.counted(begun, signed)
+            asked.is_counted = true;
+            asked.signer.counted(begun, signed)
         })
     }
 
@@ -164,6 +169,22 @@ impl CaSigner {
             kind: error.kind(),
             reason: error.to_string(),
         })
+    }
+}
+
+/// A signature under way; counted as one that did not come about when who asked goes away before.
+struct Asked {
+    signer: CaSigner,
+    begun: Instant,
+    is_counted: bool,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.is_counted {
+            let took = self.begun.elapsed();
+            self.signer.signatures.count(&self.signer.key, false, took);
+        }
     }
 }
 
