@@ -1,6 +1,7 @@
 //! What arrives is not always what was meant: an error or a closed connection, and nobody else
 //! notices.
 
+mod ca_cut;
 mod ca_faults;
 mod issuer_revocation_cut;
 mod job_cut;

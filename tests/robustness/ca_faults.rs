@@ -21,6 +21,7 @@ use provost_testkit::TestStore;
 use serde_json::Map;
 
 mod lost_commit;
+mod unused_keys;
 
 /// Sealed keys that say which there are, and fail when they are told to.
 struct WatchedKeys {
@@ -28,6 +29,8 @@ struct WatchedKeys {
     there: Mutex<BTreeSet<String>>,
     /// Signing fails.
     is_broken: AtomicBool,
+    /// Destroying fails.
+    keeps: AtomicBool,
     /// Two runners meet here, each with a fresh key and nothing written.
     meeting: Mutex<Option<Arc<Barrier>>>,
     made: AtomicUsize,
@@ -46,6 +49,7 @@ impl WatchedKeys {
             keys: SealedKeys::open(&path, &kek, Duration::ZERO, clock, random).unwrap(),
             there: Mutex::default(),
             is_broken: AtomicBool::new(false),
+            keeps: AtomicBool::new(false),
             meeting: Mutex::default(),
             made: AtomicUsize::new(0),
             on_signing: Mutex::default(),
@@ -59,15 +63,19 @@ impl WatchedKeys {
 }
 
 impl KeyProvider for WatchedKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
-        let key = self.keys.generate(purpose)?;
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        self.keys.reserve(purpose)
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
+        self.keys.make(key, purpose)?;
         self.there.lock().unwrap().insert(key.0.clone());
         self.made.fetch_add(1, Ordering::SeqCst);
         let meeting = self.meeting.lock().unwrap().clone();
         if let Some(meeting) = meeting {
             meeting.wait();
         }
-        Ok(key)
+        Ok(())
     }
 
     fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
@@ -85,6 +93,9 @@ impl KeyProvider for WatchedKeys {
     }
 
     fn destroy(&self, key: &KeyRef) -> Result<(), KeyProviderError> {
+        if self.keeps.load(Ordering::SeqCst) {
+            return Err(KeyProviderError::Unavailable("the token is away".to_owned()));
+        }
         self.there.lock().unwrap().remove(&key.0);
         self.keys.destroy(key)
     }

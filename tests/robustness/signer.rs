@@ -1,7 +1,7 @@
 //! The process that holds the keys of CAs: it ends with its server and not before, and the server has none of what it holds.
 
 mod memory;
-mod token;
+pub(super) mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -104,15 +104,26 @@ async fn of_two_nodes_one_makes_the_responder_and_the_latest_to_end_answers() {
 async fn an_intent_that_was_left_is_no_hindrance_and_is_forgotten() {
     let test = TestStore::open().await;
     let store = &test.store;
+    write(store, |tx| tx.insert_ca(&ca('a', CaState::Active))).await;
     assert!(intend(store, &intended(1, NOW, 7), None, NOW).await);
     let later = NOW.after(DAY);
     assert!(intend(store, &intended(2, later, 7), None, later).await);
-    let forget = |number| store.append(move |tx| tx.forget_intended_responder(&ca_id('a'), &serial(number)));
-    assert!(forget(1).await.unwrap());
-    assert!(!forget(1).await.unwrap());
+    let give_up = |number| {
+        let intended = intended(number, NOW, 7);
+        store.append(move |tx| tx.give_up_responder(&intended, later))
+    };
+    assert!(give_up(1).await.unwrap());
+    assert!(!give_up(1).await.unwrap());
     complete(store, 2).await;
-    assert!(!forget(2).await.unwrap(), "it is active");
+    assert!(!give_up(2).await.unwrap(), "it is active");
     assert_eq!(in_state(store, ResponderState::Intended).await, []);
+    let given_up: Result<_, StoreError> = store.read(|tx| tx.given_up_keys()).await;
+    let given_up: Vec<_> = given_up
+        .unwrap()
+        .into_iter()
+        .map(|key| key.intent.key.0)
+        .collect();
+    assert_eq!(given_up, ["sealed:1"], "its key is to be destroyed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

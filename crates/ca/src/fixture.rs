@@ -35,14 +35,18 @@ impl CountedKeys {
 }
 
 impl KeyProvider for CountedKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        Ok(KeyRef(purpose.label.clone()))
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
         let algorithm = match purpose.algorithm {
             KeyAlgorithm::P256 => issue::KeyAlgorithm::P256,
             KeyAlgorithm::P384 => issue::KeyAlgorithm::P384,
         };
         let made = (purpose.algorithm, Arc::new(KeyPair::generate(algorithm).unwrap()));
-        self.keys.lock().unwrap().insert(purpose.label.clone(), made);
-        Ok(KeyRef(purpose.label.clone()))
+        self.keys.lock().unwrap().insert(key.0.clone(), made);
+        Ok(())
     }
 
     fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {

@@ -41,25 +41,42 @@ impl CaKeys {
         }
     }
 
-    /// Makes a P-384 key for a CA; it is durable when this returns.
+    /// Makes a P-384 key for a CA of which nothing is written down; it is durable when this returns.
     ///
     /// # Errors
     /// [`CaError::Keys`].
     pub fn make(&self, label: &str) -> Result<CaSigner, CaError> {
-        self.make_of(label, KeyAlgorithm::P384)
+        let key = self.reserve(label)?;
+        self.make_reserved(&key, label)
     }
 
-    /// Makes a key of a kind for what belongs to a CA; it is durable when this returns.
-    pub(crate) fn make_of(&self, label: &str, algorithm: KeyAlgorithm) -> Result<CaSigner, CaError> {
-        let purpose = KeyPurpose {
-            label: label.to_owned(),
-            algorithm,
-        };
-        let key = self.provider.generate(&purpose)?;
-        self.signer(&key).inspect_err(|_| {
-            // Nobody will ask for it again.
-            let _ = self.provider.destroy(&key);
-        })
+    /// Chooses where a CA's P-384 key is going to be; no key is made. Write it down before it is.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn reserve(&self, label: &str) -> Result<KeyRef, CaError> {
+        Ok(self.provider.reserve(&purpose(label, KeyAlgorithm::P384))?)
+    }
+
+    /// Makes the key where [`Self::reserve`] chose, with the same label; it is durable when this returns. There
+    /// may be one also when it fails.
+    ///
+    /// # Errors
+    /// [`CaError::Keys`].
+    pub fn make_reserved(&self, key: &KeyRef, label: &str) -> Result<CaSigner, CaError> {
+        self.provider.make(key, &purpose(label, KeyAlgorithm::P384))?;
+        self.signer(key)
+    }
+
+    /// The same as [`Self::reserve`] for a P-256 key of what belongs to a CA.
+    pub(crate) fn reserve_p256(&self, label: &str) -> Result<KeyRef, CaError> {
+        Ok(self.provider.reserve(&purpose(label, KeyAlgorithm::P256))?)
+    }
+
+    /// Makes that one.
+    pub(crate) fn make_reserved_p256(&self, key: &KeyRef, label: &str) -> Result<CaSigner, CaError> {
+        self.provider.make(key, &purpose(label, KeyAlgorithm::P256))?;
+        self.signer(key)
     }
 
     /// A key that is there, to sign with. Asks the provider for its public half.
@@ -111,6 +128,13 @@ impl CaKeys {
     /// How often each key was used since the program started.
     pub fn signature_counts(&self) -> Vec<(KeyRef, SignatureCounts)> {
         self.signatures.all()
+    }
+}
+
+fn purpose(label: &str, algorithm: KeyAlgorithm) -> KeyPurpose {
+    KeyPurpose {
+        label: label.to_owned(),
+        algorithm,
     }
 }
 

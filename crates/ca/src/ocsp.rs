@@ -6,6 +6,7 @@
 //! - [`OcspResponder`] answers requests.
 
 mod answers;
+mod certificates;
 mod delegates;
 mod due;
 mod responder;

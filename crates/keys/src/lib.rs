@@ -28,4 +28,4 @@ pub use sealed::{
     rewrap, sealed_file_name, share_folder,
 };
 pub use secret_file::{SecretFileGuard, read_secret};
-pub use token::{TokenKeys, TokenOptions, TokenUri};
+pub use token::{TokenKeyInfo, TokenKeys, TokenOptions, TokenUri};

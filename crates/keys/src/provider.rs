@@ -79,8 +79,20 @@ impl KeyPurpose {
 ///
 /// The calls block (a disk, a token): call them where that is allowed.
 pub trait KeyProvider: Send + Sync {
-    /// Makes a key that is durable when this returns.
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError>;
+    /// Chooses where a key is going to be, which no other key is or will be. Nothing is made: it can be written
+    /// down first, so that whatever is made after it is found again.
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError>;
+
+    /// Makes the key that [`Self::reserve`] chose a place for, once; it is durable when this returns. When it
+    /// fails there may be one all the same.
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError>;
+
+    /// Both in one, for who writes nothing down.
+    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        let key = self.reserve(purpose)?;
+        self.make(&key, purpose)?;
+        Ok(key)
+    }
 
     /// The public half as `SubjectPublicKeyInfo` DER, and the kind.
     fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError>;

@@ -51,8 +51,12 @@ impl KeyRing {
 }
 
 impl KeyProvider for KeyRing {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
-        self.first.provider.generate(purpose)
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        self.first.provider.reserve(purpose)
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
+        self.of(key)?.make(key, purpose)
     }
 
     fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {

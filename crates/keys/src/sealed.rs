@@ -138,12 +138,18 @@ impl SealedKeys {
 }
 
 impl KeyProvider for SealedKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
         purpose.check()?;
-        let envelope = Envelope::generate(purpose, &self.kek, self.clock.now(), &*self.random)?;
-        let path = file_of(&self.folder, &envelope.about.id);
+        Ok(KeyRef(format!("{PREFIX}{}", self.random.hex(16))))
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
+        purpose.check()?;
+        let id = id_of(key)?;
+        let envelope = Envelope::generate(id, purpose, &self.kek, self.clock.now(), &*self.random)?;
+        let path = file_of(&self.folder, id);
         if secret_file::create(&path, &envelope.to_json()?)? {
-            return Ok(KeyRef(format!("{PREFIX}{}", envelope.about.id)));
+            return Ok(());
         }
         let reason = format!("{} is there already", path.display());
         Err(KeyProviderError::Refused(reason))
@@ -173,6 +179,10 @@ impl KeyProvider for SealedKeys {
         let id = id_of(key)?;
         let destroyed = secret_file::destroy(&file_of(&self.folder, id));
         self.held.forget(id);
+        // What a process that ended while it wrote the file left beside it.
+        for beside in secret_file::unfinished(&self.folder, id)? {
+            secret_file::destroy(&beside)?;
+        }
         destroyed
     }
 

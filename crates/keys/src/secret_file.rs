@@ -140,6 +140,23 @@ fn free_name_beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
+/// Files that were being written in place of the one with this stem.
+pub(crate) fn unfinished(folder: &Path, stem: &str) -> Result<Vec<PathBuf>, KeyProviderError> {
+    let entries = fs::read_dir(folder).map_err(|error| cannot("read", folder, &error))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| cannot("read", folder, &error))?.file_name();
+        let is_of_it = |name: &str| {
+            let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
+            rest.is_some_and(|rest| rest.ends_with(".new"))
+        };
+        if name.to_str().is_some_and(is_of_it) {
+            found.push(folder.join(name));
+        }
+    }
+    Ok(found)
+}
+
 fn sync_folder(path: &Path) -> Result<(), KeyProviderError> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) => File::open(folder)

@@ -60,6 +60,14 @@ impl TokenKeys {
         })
     }
 
+    /// The private keys of the token that are named as ours are, in the order of their labels. Those of another
+    /// installation that uses the same token are among them.
+    pub fn list(&self) -> Result<Vec<TokenKeyInfo>, KeyProviderError> {
+        let mut found = self.pool.run(|session| Ok(list(session)?))?;
+        found.sort_by(|one, other| one.label.cmp(&other.label));
+        Ok(found)
+    }
+
     /// The private key, looked at once in each login: whether it may be trusted at all.
     fn private_key(&self, session: &LoggedIn, key: &KeyName) -> Result<Found, PoolError> {
         if let Some(known) = self.pool.known(session, &key.id) {
@@ -96,23 +104,42 @@ impl TokenKeys {
     }
 }
 
+/// What a token tells of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenKeyInfo {
+    /// Where it is.
+    pub key: KeyRef,
+    /// What it was made for.
+    pub label: String,
+}
+
 impl KeyProvider for TokenKeys {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
         purpose.check()?;
         let mut id = [0; 16];
         self.random.fill(&mut id);
-        let key = KeyName {
+        let name = KeyName {
             label: purpose.label.clone(),
             id: id.to_vec(),
         };
+        Ok(name.to_ref())
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
+        purpose.check()?;
+        let name = KeyName::of(key)?;
+        // A token takes two objects of one name.
+        let there = self
+            .pool
+            .run(|session| Ok(find(session, ObjectClass::PRIVATE_KEY, &name.id)?))?;
+        if there.is_some() {
+            return Err(KeyProviderError::Refused(format!("{} is there already", key.0)));
+        }
         // Not again when the token went away meanwhile: there would be two.
-        self.pool
-            .once(|session| make(session, purpose, &id))
-            .and_then(|()| {
-                let proof = |kind: KeyAlgorithm| Ok(kind.digest(b"provost: proof of a new key"));
-                self.pool.run(|session| self.sign_in(session, &key, proof))
-            })?;
-        Ok(key.to_ref())
+        self.pool.once(|session| make(session, purpose, &name.id))?;
+        let proof = |kind: KeyAlgorithm| Ok(kind.digest(b"provost: proof of a new key"));
+        self.pool.run(|session| self.sign_in(session, &name, proof))?;
+        Ok(())
     }
 
     fn public(&self, key: &KeyRef) -> Result<(Vec<u8>, KeyAlgorithm), KeyProviderError> {
@@ -221,6 +248,31 @@ fn make(session: &Session, purpose: &KeyPurpose, id: &[u8]) -> Result<(), PoolEr
 fn find(session: &Session, class: ObjectClass, id: &[u8]) -> Result<Option<ObjectHandle>, Error> {
     let template = [Attribute::Class(class), Attribute::Id(id.to_vec())];
     Ok(session.find_objects(&template)?.first().copied())
+}
+
+/// How the labels of our keys begin.
+const LABELS: [&str; 3] = ["rootca-", "ica-", "ocsp-"];
+
+fn list(session: &Session) -> Result<Vec<TokenKeyInfo>, Error> {
+    let mut found = Vec::new();
+    for handle in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])? {
+        let (mut label, mut id) = (String::new(), Vec::new());
+        for attribute in session.get_attributes(handle, &[AttributeType::Label, AttributeType::Id])? {
+            match attribute {
+                Attribute::Label(bytes) => label = String::from_utf8_lossy(&bytes).into_owned(),
+                Attribute::Id(bytes) => id = bytes,
+                _ => {}
+            }
+        }
+        if !id.is_empty() && LABELS.iter().any(|begin| label.starts_with(begin)) {
+            let name = KeyName { label, id };
+            found.push(TokenKeyInfo {
+                key: name.to_ref(),
+                label: name.label,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// A key that was ever outside may be anywhere: only one that was made in the token and was sensitive and

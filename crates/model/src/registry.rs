@@ -5,6 +5,7 @@ mod ca;
 mod device;
 mod identifier;
 mod issued;
+mod key_intent;
 mod namespace;
 mod operation;
 mod policy;
@@ -17,6 +18,7 @@ pub use self::identifier::DeviceIdentifier;
 pub use self::issued::{
     IssuedCertificate, IssuedState, Revocation, RevocationReason, RevokedEntry, SerialNumber,
 };
+pub use self::key_intent::{KeyIntent, KeyOwner};
 pub use self::namespace::{Credential, Namespace, NamespaceLink};
 pub use self::operation::{OperationFailure, OperationState, RegistryOperation};
 pub use self::policy::{ByorStatus, CredentialPolicy};

@@ -318,6 +318,21 @@ pub(crate) fn locate(
     })
 }
 
+/// Where the keys of a server are, by its configuration file, flags and the environment.
+pub(crate) fn locate_keys(
+    data: &std::path::Path,
+    config: Option<&std::path::Path>,
+    passphrase_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+) -> Result<KeysConfig> {
+    let file = match config {
+        Some(path) => ConfigFile::read(path)?,
+        None => ConfigFile::default(),
+    };
+    let section = file.keys.with_flags(passphrase_file, key_file);
+    section.config(data, &KeysEnvironment::read())
+}
+
 pub(crate) fn store_address(text: Option<String>, data: &std::path::Path) -> StoreAddress {
     match text {
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {

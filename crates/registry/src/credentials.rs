@@ -1,14 +1,11 @@
-use std::sync::Arc;
-
 use provost_access::{AdminCaller, Permission};
-use provost_ca::CaError;
-use provost_model::registry::{Ca, CaState, Credential};
+use provost_model::registry::{Ca, CaState, Credential, KeyIntent};
 use provost_model::{Action, NamespaceName};
 use provost_store::{Audited, ReadTx, WriteTx};
 use serde_json::{Map, Value};
 
 use crate::namespaces::known;
-use crate::new_ca::NewCa;
+use crate::new_ca::{WantedCa, write_down};
 use crate::service::event;
 use crate::{Made, RegistryError, RegistryService, facts};
 
@@ -90,8 +87,8 @@ impl RegistryService {
         input: CredentialInput,
     ) -> Result<Made<CredentialView>, RegistryError> {
         let of = namespace.clone();
-        let root = self.make_ca(namespace, |new: &NewCa<'_>| new.root()).await?;
-        let made = (root.id.clone(), root.key.clone());
+        let root = self.make_ca(namespace, WantedCa::Root).await?;
+        let made = KeyIntent::of(&root);
         let now = self.now();
         let written = self.store().write(move |tx| {
             known(&tx, &of)?;
@@ -108,7 +105,7 @@ impl RegistryService {
                 created_at: now,
                 updated_at: now,
             };
-            tx.insert_ca(&root)?;
+            write_down(&tx, &root)?;
             tx.put_registry_credential(&credential)?;
             tx.mark_crl_dirty(&root.id, 0)?;
             let event = event(&caller, Action::Create, SUBJECT, &of, "default")
@@ -118,7 +115,7 @@ impl RegistryService {
         });
         let written: Result<_, RegistryError> = written.await;
         if !matches!(&written, Ok((_, true))) {
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         let (value, is_new) = written?;
         Ok(Made { value, is_new })
@@ -167,25 +164,6 @@ impl RegistryService {
         self.store()
             .write(move |tx| delete(tx, &caller, &namespace))
             .await
-    }
-
-    /// Makes a CA where waiting for a disk or a token is allowed.
-    pub(crate) async fn make_ca(
-        &self,
-        namespace: NamespaceName,
-        make: impl FnOnce(&NewCa<'_>) -> Result<Ca, CaError> + Send + 'static,
-    ) -> Result<Ca, RegistryError> {
-        let service = self.clone();
-        self.blocking(move || {
-            make(&NewCa {
-                keys: service.keys(),
-                options: service.options(),
-                random: &*Arc::clone(&service.shared_random()),
-                now: service.now(),
-                namespace,
-            })
-        })
-        .await
     }
 }
 

@@ -1,6 +1,7 @@
 use provost_access::Forbidden;
 use provost_ca::CaError;
 use provost_model::ErrorKind;
+use provost_model::registry::CaId;
 use provost_store::StoreError;
 
 /// Why the Device Registry does not do something.
@@ -33,6 +34,9 @@ pub enum RegistryError {
         /// In words.
         message: String,
     },
+    /// Making a CA took so long that its key was given up.
+    #[error("making the CA {0} took too long, and its key was given up")]
+    KeyGivenUp(CaId),
     /// A key could not be used.
     #[error("a key of a CA cannot be used")]
     Ca(#[from] CaError),
@@ -49,6 +53,7 @@ impl RegistryError {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::KeyGivenUp(_) => ErrorKind::Unavailable,
             Self::Ca(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }
@@ -60,7 +65,7 @@ impl RegistryError {
             Self::Forbidden(_) => "AuthorizationFailed",
             Self::NotFound { .. } => "ResourceNotFound",
             Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
-            Self::Ca(_) => "KeysUnavailable",
+            Self::KeyGivenUp(_) | Self::Ca(_) => "KeysUnavailable",
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => "TooManyRequests",
                 ErrorKind::Unavailable => "ServiceUnavailable",
@@ -72,7 +77,9 @@ impl RegistryError {
     /// What the caller is told: what he can act upon, and nothing of our insides.
     pub fn public_message(&self) -> String {
         match self {
-            Self::Ca(_) => "the keys of the certificate authorities cannot be used at the moment".to_owned(),
+            Self::KeyGivenUp(_) | Self::Ca(_) => {
+                "the keys of the certificate authorities cannot be used at the moment".to_owned()
+            }
             Self::Store(_) => "the request cannot be served at the moment".to_owned(),
             other => other.to_string(),
         }

@@ -42,8 +42,10 @@ mod revoke_device;
 mod revoke_issuer;
 mod service;
 mod signing;
+mod standing_count;
 mod synchronize;
 mod touched;
+mod unused_keys;
 
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use provost_model::registry::{Ca, CaId, CaState, CredentialPolicy, KeyRef};
+use provost_model::registry::{Ca, CaState, CredentialPolicy, KeyIntent, KeyRef};
 use provost_model::{Action, Actor, AuditEvent, AuditOrigin};
 use provost_store::{ReadTx, StoreError, WriteTx, with_origin};
 use tracing::{info, warn};
 
 use crate::hub_trust::{distrust, trust};
-use crate::new_ca::NewCa;
+use crate::new_ca::{WantedCa, write_down};
 use crate::offline::is_under_offline_root;
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::{RegistryError, RegistryService, facts, revoke_issuer};
 
 /// How often the registry looks around.
 const EVERY: Duration = Duration::from_mins(1);
-/// How long what was intended may wait to be completed; longer than any registration takes.
-const INTENT_LIFE: Duration = Duration::from_mins(15);
+/// How long what was intended may wait to be completed; longer than any registration takes, and than a token
+/// takes to make a key and to sign with another.
+pub(crate) const INTENT_LIFE: Duration = Duration::from_mins(15);
 /// How long an operation is in the hands of the request that began it.
 const IN_HAND: Duration = Duration::from_secs(30);
 /// How long ended operations can still be asked about.
@@ -38,6 +39,7 @@ impl RegistryService {
         if orphans > 0 {
             info!(orphans, "certificates that were never handed out are given up");
         }
+        self.give_up_keys_intended(before).await?;
         self.take_up(if is_alone { Duration::ZERO } else { IN_HAND })
             .await
     }
@@ -61,6 +63,7 @@ impl RegistryService {
         let forget: Result<u64, StoreError> = forget.await;
         let outcomes = [
             forget.map(|_| ()).map_err(RegistryError::from),
+            self.give_up_keys_intended(now.before(INTENT_LIFE)).await,
             self.take_up(IN_HAND).await,
             self.renew_issuers().await,
             self.supply_requests().await,
@@ -169,12 +172,12 @@ impl RegistryService {
 
     async fn renew(&self, policy: CredentialPolicy, root: Option<Ca>) -> Result<(), RegistryError> {
         let name = policy.name.clone();
-        let make = move |new: &NewCa<'_>| match &root {
-            Some(root) => new.issuing(&name, root),
-            None => new.external(&name),
+        let wanted = match root.map(Box::new) {
+            Some(root) => WantedCa::Issuing { policy: name, root },
+            None => WantedCa::External(name),
         };
-        let new = self.make_ca(policy.namespace.clone(), make).await?;
-        let made = (new.id.clone(), new.key.clone());
+        let new = self.make_ca(policy.namespace.clone(), wanted).await?;
+        let made = KeyIntent::of(&new);
         let service = self.clone();
         let written: Result<bool, RegistryError> = self
             .store()
@@ -185,7 +188,7 @@ impl RegistryService {
                     return Ok(tx.unchanged(false));
                 };
                 let mut policy = now.policy;
-                tx.insert_ca(&new)?;
+                write_down(&tx, &new)?;
                 policy.updated_at = tx.now();
                 if policy.is_external {
                     policy.pending = Some(new.id.clone());
@@ -207,26 +210,9 @@ impl RegistryService {
             })
             .await;
         if !matches!(written, Ok(true)) {
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         written.map(|_| ())
-    }
-
-    /// Destroys the key of a CA that was not written down. A write whose answer was lost may stand all the
-    /// same: only when the store says that there is no such CA is its key one that nobody needs.
-    pub(crate) async fn give_up_ca(&self, (id, key): (CaId, KeyRef)) {
-        let asked = id.clone();
-        let stored: Result<Option<Ca>, StoreError> = self.store().read(move |tx| tx.ca(&asked)).await;
-        match stored {
-            Ok(None) => self.destroy_key(key).await,
-            Ok(Some(_)) => warn!(ca = %id, "a CA stands though its writing was not answered"),
-            Err(error) => warn!(
-                error = &error as &dyn std::error::Error,
-                ca = %id,
-                key = key.0,
-                "a key stays, since nobody knows whether its CA was written down"
-            ),
-        }
     }
 
     /// Destroys the key of a CA that signs no more; one that cannot be destroyed now stays, unused.

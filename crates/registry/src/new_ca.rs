@@ -1,63 +1,161 @@
-//! Making CAs: key, certificate, row.
+//! Making CAs: what is to be made is written down, then come key and certificate; whoever has a use for the CA
+//! writes it down in the place of the intent, and otherwise its key goes (`unused_keys.rs`).
 
-use provost_ca::{
-    CaError, CaKeys, CaSigner, IssuingOrder, RootOrder, new_serial, sign_issuing_ca, sign_root,
-};
-use provost_model::registry::{Ca, CaId, CaRole, CaState};
-use provost_model::{CredentialPolicyName, NamespaceName, Random, Timestamp};
+use provost_ca::{CaError, CaSigner, IssuingOrder, RootOrder, new_serial, sign_issuing_ca, sign_root};
+use provost_model::registry::{Ca, CaId, CaRole, CaState, KeyIntent, KeyRef, SerialNumber};
+use provost_model::{CredentialPolicyName, NamespaceName, Timestamp};
 use provost_pki::issue::Publication;
+use provost_store::{AppendTx, StoreError, WriteTx};
 
-use crate::RegistryOptions;
+use crate::{RegistryError, RegistryOptions, RegistryService};
 
-/// What a CA is made with.
-pub(crate) struct NewCa<'a> {
-    pub(crate) keys: &'a CaKeys,
-    pub(crate) options: &'a RegistryOptions,
-    pub(crate) random: &'a dyn Random,
-    pub(crate) now: Timestamp,
-    pub(crate) namespace: NamespaceName,
+/// Which CA is wanted.
+#[derive(Debug, Clone)]
+pub(crate) enum WantedCa {
+    /// A root that signs itself.
+    Root,
+    /// An issuing CA, signed by the namespace's root.
+    Issuing {
+        policy: CredentialPolicyName,
+        root: Box<Ca>,
+    },
+    /// An issuing CA that waits for the customer to sign its request.
+    External(CredentialPolicyName),
+    /// An issuing CA that waits for a root that is kept offline, which publishes where we do.
+    UnderOfflineRoot {
+        policy: CredentialPolicyName,
+        root: CaId,
+    },
 }
 
-impl NewCa<'_> {
-    /// A root with a fresh key, signed by itself.
-    pub(crate) fn root(&self) -> Result<Ca, CaError> {
-        let id = CaId::generate(self.random);
-        let common_name = format!("rootca-{id}");
-        let signer = self.keys.make(&common_name)?;
-        let order = RootOrder {
-            common_name,
-            serial: new_serial(self.random),
-            not_before: self.now.before(self.options.backdate),
-            not_after: self.now.after(self.options.root_validity),
+impl WantedCa {
+    fn role(&self) -> CaRole {
+        match self {
+            Self::Root => CaRole::Root,
+            _ => CaRole::Issuing,
+        }
+    }
+
+    fn policy(&self) -> Option<&CredentialPolicyName> {
+        match self {
+            Self::Root => None,
+            Self::Issuing { policy, .. } | Self::External(policy) | Self::UnderOfflineRoot { policy, .. } => {
+                Some(policy)
+            }
+        }
+    }
+
+    /// What it is called, which is what its key is called, too.
+    fn common_name(&self, id: &CaId) -> String {
+        match self.role() {
+            CaRole::Root => format!("rootca-{id}"),
+            CaRole::Issuing => format!("ica-{id}"),
+        }
+    }
+
+    /// Whether its certificate is signed here.
+    fn is_signed_here(&self) -> bool {
+        matches!(self, Self::Root | Self::Issuing { .. })
+    }
+}
+
+/// One that is being made; its intent is written down.
+struct NewCa {
+    service: RegistryService,
+    id: CaId,
+    key: KeyRef,
+    serial: SerialNumber,
+    namespace: NamespaceName,
+    now: Timestamp,
+}
+
+impl RegistryService {
+    /// Makes a CA, with its key, that is in no use yet. [`write_down`] it, or give it up.
+    pub(crate) async fn make_ca(
+        &self,
+        namespace: NamespaceName,
+        wanted: WantedCa,
+    ) -> Result<Ca, RegistryError> {
+        let (keys, id) = (self.keys().clone(), CaId::generate(self.random()));
+        let name = wanted.common_name(&id);
+        let label = name.clone();
+        let key = self.blocking(move || keys.reserve(&label)).await?;
+        let new = NewCa {
+            service: self.clone(),
+            id,
+            key,
+            serial: new_serial(self.random()),
+            namespace,
+            now: self.now(),
         };
-        let signed = sign_root(&order, &signer).inspect_err(|_| self.give_up(&signer))?;
+        let intent = KeyIntent {
+            key: new.key.clone(),
+            owner: wanted.role().into(),
+            ca: new.id.clone(),
+            namespace: new.namespace.clone(),
+            policy: wanted.policy().cloned(),
+            serial: wanted.is_signed_here().then(|| new.serial.clone()),
+            created_at: new.now,
+        };
+        let intended = intent.clone();
+        let intend = move |tx: &AppendTx<'_>| tx.intend_key(&intended);
+        let written: Result<(), StoreError> = self.store().append(intend).await;
+        written?;
+        let made = self.blocking(move || new.make(&name, &wanted)).await;
+        if made.is_err() {
+            self.give_up_key(intent).await;
+        }
+        made
+    }
+}
+
+impl NewCa {
+    fn make(&self, name: &str, wanted: &WantedCa) -> Result<Ca, CaError> {
+        let signer = self.service.keys().make_reserved(&self.key, name)?;
+        let blank = self.blank(wanted);
+        match wanted {
+            WantedCa::Root => self.root(name, &signer, blank),
+            WantedCa::Issuing { root, .. } => self.issuing(name, &signer, root, blank),
+            WantedCa::External(_) => waiting(name, &signer, Publication::default(), blank),
+            // Such a root has no OCSP responder: nobody could sign for it.
+            WantedCa::UnderOfflineRoot { root, .. } => {
+                let publication = offline_publication(self.service.options(), root);
+                waiting(name, &signer, publication, blank)
+            }
+        }
+    }
+
+    fn root(&self, name: &str, signer: &CaSigner, blank: Ca) -> Result<Ca, CaError> {
+        let options = self.service.options();
+        let order = RootOrder {
+            common_name: name.to_owned(),
+            serial: self.serial.clone(),
+            not_before: self.now.before(options.backdate),
+            not_after: self.now.after(options.root_validity),
+        };
+        let signed = sign_root(&order, signer)?;
         Ok(Ca {
-            role: CaRole::Root,
             state: CaState::Active,
             subject: signed.subject,
             certificate: Some(signed.certificate),
             not_before: Some(signed.not_before),
             not_after: Some(signed.not_after),
             shards: 1,
-            ..self.blank(id, &signer, None)
+            ..blank
         })
     }
 
-    /// An issuing CA with a fresh key, signed by the namespace's root.
-    pub(crate) fn issuing(&self, policy: &CredentialPolicyName, root: &Ca) -> Result<Ca, CaError> {
-        let id = CaId::generate(self.random);
-        let common_name = format!("ica-{id}");
-        let root_signer = self.keys.signer(&root.key)?;
-        let signer = self.keys.make(&common_name)?;
+    fn issuing(&self, name: &str, signer: &CaSigner, root: &Ca, blank: Ca) -> Result<Ca, CaError> {
+        let options = self.service.options();
         let order = IssuingOrder {
-            common_name,
-            serial: new_serial(self.random),
-            not_before: self.now.before(self.options.backdate),
-            not_after: self.now.after(self.options.issuing_validity),
-            publication: self.options.publication.publication(&root.id, 0),
+            common_name: name.to_owned(),
+            serial: self.serial.clone(),
+            not_before: self.now.before(options.backdate),
+            not_after: self.now.after(options.issuing_validity),
+            publication: options.publication.publication(&root.id, 0),
         };
-        let signed = sign_issuing_ca(&order, &signer, root, &root_signer);
-        let signed = signed.inspect_err(|_| self.give_up(&signer))?;
+        let root_signer = self.service.keys().signer(&root.key)?;
+        let signed = sign_issuing_ca(&order, signer, root, &root_signer)?;
         Ok(Ca {
             parent: Some(root.id.clone()),
             state: CaState::Active,
@@ -66,63 +164,48 @@ impl NewCa<'_> {
             issuers: root.certificate.iter().cloned().collect(),
             not_before: Some(signed.not_before),
             not_after: Some(signed.not_after),
-            ..self.blank(id, &signer, Some(policy))
+            ..blank
         })
     }
 
-    /// An issuing CA that waits for the customer to sign its request.
-    pub(crate) fn external(&self, policy: &CredentialPolicyName) -> Result<Ca, CaError> {
-        self.waiting(policy, Publication::default())
-    }
-
-    /// An issuing CA that waits for a root that is kept offline, which publishes where we do. Such a root has
-    /// no OCSP responder: nobody could sign for it.
-    pub(crate) fn under_offline_root(
-        &self,
-        policy: &CredentialPolicyName,
-        root: &CaId,
-    ) -> Result<Ca, CaError> {
-        self.waiting(policy, offline_publication(self.options, root))
-    }
-
-    fn waiting(&self, policy: &CredentialPolicyName, publication: Publication) -> Result<Ca, CaError> {
-        let id = CaId::generate(self.random);
-        let common_name = format!("ica-{id}");
-        let signer = self.keys.make(&common_name)?;
-        let request = provost_ca::request_for_ca(&common_name, &signer, publication);
-        let request = request.inspect_err(|_| self.give_up(&signer))?;
-        Ok(Ca {
-            subject: format!("CN={common_name}"),
-            signing_request: Some(request),
-            ..self.blank(id, &signer, Some(policy))
-        })
-    }
-
-    fn blank(&self, id: CaId, signer: &CaSigner, policy: Option<&CredentialPolicyName>) -> Ca {
+    fn blank(&self, wanted: &WantedCa) -> Ca {
         Ca {
-            id,
+            id: self.id.clone(),
             namespace: self.namespace.clone(),
-            policy: policy.cloned(),
-            role: CaRole::Issuing,
+            policy: wanted.policy().cloned(),
+            role: wanted.role(),
             parent: None,
             state: CaState::Pending,
-            key: signer.key().clone(),
+            key: self.key.clone(),
             subject: String::new(),
             signing_request: None,
             certificate: None,
             issuers: Vec::new(),
             not_before: None,
             not_after: None,
-            shards: self.options.shards.max(1),
+            shards: self.service.options().shards.max(1),
             created_at: self.now,
             changed_at: self.now,
         }
     }
+}
 
-    /// Destroys a key nothing was made of. One that cannot be destroyed stays, unused.
-    fn give_up(&self, signer: &CaSigner) {
-        let _ = self.keys.destroy(signer.key());
+fn waiting(name: &str, signer: &CaSigner, publication: Publication, blank: Ca) -> Result<Ca, CaError> {
+    Ok(Ca {
+        subject: format!("CN={name}"),
+        signing_request: Some(provost_ca::request_for_ca(name, signer, publication)?),
+        ..blank
+    })
+}
+
+/// Writes down a CA that was made, in the place of its intent.
+///
+/// Fails when that was given up meanwhile, since it took too long: its key may be gone. Another one can be made.
+pub(crate) fn write_down(tx: &WriteTx<'_>, ca: &Ca) -> Result<(), RegistryError> {
+    if tx.complete_ca(ca)? {
+        return Ok(());
     }
+    Err(RegistryError::KeyGivenUp(ca.id.clone()))
 }
 
 /// Where a root that is kept offline publishes: here, all but OCSP answers.

@@ -1,12 +1,12 @@
 use provost_access::{AdminCaller, Permission};
-use provost_model::registry::{Ca, CaState, CredentialPolicy};
+use provost_model::registry::{Ca, CaState, CredentialPolicy, KeyIntent};
 use provost_model::{Action, CredentialPolicyName, NamespaceName, Uuid};
 use provost_pki::Sha1Thumbprint;
 use provost_store::{Audited, ReadTx, WriteTx};
 
 use crate::credentials::view as credential;
-use crate::hub_trust::trusted_cas;
-use crate::new_ca::NewCa;
+use crate::new_ca::{WantedCa, write_down};
+use crate::orphans::Deletion;
 use crate::service::event;
 use crate::{Made, RegistryError, RegistryService, facts};
 
@@ -121,21 +121,21 @@ impl RegistryService {
         let of = namespace.clone();
         let root = self.store().read(move |tx| credential(tx, &of)).await?.root;
         let root_id = root.id.clone();
-        let for_policy = name.clone();
         let is_offline = root.key.is_offline() && !input.is_external;
         let waits = is_offline || input.is_external;
         let (of_policy, under) = (name.clone(), namespace.clone());
-        let make = move |new: &NewCa<'_>| {
-            if input.is_external {
-                new.external(&for_policy)
-            } else if is_offline {
-                new.under_offline_root(&for_policy, &root.id)
-            } else {
-                new.issuing(&for_policy, &root)
-            }
+        let policy = name.clone();
+        let wanted = if input.is_external {
+            WantedCa::External(policy)
+        } else if is_offline {
+            let root = root.id;
+            WantedCa::UnderOfflineRoot { policy, root }
+        } else {
+            let root = Box::new(root);
+            WantedCa::Issuing { policy, root }
         };
-        let ca = self.make_ca(namespace.clone(), make).await?;
-        let made = (ca.id.clone(), ca.key.clone());
+        let ca = self.make_ca(namespace.clone(), wanted).await?;
+        let made = KeyIntent::of(&ca);
         let uuid = Uuid::generate(self.random());
         let limit = self.options().policies_per_credential;
         let written = self.store().write(move |tx| {
@@ -164,7 +164,7 @@ impl RegistryService {
         });
         let written: Result<_, RegistryError> = written.await;
         if !matches!(&written, Ok((_, true))) {
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         let (value, is_new) = written?;
         if is_offline {
@@ -220,10 +220,8 @@ impl RegistryService {
         name: &CredentialPolicyName,
     ) -> Result<(), RegistryError> {
         caller.require(Permission::PoliciesWrite, Some(namespace))?;
-        let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
-        self.store()
-            .write(move |tx| delete(tx, &caller, &namespace, &name))
-            .await
+        let what = Deletion::Policy(name.clone());
+        self.delete_counted(caller, namespace, what).await.map(|_| ())
     }
 
     fn check_validity(&self, days: u32) -> Result<(), RegistryError> {
@@ -249,7 +247,7 @@ fn insert(
     policy: CredentialPolicy,
     ca: &Ca,
 ) -> Result<Audited<(PolicyView, bool)>, RegistryError> {
-    tx.insert_ca(ca)?;
+    write_down(&tx, ca)?;
     tx.put_credential_policy(&policy)?;
     if policy.issuing.is_some() {
         mark_all_parts(&tx, ca)?;
@@ -290,39 +288,6 @@ fn before(
         ));
     }
     Ok(false)
-}
-
-fn delete(
-    tx: WriteTx<'_>,
-    caller: &AdminCaller,
-    namespace: &NamespaceName,
-    name: &CredentialPolicyName,
-) -> Result<Audited<()>, RegistryError> {
-    let view = view(&tx, namespace, name)?;
-    let now = tx.now();
-    let cas = trusted_cas(&tx, &view.policy)?;
-    let mut standing = 0;
-    for ca in &cas {
-        standing += tx.standing_leaves(&ca.id, now)?;
-    }
-    if view.policy.is_external && standing > 0 {
-        return Err(RegistryError::conflict(
-            "CertificatesNotRevoked",
-            format!(
-                "{standing} certificates of the policy {name} are neither revoked nor expired; revoke \
-                 their devices first, or delete it by force, which orphans them"
-            ),
-        ));
-    }
-    close_policy(&tx, &view, &cas)?;
-    let was = facts::of_policy(&view)
-        .and(facts::of_cas(&cas))
-        .with("standing", standing);
-    let subject = view.issuing.map(|ca| ca.subject).unwrap_or_default();
-    let event = event(caller, Action::Delete, SUBJECT, namespace, name.as_str())
-        .with_detail(format!("issuing CA {subject}, {standing} certificates stand"))
-        .with_before(was);
-    Ok(tx.record(&event, ())?)
 }
 
 /// Takes a policy away; its CAs sign no more, and their keys go after a last CRL.

@@ -9,13 +9,12 @@ mod replace;
 mod started;
 
 use provost_access::{AdminCaller, Permission};
-use provost_ca::CaError;
-use provost_model::registry::{Ca, OperationState, RegistryOperation};
+use provost_model::registry::{Ca, KeyIntent, OperationState, RegistryOperation};
 use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, ErrorKind, NamespaceName};
 use provost_store::{ReadTx, StoreError};
 use tracing::{info, warn};
 
-use crate::new_ca::NewCa;
+use crate::new_ca::WantedCa;
 use crate::operations::failed;
 use crate::{RegistryError, RegistryService};
 
@@ -80,7 +79,9 @@ impl RegistryService {
         match self.replace_issuer(operation.clone()).await {
             Ok(operation) => Ok(operation),
             // Keys or store are away: the operation stays, and is taken up again.
-            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_))) if passes(&error) => {
+            Err(error @ (RegistryError::Store(_) | RegistryError::Ca(_) | RegistryError::KeyGivenUp(_)))
+                if passes(&error) =>
+            {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     operation = operation.id,
@@ -96,15 +97,13 @@ impl RegistryService {
         let started = Started::read(&operation)?;
         let (asked, namespace) = (started.clone(), operation.namespace.clone());
         let work = self.store().read(move |tx| asked.work(tx, &namespace)).await?;
-        let policy = work.policy.name.clone();
-        let make = move |new: &NewCa<'_>| -> Result<Ca, CaError> {
-            match &work.root {
-                Some(root) => new.issuing(&policy, root),
-                None => new.external(&policy),
-            }
+        let policy = work.policy.name;
+        let wanted = match work.root.map(Box::new) {
+            Some(root) => WantedCa::Issuing { policy, root },
+            None => WantedCa::External(policy),
         };
-        let new = self.make_ca(operation.namespace.clone(), make).await?;
-        let made = (new.id.clone(), new.key.clone());
+        let new = self.make_ca(operation.namespace.clone(), wanted).await?;
+        let made = KeyIntent::of(&new);
         let service = self.clone();
         let written = self
             .store()
@@ -113,13 +112,13 @@ impl RegistryService {
         let (operation, revoked) = match written {
             Ok(written) => written,
             Err(error) => {
-                self.give_up_ca(made).await;
+                self.give_up_key(made).await;
                 return Err(error);
             }
         };
         if revoked.is_none() {
             // Another one was quicker.
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         self.after_revoking(revoked.unwrap_or_default()).await;
         Ok(operation)

@@ -64,6 +64,21 @@ CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
 CREATE INDEX ca_state ON ca (state, not_after);
 CREATE INDEX ca_parent ON ca (parent);
 
+-- A key that is about to be made, for a CA or for who answers for one: written down before there is a key. Whoever
+-- writes down the CA takes the row away in the same transaction. `state` is 'intended', or 'givenUp': the key, if
+-- there is one, is to be destroyed, and the row goes after it.
+CREATE TABLE key_intent (
+    key_ref {text} PRIMARY KEY,
+    owner_kind {text} NOT NULL,
+    ca {text} NOT NULL,
+    namespace {text} NOT NULL,
+    policy {text},
+    serial {blob},
+    state {text} NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
 CREATE TABLE registry_device (
     namespace {text} NOT NULL,
     name_key {text} NOT NULL,

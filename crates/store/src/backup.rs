@@ -9,11 +9,12 @@ mod reapply;
 use std::fs::File;
 use std::path::Path;
 
+use provost_model::registry::KeyRef;
 use rusqlite::{Connection, OpenFlags};
 
 use self::database::{Database, open_existing};
 use crate::engine::{Engine, sqlite};
-use crate::{StoreAddress, StoreError};
+use crate::{ReadTx, StoreAddress, StoreError};
 
 pub use self::finish::finish_restore;
 pub use self::mark::AuditMark;
@@ -83,6 +84,15 @@ pub fn stored_key_refs(address: &StoreAddress) -> Result<Vec<StoredKeyRef>, Stor
             is_revoked: row.text(3)? == "revoked",
         })
     })
+}
+
+/// Every key that something in a database has or is about to have. Blocks as [`database_facts`] does.
+///
+/// List the keys before it is called: what is made after that is written down first, and found here.
+pub fn keys_in_use(address: &StoreAddress) -> Result<Vec<KeyRef>, StoreError> {
+    let database = Database::open(address)?;
+    let engine = database.engine();
+    ReadTx { engine }.keys_in_use()
 }
 
 fn facts_of(engine: Engine<'_>) -> Result<DatabaseFacts, StoreError> {

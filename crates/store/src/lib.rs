@@ -63,7 +63,7 @@ pub use audit::{
 pub use authority::CertificateIndex;
 pub use backup::{
     AuditMark, DatabaseFacts, Reapplied, StoredKeyRef, check_sqlite, copy_sqlite, database_facts,
-    finish_restore, stored_key_refs,
+    finish_restore, keys_in_use, stored_key_refs,
 };
 pub use blast_radius::{CertificateHolder, Holding};
 pub use certificate_renewal::{CertificateRenewal, RenewalError, RenewalState};
@@ -78,8 +78,9 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CaOfNamespace, CrlPart, CrlWork, HolderCounts, Holders, IssuedAfter, LeafStanding, LeafStatus, NewCrl,
-    NewIntent, RegistryIdentity, RegistryVersion, RevokedLeaves, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, GivenUpKey, HolderCounts, Holders, IssuedAfter, LeafStanding,
+    LeafStatus, NewCrl, NewIntent, RegistryIdentity, RegistryVersion, RevokedLeaves, StandingOf,
+    StandingPage, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

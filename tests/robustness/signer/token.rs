@@ -22,7 +22,7 @@ fn library() -> PathBuf {
 }
 
 /// A token in the folder; answers SoftHSM's configuration.
-fn make_token(folder: &Path) -> PathBuf {
+pub(crate) fn make_token(folder: &Path) -> PathBuf {
     let configuration = folder.join("softhsm2.conf");
     let tokens = folder.join("tokens");
     std::fs::create_dir(&tokens).unwrap();
@@ -46,12 +46,21 @@ fn make_token(folder: &Path) -> PathBuf {
     configuration
 }
 
-fn toml(pin: &Path) -> String {
+pub(crate) fn toml(pin: &Path) -> String {
     format!(
         "[keys.token]\nuri = 'pkcs11:token=provost'\nmodule = '{}'\npin_file = '{}'\n",
         library().display(),
         pin.display()
     )
+}
+
+/// A file with the token's PIN.
+pub(crate) fn pin_file(folder: &Path) -> PathBuf {
+    let pin = folder.join("pin");
+    std::fs::write(&pin, PIN).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&pin, mode).unwrap();
+    pin
 }
 
 fn has_library(process: u32) -> bool {
@@ -63,10 +72,7 @@ fn has_library(process: u32) -> bool {
 async fn a_token_is_used_by_the_signer_and_its_library_is_loaded_there_alone() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = make_token(folder.path());
-    let pin = folder.path().join("pin");
-    std::fs::write(&pin, PIN).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    std::fs::set_permissions(&pin, mode).unwrap();
+    let pin = pin_file(folder.path());
     let house = House::open_in(folder, &toml(&pin), &[("SOFTHSM2_CONF", &configuration)]).await;
     house.certify("press").await.unwrap();
     let signer = house.server.signer().expect("a signer");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use provost_keys::{KeyAlgorithm, KeyProviderError};
+use provost_keys::KeyProviderError;
 use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
 use provost_model::{Action, Actor, AuditEvent, AuditFacts, CertificateDer, Clock, Random, Timestamp};
 use provost_pki::Certificate;
@@ -211,19 +211,19 @@ impl OcspDelegates {
         Ok(())
     }
 
-    /// Intent, signature, record. Whoever comes second, of several nodes, leaves it to the first.
+    /// Intent, key, signature, record. Whoever comes second, of several nodes, leaves it to the first.
     async fn make(&self, due: Due) -> Result<(), DelegateError> {
         let now = self.clock.now();
         let serial = new_serial(&*self.random);
         let label = format!("ocsp-{}-{}", due.ca.id, self.random.hex(4));
-        let key = {
+        let place = {
             let (keys, label) = (self.keys.clone(), label.clone());
-            blocking(move || keys.make_of(&label, KeyAlgorithm::P256)).await?
+            blocking(move || keys.reserve_p256(&label)).await?
         };
         let intended = DelegatedResponder {
             ca: due.ca.id.clone(),
             serial: serial.clone(),
-            key: key.key().clone(),
+            key: place.clone(),
             state: ResponderState::Intended,
             certificate: None,
             not_before: now.before(BACKDATE),
@@ -237,11 +237,9 @@ impl OcspDelegates {
             let append = move |tx: &AppendTx<'_>| tx.intend_responder(&intended, follows.as_ref(), since);
             self.store.append(append).await
         };
-        if !matches!(intend, Ok(true)) {
+        if !intend? {
             debug!(ca = %due.ca.id, "another node makes the OCSP responder");
-            let keys = self.keys.clone();
-            blocking(move || keys.destroy(key.key())).await?;
-            return Ok(intend.map(|_| ())?);
+            return Ok(());
         }
         let order = DelegateOrder {
             common_name: format!("ocsp-{}", due.ca.id),
@@ -251,6 +249,7 @@ impl OcspDelegates {
         };
         let (keys, ca) = (self.keys.clone(), due.ca.clone());
         let certificate = blocking(move || {
+            let key = keys.make_reserved_p256(&place, &label)?;
             let issuer = Certificate::from_der(&due.certificate.0)?;
             sign_delegate(&order, &key, &issuer, &keys.signer(&ca.key)?)
         });
@@ -285,22 +284,12 @@ impl OcspDelegates {
     }
 
     async fn end(&self, responder: DelegatedResponder) -> Result<(), DelegateError> {
-        let DelegatedResponder {
-            ca,
-            serial,
-            key,
-            state,
-            ..
-        } = responder;
+        if responder.state == ResponderState::Intended {
+            return self.give_up(responder).await;
+        }
+        let DelegatedResponder { ca, serial, key, .. } = responder;
         let keys = self.keys.clone();
         blocking(move || keys.destroy(&key)).await?;
-        if state == ResponderState::Intended {
-            let forget: Result<bool, StoreError> = self
-                .store
-                .append(move |tx| tx.forget_intended_responder(&ca, &serial))
-                .await;
-            return Ok(forget.map(|_| ())?);
-        }
         debug!(%ca, %serial, "the key of an OCSP responder was destroyed");
         let ended: Result<(), StoreError> = self
             .store
@@ -316,6 +305,19 @@ impl OcspDelegates {
             })
             .await;
         Ok(ended?)
+    }
+
+    /// Gives up one that was never completed: first its row, for whoever is at it may complete it this very
+    /// moment. That its key is to be destroyed stands in the store then, should this be cut off.
+    async fn give_up(&self, intended: DelegatedResponder) -> Result<(), DelegateError> {
+        let (key, now) = (intended.key.clone(), self.clock.now());
+        let give_up = move |tx: &AppendTx<'_>| tx.give_up_responder(&intended, now);
+        let given_up: Result<bool, StoreError> = self.store.append(give_up).await;
+        if given_up? {
+            let keys = self.keys.clone();
+            blocking(move || keys.destroy(&key)).await?;
+        }
+        Ok(())
     }
 
     fn is_paused(&self, ca: &CaId, now: Timestamp) -> bool {

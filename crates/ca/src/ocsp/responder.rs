@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use provost_model::registry::{Ca, CaId, CaState, DelegatedResponder};
 use provost_model::{Clock, ErrorKind, Timestamp};
-use provost_pki::Certificate;
 use provost_pki::ocsp::{CertStatus, OcspRefusal, OcspRequest, OcspResponse, SingleResponse};
 use provost_store::{ReadTx, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
 use super::answers::{AnswerKey, KeptAnswer, KeptAnswers};
+use super::certificates::{CaCertificates, ReadCertificate};
 use super::status::Facts;
 use super::voice::Voices;
 use crate::{CaError, CaKeys};
@@ -34,6 +34,7 @@ struct Inner {
     keys: CaKeys,
     clock: Arc<dyn Clock>,
     kept: KeptAnswers,
+    certificates: Arc<CaCertificates>,
     voices: Voices,
     signing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -142,9 +143,15 @@ struct Order {
 
 impl Order {
     /// What is to be signed, or why nothing is.
-    fn of(facts: Facts, request: OcspRequest, now: Timestamp) -> Result<Self, OcspRefusal> {
-        let (issuer, end) = speaking(&facts.ca, now).ok_or(OcspRefusal::Unauthorized)?;
-        if !request.certificates.iter().all(|id| id.is_issued_by(&issuer)) {
+    fn of(
+        facts: Facts,
+        certificates: &CaCertificates,
+        request: OcspRequest,
+        now: Timestamp,
+    ) -> Result<Self, OcspRefusal> {
+        let (issuer, end) = speaking(&facts.ca, certificates, now).ok_or(OcspRefusal::Unauthorized)?;
+        let issuer = &issuer.certificate;
+        if !request.certificates.iter().all(|id| id.is_issued_by(issuer)) {
             return Err(OcspRefusal::Unauthorized);
         }
         // Without one the CA was made just now, or its responder could not be renewed.
@@ -193,6 +200,7 @@ impl OcspResponder {
             keys,
             clock,
             kept: KeptAnswers::default(),
+            certificates: Arc::default(),
             voices: Voices::default(),
             signing: Arc::new(Semaphore::new(SIGNING)),
             waiting: Arc::new(Semaphore::new(WAITING)),
@@ -217,7 +225,8 @@ impl OcspResponder {
             return Some(OcspAnswer::refusal(OcspRefusal::MalformedRequest));
         };
         let (id, asked) = (ca.clone(), request.certificates.clone());
-        let read = move |tx: &ReadTx<'_>| Facts::read(tx, &id, &asked);
+        let certificates = Arc::clone(&self.inner.certificates);
+        let read = move |tx: &ReadTx<'_>| Facts::read(tx, &id, &asked, &certificates);
         let answered = match self.inner.store.read(read).await {
             Ok(None) => return None,
             Ok(Some(facts)) => self.answer_from(facts, request).await,
@@ -228,7 +237,7 @@ impl OcspResponder {
 
     async fn answer_from(&self, facts: Facts, request: OcspRequest) -> Result<OcspAnswer, OcspRefusal> {
         let now = self.inner.clock.now();
-        let order = Order::of(facts, request, now)?;
+        let order = Order::of(facts, &self.inner.certificates, request, now)?;
         let key = order.key();
         if let Some((key, status)) = &key
             && let Some(kept) = self.inner.kept.find(key, *status, &order.responder.serial, now)
@@ -316,12 +325,15 @@ impl Inner {
 /// The certificate of a CA that is answered for, and its end. Not one that was revoked: whoever holds its key
 /// could have made a responder, so no answer in its name is worth anything. Not one that expired, nor one whose
 /// key is not here: nobody can make a responder for it.
-fn speaking(ca: &Ca, now: Timestamp) -> Option<(Certificate, Timestamp)> {
-    let der = ca.certificate.as_ref()?;
+fn speaking(
+    ca: &Ca,
+    certificates: &CaCertificates,
+    now: Timestamp,
+) -> Option<(Arc<ReadCertificate>, Timestamp)> {
     let end = ca.not_after.filter(|end| now < *end)?;
-    let certificate = Certificate::from_der(&der.0).ok()?;
     let is_heard = ca.state != CaState::Revoked && !ca.key.is_offline();
-    is_heard.then_some((certificate, end))
+    let certificate = certificates.of(ca).filter(|_| is_heard)?;
+    Some((certificate, end))
 }
 
 fn of_store(failed: &StoreError) -> OcspRefusal {

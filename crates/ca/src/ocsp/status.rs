@@ -1,9 +1,10 @@
 use provost_model::registry::{
     Ca, CaId, CaRole, CaState, DelegatedResponder, Revocation, RevocationReason, SerialNumber,
 };
-use provost_pki::Certificate;
 use provost_pki::ocsp::{CertId, CertStatus};
 use provost_store::{CrlPart, ReadTx, StoreError};
+
+use super::certificates::CaCertificates;
 
 /// What an answer is made from, read in one snapshot.
 pub(super) struct Facts {
@@ -16,7 +17,12 @@ pub(super) struct Facts {
 
 impl Facts {
     /// `None` when there is no such CA. Whether the certificates are of this CA is not looked at.
-    pub(super) fn read(tx: &ReadTx<'_>, id: &CaId, asked: &[CertId]) -> Result<Option<Self>, StoreError> {
+    pub(super) fn read(
+        tx: &ReadTx<'_>,
+        id: &CaId,
+        asked: &[CertId],
+        certificates: &CaCertificates,
+    ) -> Result<Option<Self>, StoreError> {
         let Some(ca) = tx.ca(id)? else {
             return Ok(None);
         };
@@ -26,7 +32,8 @@ impl Facts {
             CaRole::Issuing => serials.map(|serial| of_leaf(tx, id, serial)).collect(),
             CaRole::Root => {
                 let children = tx.cas_under(id)?;
-                serials.map(|serial| of_ca(tx, id, &children, serial)).collect()
+                let of_ca = |serial| of_ca(tx, id, &children, certificates, serial);
+                serials.map(of_ca).collect()
             }
         };
         Ok(Some(Self {
@@ -53,6 +60,7 @@ fn of_ca(
     tx: &ReadTx<'_>,
     root: &CaId,
     children: &[Ca],
+    certificates: &CaCertificates,
     serial: Option<&SerialNumber>,
 ) -> Result<CertStatus, StoreError> {
     let Some(serial) = serial else {
@@ -65,7 +73,11 @@ fn of_ca(
     if let Some(entry) = tx.revoked_entry(&part, serial)? {
         return Ok(CertStatus::Revoked(entry.revocation));
     }
-    Ok(match children.iter().find(|child| has_serial(child, serial)) {
+    let has_serial = |child: &&Ca| {
+        let certificate = certificates.of(child);
+        certificate.is_some_and(|read| read.serial.as_ref() == Some(serial))
+    };
+    Ok(match children.iter().find(has_serial) {
         None => CertStatus::Unknown,
         // It expired, and its line has left the CRL.
         Some(child) if child.state == CaState::Revoked => CertStatus::Revoked(Revocation {
@@ -74,11 +86,4 @@ fn of_ca(
         }),
         Some(_) => CertStatus::Good,
     })
-}
-
-fn has_serial(ca: &Ca, serial: &SerialNumber) -> bool {
-    let der = ca.certificate.as_ref().map_or(&[][..], |der| &der.0);
-    let certificate = Certificate::from_der(der).ok();
-    certificate
-        .is_some_and(|certificate| SerialNumber::parse(&certificate.serial_hex()).as_ref() == Some(serial))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufReader};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,8 @@ struct Shared {
 #[derive(Default)]
 struct Link {
     connection: Option<Arc<Connection>>,
+    /// One that was started and has not opened its keys yet.
+    greeted: Option<UnixStream>,
     is_closing: bool,
     /// Why no signer is started any more.
     given_up: Option<String>,
@@ -139,9 +142,16 @@ impl Drop for SignerProcess {
 }
 
 impl KeyProvider for SignerProcess {
-    fn generate(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
-        match self.ask(Task::Generate(purpose.clone()))? {
+    fn reserve(&self, purpose: &KeyPurpose) -> Result<KeyRef, KeyProviderError> {
+        match self.ask(Task::Reserve(purpose.clone()))? {
             Answer::Key(key) => Ok(key),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn make(&self, key: &KeyRef, purpose: &KeyPurpose) -> Result<(), KeyProviderError> {
+        match self.ask(Task::Make(key.clone(), purpose.clone()))? {
+            Answer::Done => Ok(()),
             _ => Err(unexpected()),
         }
     }
@@ -209,7 +219,7 @@ impl Shared {
         let LaunchedSigner { stream, mut process } =
             (self.launch)().map_err(|error| failed("start", &error))?;
         let opened = self
-            .greet(&stream)
+            .greet_unless_closing(&stream)
             .map_err(|error| failed("talk to", &error))
             .and_then(|opened| opened.0);
         let connection = opened.and_then(|()| {
@@ -230,6 +240,20 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// The greeting, which [`Self::close`] cuts off: a token may take its time.
+    fn greet_unless_closing(&self, stream: &UnixStream) -> io::Result<Opened> {
+        {
+            let mut link = lock(&self.link);
+            if link.is_closing {
+                return Err(io::Error::other("the program ends"));
+            }
+            link.greeted = Some(stream.try_clone()?);
+        }
+        let opened = self.greet(stream);
+        lock(&self.link).greeted = None;
+        opened
     }
 
     /// Tells where the keys are, and hears whether they were opened.
@@ -291,6 +315,7 @@ impl Shared {
                     }
                     return Some(running);
                 }
+                Err(_) if lock(&self.link).is_closing => return None,
                 Err(failed) if failed.is_final => {
                     error!(
                         reason = failed.reason,
@@ -320,6 +345,10 @@ impl Shared {
         link.is_closing = true;
         if let Some(connection) = link.connection.take() {
             connection.break_off();
+        }
+        if let Some(greeted) = link.greeted.take() {
+            // It may have ended by itself.
+            let _ = greeted.shutdown(Shutdown::Both);
         }
         self.closing.notify_all();
     }

@@ -4,7 +4,7 @@ use super::fields::{Reader, Writer};
 use crate::{KeyAlgorithm, KeyProviderError, KeyPurpose};
 
 /// Version of the messages. Both sides are one program; another one is there only when a signer was started by something else.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +45,10 @@ pub struct Request {
 /// What is wanted of the signer; see [`KeyProvider`](crate::KeyProvider).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Make a key.
-    Generate(KeyPurpose),
+    /// Choose a place for a key.
+    Reserve(KeyPurpose),
+    /// Make the key there.
+    Make(KeyRef, KeyPurpose),
     /// Tell the public half.
     Public(KeyRef),
     /// Sign this digest.
@@ -60,9 +62,9 @@ pub enum Task {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Destroyed, or healthy.
+    /// Made, destroyed, or healthy.
     Done,
-    /// The key that was made.
+    /// The place that was chosen.
     Key(KeyRef),
     /// The public half, DER, and the kind.
     Public(Vec<u8>, KeyAlgorithm),
@@ -124,9 +126,10 @@ impl Request {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer::of(self.id);
         match &self.task {
-            Task::Generate(purpose) => {
+            Task::Make(key, purpose) => {
                 out.byte(1).algorithm(purpose.algorithm);
                 out.text(&purpose.label);
+                out.text(&key.0);
             }
             Task::Public(key) => out.byte(2).text(&key.0),
             Task::Sign(key, digest) => {
@@ -136,6 +139,10 @@ impl Request {
             Task::Destroy(key) => out.byte(4).text(&key.0),
             Task::Health => {
                 out.byte(5);
+            }
+            Task::Reserve(purpose) => {
+                out.byte(6).algorithm(purpose.algorithm);
+                out.text(&purpose.label);
             }
         }
         out.into_bytes()
@@ -149,12 +156,17 @@ impl Request {
             1 => {
                 let algorithm = from.algorithm()?;
                 let label = from.text()?;
-                Task::Generate(KeyPurpose { label, algorithm })
+                Task::Make(KeyRef(from.text()?), KeyPurpose { label, algorithm })
             }
             2 => Task::Public(KeyRef(from.text()?)),
             3 => Task::Sign(KeyRef(from.text()?), from.field()?.to_vec()),
             4 => Task::Destroy(KeyRef(from.text()?)),
             5 => Task::Health,
+            6 => {
+                let algorithm = from.algorithm()?;
+                let label = from.text()?;
+                Task::Reserve(KeyPurpose { label, algorithm })
+            }
             _ => return Err(MessageError),
         };
         from.end(Self { id, task })
@@ -234,7 +246,9 @@ mod tests {
     fn task() -> impl Strategy<Value = Task> {
         prop_oneof![
             (".{0,80}", algorithm())
-                .prop_map(|(label, algorithm)| Task::Generate(KeyPurpose { label, algorithm })),
+                .prop_map(|(label, algorithm)| Task::Reserve(KeyPurpose { label, algorithm })),
+            (key(), ".{0,80}", algorithm())
+                .prop_map(|(key, label, algorithm)| Task::Make(key, KeyPurpose { label, algorithm })),
             key().prop_map(Task::Public),
             (key(), bytes()).prop_map(|(key, digest)| Task::Sign(key, digest)),
             key().prop_map(Task::Destroy),

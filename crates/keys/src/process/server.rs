@@ -158,10 +158,11 @@ impl Desk {
 
     fn answer(&self, id: u64, task: Task) -> Result<Answer, KeyProviderError> {
         Ok(match task {
-            Task::Generate(purpose) => {
-                let key = self.provider.generate(&purpose)?;
+            Task::Reserve(purpose) => Answer::Key(self.provider.reserve(&purpose)?),
+            Task::Make(key, purpose) => {
+                self.provider.make(&key, &purpose)?;
                 debug!(key = key.0, request = id, "made a key");
-                Answer::Key(key)
+                Answer::Done
             }
             Task::Public(key) => {
                 let (der, algorithm) = self.provider.public(&key)?;

@@ -279,7 +279,7 @@ fn what_is_under_way_when_a_signer_dies_fails_once_and_later_calls_succeed() {
     let (keys, starts) = start(vec![dies, lists, real(&folder)]).unwrap();
     let failed = keys.generate(&purpose("ica-1")).unwrap_err();
     assert!(matches!(failed, KeyProviderError::Unavailable(_)), "{failed}");
-    assert_eq!(hears.recv().unwrap(), Task::Generate(purpose("ica-1")));
+    assert_eq!(hears.recv().unwrap(), Task::Reserve(purpose("ica-1")));
     until("it is started again", || keys.health().ok());
     assert_eq!((starts.load(Ordering::SeqCst), keys.restarts()), (2, 1));
     drop(keys);
@@ -370,6 +370,44 @@ fn a_signer_ends_when_its_server_closes_or_is_gone() {
         assert!(ends.recv_timeout(Duration::from_secs(20)).unwrap());
         assert_eq!(starts.load(Ordering::SeqCst), 1, "none is started again");
     }
+}
+
+#[test]
+fn closing_does_not_wait_for_a_signer_that_is_opening_the_keys() {
+    let dies: Play = Box::new(|stream| greet(&stream));
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    // A token that takes its time: it says nothing until the connection is over.
+    let hangs: Play = Box::new(move |stream| {
+        read_frame(&mut &stream).unwrap().unwrap();
+        asked.send(()).unwrap();
+        assert!(next_request(&stream).is_none());
+        asked.send(()).unwrap();
+    });
+    let (keys, starts) = start(vec![dies, hangs]).unwrap();
+    let limit = Duration::from_secs(20);
+    is_asked.recv_timeout(limit).expect("the second start");
+    let begun = Instant::now();
+    keys.close();
+    assert!(begun.elapsed() < limit, "a greeting may take a minute");
+    is_asked.recv_timeout(limit).expect("its connection is over");
+    assert_eq!(starts.load(Ordering::SeqCst), 2, "none is started again");
+}
+
+#[test]
+fn a_key_is_made_where_it_was_reserved_and_once() {
+    let folder = folder();
+    let (keys, _) = start(vec![real(&folder)]).unwrap();
+    let place = keys.reserve(&purpose("ica-1")).unwrap();
+    let there = || sealed(&folder).list().unwrap().len();
+    assert_eq!(there(), 0, "nothing is made");
+    assert_eq!(
+        keys.public(&place),
+        Err(KeyProviderError::NotFound(place.0.clone()))
+    );
+    keys.make(&place, &purpose("ica-1")).unwrap();
+    let public = keys.public(&place).unwrap();
+    assert!(keys.make(&place, &purpose("ica-1")).is_err());
+    assert_eq!((keys.public(&place).unwrap(), there()), (public, 1));
 }
 
 #[test]

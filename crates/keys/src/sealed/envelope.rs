@@ -89,8 +89,9 @@ impl About {
 }
 
 impl Envelope {
-    /// A fresh key, sealed.
+    /// A fresh key of this ID, sealed.
     pub(crate) fn generate(
+        id: &str,
         purpose: &KeyPurpose,
         kek: &Kek,
         now: Timestamp,
@@ -98,7 +99,7 @@ impl Envelope {
     ) -> Result<Self, KeyProviderError> {
         let key = PrivateKey::generate(purpose.algorithm)?;
         let about = About {
-            id: random.hex(16),
+            id: id.to_owned(),
             label: purpose.label.clone(),
             algorithm: purpose.algorithm.as_str().to_owned(),
             created_at: now.as_micros(),

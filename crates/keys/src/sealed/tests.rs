@@ -336,3 +336,17 @@ fn a_folder_that_opens_only_in_part_is_told_before_it_is_needed() {
     fs::remove_file(folder.path().join(KEK_DESCRIPTION)).unwrap();
     assert!(check_folder(&folder.path()).is_err());
 }
+
+#[test]
+fn what_was_being_written_is_destroyed_with_the_key() {
+    let folder = Folder::new();
+    let keys = opened(&folder.path(), &key_source(1)).unwrap();
+    let key = keys.reserve(&purpose(KeyAlgorithm::P256)).unwrap();
+    let other = keys.reserve(&purpose(KeyAlgorithm::P256)).unwrap();
+    let beside = |key: &KeyRef| folder.file(key).with_extension("77-0.new");
+    for key in [&key, &other] {
+        fs::write(beside(key), "half a key").unwrap();
+    }
+    keys.destroy(&key).unwrap();
+    assert!(!beside(&key).exists() && beside(&other).exists());
+}

@@ -38,13 +38,13 @@ pub(crate) enum BackupCommand {
 
 /// Where the server has its database.
 #[derive(Debug, Args)]
-struct StoreArguments {
+pub(super) struct StoreArguments {
     /// SQLite file or postgres:// URL of the server [default: provost.db of the data folder]
     #[arg(long, env = "PROVOST_STORE", value_name = "FILE|URL", hide_env_values = true)]
     store: Option<String>,
     /// Configuration file of the server, which may name data folder and store
     #[arg(long, env = "PROVOST_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ impl BackupCommand {
 }
 
 impl StoreArguments {
-    fn locate(self, context: &Context) -> anyhow::Result<Located> {
+    pub(super) fn locate(self, context: &Context) -> anyhow::Result<Located> {
         let data =
             Some(context.locator.data.clone()).filter(|data| data.as_path() != Path::new(DEFAULT_DATA));
         locate(data, self.store, self.config.as_deref())

@@ -1,5 +1,7 @@
 //! `provost keys`: the sealed keys of a data folder, without a server.
 
+mod unused;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,13 @@ pub(crate) enum KeysCommand {
     /// List the sealed keys and open each, to see whether it can be used
     #[command(after_help = "Example:\n  provost keys check")]
     Check(OpenArguments),
+    /// List the keys that no CA has or is about to have, and destroy them when told to
+    ///
+    /// Sealed files, and keys in the token that are named as ours are: with a token that another
+    /// installation uses, too, its keys are among them.
+    #[command(after_help = "Example:\n  provost keys unused\n  \
+        provost keys unused --destroy --yes")]
+    Unused(unused::UnusedArguments),
     /// Seal the keys with another passphrase or key file; the server must be stopped
     #[command(after_help = "Example:\n  \
         (umask 077; echo 'correct horse battery' > old; echo 'staple of the year' > new)\n  \
@@ -125,6 +134,8 @@ impl KeysCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Check(arguments) => check(&arguments, context),
+            // PostgreSQL is waited for here.
+            Self::Unused(arguments) => tokio::task::block_in_place(|| arguments.run(context)),
             Self::Rewrap(arguments) => arguments.run(context),
             Self::Destroy(arguments) => arguments.run(context),
         }

@@ -1,13 +1,13 @@
 //! What a root that is kept offline has to sign: each policy has the requests out that it needs, one for the CA
 //! that is to sign and one for a spare.
 
-use provost_model::registry::{Ca, CaId, CaRole, CaState, CredentialPolicy, KeyRef};
+use provost_model::registry::{Ca, CaId, CaRole, CaState, CredentialPolicy, KeyIntent};
 use provost_model::{Action, Actor, AuditEvent, CredentialPolicyName, NamespaceName, Timestamp};
 use provost_store::{Audited, ReadTx, StoreError, WriteTx};
 use tracing::warn;
 
 use crate::hub_trust::trust;
-use crate::new_ca::NewCa;
+use crate::new_ca::{WantedCa, write_down};
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::{RegistryError, RegistryService};
 
@@ -176,14 +176,14 @@ impl RegistryService {
         let Some((lack, root)) = lack else {
             return Ok(false);
         };
-        let mut made: Option<(CaId, KeyRef)> = None;
+        let mut made = None;
         let mut new = None;
         let reuses = lack == Lack::SpareInUse || self.has_request(&named).await?;
         if !reuses {
             let (policy, root) = (named.1.clone(), root.id.clone());
-            let make = move |new: &NewCa<'_>| new.under_offline_root(&policy, &root);
-            let ca = self.make_ca(named.0.clone(), make).await?;
-            made = Some((ca.id.clone(), ca.key.clone()));
+            let wanted = WantedCa::UnderOfflineRoot { policy, root };
+            let ca = self.make_ca(named.0.clone(), wanted).await?;
+            made = Some(KeyIntent::of(&ca));
             new = Some(ca);
         }
         let service = self.clone();
@@ -192,7 +192,7 @@ impl RegistryService {
             .write(move |tx| service.put_supply(tx, &named, lack, new))
             .await;
         if let (Some(made), false) = (made, matches!(written, Ok(true))) {
-            self.give_up_ca(made).await;
+            self.give_up_key(made).await;
         }
         written
     }
@@ -240,7 +240,7 @@ impl RegistryService {
             Lack::Pending | Lack::Spare => {
                 let ca = match (new, stock.asked.into_iter().next()) {
                     (Some(new), _) => {
-                        tx.insert_ca(&new)?;
+                        write_down(&tx, &new)?;
                         new
                     }
                     (None, Some(asked)) => asked,

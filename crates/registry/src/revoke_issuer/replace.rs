@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use super::started::Started;
 use super::{Replaced, ended};
 use crate::hub_trust::{distrust, trust, trusted_cas};
+use crate::new_ca::write_down;
 use crate::operations::done;
 use crate::policies::{SUBJECT, mark_all_parts};
 use crate::{RegistryError, RegistryService, facts};
@@ -32,7 +33,7 @@ impl RegistryService {
         }
         let mut policy = started.work(&tx, &namespace)?.policy;
         let old = trusted_cas(&tx, &policy)?;
-        tx.insert_ca(new)?;
+        write_down(&tx, new)?;
         give_place(&tx, &mut policy, new)?;
         self.exchange_on_hubs(&tx, &policy, &old, new)?;
         for ca in &old {

@@ -66,6 +66,8 @@ fn in_transaction(engine: Engine<'_>, with_newer: bool, now: Timestamp) -> Resul
          OR key_ref = 'offline')",
         params![CRL_STEP],
     )?;
+    // What was being made when the copy was taken may have been completed since, and its key be in use elsewhere.
+    engine.execute("DELETE FROM key_intent WHERE state = 'intended'", params![])?;
     let number = last + 1;
     let event = AuditEvent::new(Actor::System, Action::Update, "store", "", RESTORE_ITEM)
         .with_detail(format!("restored from a backup; shut out again: {done:?}"));

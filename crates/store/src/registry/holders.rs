@@ -3,6 +3,7 @@
 use provost_model::registry::CaId;
 use provost_model::{DpsName, NamespaceName, RegistryDeviceName, Timestamp};
 
+use super::standing_leaves::signed_by;
 use crate::sql::{Param, params};
 use crate::{ReadTx, StoreError};
 
@@ -105,19 +106,6 @@ fn held<'a>(holders: Holders<'a>, params: &mut Vec<Param<'a>>) -> String {
         "SELECT device, COUNT(*) AS held FROM issued_certificate \
          WHERE namespace = ?1 AND {whose} AND {STANDS} GROUP BY device{limit}"
     )
-}
-
-/// By one of these CAs. Written so that no index over CAs seems to serve: it would give devices out of order.
-fn signed_by<'a>(cas: &'a [CaId], params: &mut Vec<Param<'a>>) -> String {
-    let mut places = Vec::with_capacity(cas.len());
-    for ca in cas {
-        params.push(Param::Text(ca.as_str()));
-        places.push(format!("?{}", params.len()));
-    }
-    if places.is_empty() {
-        return "1 = 0".to_owned();
-    }
-    format!("ca || '' IN ({})", places.join(", "))
 }
 
 fn let_in<'a>(services: &'a [DpsName], params: &mut Vec<Param<'a>>) -> String {

@@ -4,7 +4,7 @@ use provost_model::registry::{CaId, IssuedCertificate, SerialNumber};
 use provost_model::{NamespaceName, PageSize, RegistryDeviceName, Timestamp};
 
 use super::issued::{COLUMNS, issued};
-use crate::sql::{Param, params};
+use crate::sql::params;
 use crate::{ReadTx, StoreError};
 
 /// The last certificate of the page before, in the order of expiry.
@@ -121,27 +121,5 @@ impl ReadTx<'_> {
             params![ca.as_str(), from.as_micros(), number, limit],
             issued,
         )
-    }
-
-    /// How many devices hold leaves of any of these CAs of a namespace that are issued, not revoked and not
-    /// expired.
-    pub fn devices_with_standing(
-        &self,
-        namespace: &NamespaceName,
-        cas: &[CaId],
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        if cas.is_empty() {
-            return Ok(0);
-        }
-        let places: Vec<String> = (0..cas.len()).map(|place| format!("?{}", place + 3)).collect();
-        let sql = format!(
-            "SELECT COUNT(DISTINCT device) FROM issued_certificate WHERE namespace = ?1 AND not_after > ?2 \
-             AND revoked_at IS NULL AND ca || '' IN ({})",
-            places.join(", ")
-        );
-        let mut params: Vec<Param<'_>> = vec![namespace.key().into(), now.as_micros().into()];
-        params.extend(cas.iter().map(|ca| Param::from(ca.as_str())));
-        Ok(u64::try_from(self.count(&sql, &params)?).unwrap_or(0))
     }
 }

@@ -1,7 +1,8 @@
 //! What the OCSP responder needs: who answers for a CA, and what became of a certificate.
 
 use provost_model::registry::{
-    Ca, CaId, DelegatedResponder, KeyRef, ResponderState, Revocation, RevocationReason, SerialNumber,
+    Ca, CaId, DelegatedResponder, KeyIntent, KeyOwner, KeyRef, ResponderState, Revocation, RevocationReason,
+    SerialNumber,
 };
 use provost_model::{CertificateDer, Timestamp};
 
@@ -112,10 +113,32 @@ impl AppendTx<'_> {
         Ok(true)
     }
 
-    /// Forgets one that was intended and given up. Destroy its key before.
-    pub fn forget_intended_responder(&self, ca: &CaId, serial: &SerialNumber) -> Result<bool, StoreError> {
+    /// Gives up one that was intended; its key is to be destroyed. `false`, and nothing written, when it is not
+    /// intended any more.
+    pub fn give_up_responder(
+        &self,
+        intended: &DelegatedResponder,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let DelegatedResponder { ca, serial, .. } = intended;
         let sql = "DELETE FROM ocsp_responder WHERE ca = ?1 AND serial = ?2 AND state = 'intended'";
-        Ok(self.execute(sql, params![ca.as_str(), serial.as_bytes()])? > 0)
+        if self.execute(sql, params![ca.as_str(), serial.as_bytes()])? == 0 {
+            return Ok(false);
+        }
+        // A CA is never forgotten.
+        if let Some(of) = self.read().ca(ca)? {
+            let intent = KeyIntent {
+                key: intended.key.clone(),
+                owner: KeyOwner::OcspResponder,
+                ca: of.id,
+                namespace: of.namespace,
+                policy: of.policy,
+                serial: Some(serial.clone()),
+                created_at: intended.created_at,
+            };
+            self.put_key_intent(&intent, "givenUp", now)?;
+        }
+        Ok(true)
     }
 
     /// Forgets those that ended and whose certificates have expired. Returns how many.
