@@ -119,8 +119,8 @@ ROOMS_OF_ROOM = {
     },
 }
 # Fixtures may be used by the tests of any room, never by what is shipped.
-FIXTURES = "provost-testkit"
-USERS_OF_FIXTURES = {"provost-tests", "provost-benches", FIXTURES}
+FIXTURES = {"provost-testkit", "provost-softhsm"}
+USERS_OF_FIXTURES = {"provost-tests", "provost-benches", *FIXTURES}
 
 
 def cargo(*arguments):
@@ -223,9 +223,9 @@ def check_rooms(members):
                 yield f"{room} uses {name}, which belongs to {', '.join(sorted(ROOMS_OF_PACKAGE[name]))}"
             if room in PURE_ROOMS and name in RUNTIMES:
                 yield f"{room} is a pure room and may not use {name}"
-            if name == FIXTURES:
+            if name in FIXTURES:
                 if not test_only and room not in USERS_OF_FIXTURES:
-                    yield f"{room} ships with {FIXTURES}: only tests may use it"
+                    yield f"{room} ships with {name}: only tests may use it"
             elif name.startswith("provost") and name != room:
                 if room in ROOMS_OF_ROOM and name not in ROOMS_OF_ROOM[room]:
                     yield f"{room} may not use {name}: the direction of the rooms is broken"

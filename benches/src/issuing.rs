@@ -20,7 +20,7 @@ use self::house::House;
 use self::requests::Requests;
 use crate::process::CpuTime;
 
-pub(crate) use self::keys::{make_token, sign, softhsm};
+pub(crate) use self::keys::sign;
 
 /// Where the key of the issuing CA is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

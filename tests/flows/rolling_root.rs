@@ -1,12 +1,11 @@
 //! certificate-management.md 5.5: rolling the CA certificates that groups refer to.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use provost_device::tls::ClientIdentity;
 use provost_testkit::{
-    Device, Enrollment, FixtureAuthority, TestServer, Via, authority_slots, over_every_transport,
+    Device, Enrollment, FixtureAuthority, OpensslFolder, TestServer, Via, authority_slots,
+    over_every_transport,
 };
 use serde_json::json;
 
@@ -53,44 +52,28 @@ async fn r_086_after_a_breach_deleting_the_ca_certificate_ends_trust_in_it() {
     .await;
 }
 
-/// Runs openssl in the folder, as an operator does.
-fn openssl(folder: &Path, line: &str) {
-    let done = Command::new("openssl")
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{line}: {}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
 /// A key, and a certificate for it with this common name: signed by another, or by itself.
-fn certificate(folder: &Path, name: &str, common_name: &str, signer: Option<&str>) {
+fn certificate(folder: &OpensslFolder, name: &str, common_name: &str, signer: Option<&str>) {
     let key = format!("ecparam -name prime256v1 -genkey -noout -out {name}.key");
-    openssl(folder, &key);
+    folder.run(&key);
     let Some(signer) = signer else {
         let own = format!("req -x509 -new -key {name}.key -subj /CN={common_name} -days 30 -out {name}.pem");
-        return openssl(folder, &own);
+        return folder.run(&own);
     };
-    openssl(
-        folder,
-        &format!("req -new -key {name}.key -subj /CN={common_name} -out {name}.csr"),
-    );
+    folder.run(&format!(
+        "req -new -key {name}.key -subj /CN={common_name} -out {name}.csr"
+    ));
     let by = format!("-CA {signer}.pem -CAkey {signer}.key -set_serial 0x1001 -days 30");
-    openssl(folder, &format!("x509 -req -in {name}.csr {by} -out {name}.pem"));
+    folder.run(&format!("x509 -req -in {name}.csr {by} -out {name}.pem"));
 }
 
 #[tokio::test]
 async fn r_087_a_new_root_serves_once_its_key_has_signed_the_code() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let folder = &OpensslFolder::new();
     certificate(folder, "root", "Root-87", None);
     certificate(folder, "stranger", "Root-87", None);
     certificate(folder, "press", "press-87", Some("root"));
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let read = |name: &str| folder.text(name);
     let identity = ClientIdentity::from_pem(read("press.pem").as_bytes(), read("press.key").as_bytes());
     let device = Device::with_identity("press-87", identity.unwrap());
 

@@ -145,12 +145,12 @@ async fn a_process_that_dies_while_it_makes_a_ca_leaves_no_key_in_its_folder() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_dies_while_it_makes_a_ca_leaves_no_key_in_its_token() {
     let folder = tempfile::tempdir().unwrap();
-    let configuration = token::make_token(folder.path());
+    let configuration = provost_softhsm::make_token(folder.path()).unwrap();
     let pin = token::pin_file(folder.path());
     let plant = Plant {
         data: folder.path().join("data"),
         toml: token::toml(Path::new(&pin)),
-        environment: vec![("SOFTHSM2_CONF", configuration)],
+        environment: vec![(provost_softhsm::CONFIGURATION_VARIABLE, configuration)],
     };
     plant
         .dies_at_every_step(&[Step::Named, Step::Done, Step::Named, Step::Named])

@@ -7,8 +7,8 @@ use provost_model::registry::{
     OperationState, RegistryDevice, RegistryOperation, Revocation, RevocationReason, SerialNumber,
 };
 use provost_model::{
-    CertificateDer, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
-    Timestamp, Uuid,
+    CertificateDer, CredentialPolicyName, DeviceId, Etag, HostName, LinkedHub, NamespaceName, PageSize,
+    RegistryDeviceName, Timestamp, Uuid,
 };
 use provost_store::{CrlPart, IssuedAfter, NewIntent, Store, StoreError, WriteTx};
 use provost_testkit::TestStore;
@@ -190,7 +190,7 @@ async fn a_ca_reads_back_and_moves_only_where_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hubs_device_is_found_in_the_registry_through_the_link_alone() {
+async fn a_hubs_device_is_found_in_the_registry_through_the_link_alone_in_whatever_case() {
     let test = TestStore::open().await;
     let id = DeviceId::parse("Press").unwrap();
     let found = id.clone();
@@ -201,14 +201,60 @@ async fn a_hubs_device_is_found_in_the_registry_through_the_link_alone() {
     })
     .await;
     let read = test.store.read(move |tx| {
-        let other_case = DeviceId::parse("press").unwrap();
-        assert_eq!(tx.registry_identity(&hub(), &other_case)?, None);
-        tx.registry_identity(&hub(), &id)
+        let other_case = DeviceId::parse("pRESS").unwrap();
+        let found = tx.registry_identity(&hub(), &id)?;
+        assert_eq!(tx.registry_identity(&hub(), &other_case)?, found);
+        Ok::<_, StoreError>(found)
     });
     let identity = read.await.unwrap().unwrap();
     assert_eq!(identity.identifier, identifier(1));
     assert_eq!(identity.name.as_str(), "Press");
     assert!(identity.enabled && identity.has_policy);
+}
+
+/// by the namespace of a provisioning service that assigns devices to the hub.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_device_is_so_at_the_hubs_of_the_services_of_its_namespace() {
+    let test = TestStore::open().await;
+    let id = DeviceId::parse("PRESS").unwrap();
+    write(&test.store, move |tx| {
+        let link = LinkedHub {
+            hub: hub(),
+            host: HostName::parse("hub.localhost").unwrap(),
+            is_remote: false,
+            apply_allocation_policy: true,
+            allocation_weight: 1,
+        };
+        tx.put_linked_hub(&dps(), &link)?;
+        tx.put_namespace_link(&NamespaceLink::Dps(dps()), &plant())?;
+        assert_eq!(tx.hubs_of_registry_services(&plant())?, [hub()]);
+        let mut press = device("Press");
+        tx.insert_registry_device(&press)?;
+        assert_eq!(
+            tx.registry_identity(&hub(), &id)?,
+            None,
+            "enabled, it is not its business"
+        );
+        press.enabled = false;
+        tx.update_registry_device(&press)?;
+        let found = tx.registry_identity(&hub(), &id)?.unwrap();
+        assert!(!found.enabled && !found.has_policy);
+        // Also where the hub is linked to another namespace, which has the device too.
+        let other = RegistryDevice {
+            namespace: NamespaceName::parse("other").unwrap(),
+            ..device("press")
+        };
+        tx.insert_registry_device(&other)?;
+        tx.put_namespace_link(&NamespaceLink::Hub(hub()), &other.namespace)?;
+        let found = tx.registry_identity(&hub(), &id)?.unwrap();
+        assert_eq!(found.namespace, other.namespace);
+        assert!(!found.enabled && found.has_policy);
+        press.enabled = true;
+        tx.update_registry_device(&press)?;
+        assert!(tx.registry_identity(&hub(), &id)?.unwrap().enabled);
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,6 +55,17 @@ pub(super) async fn store_device(store: &Store, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_found_by_its_id_in_lower_case() {
+    let test = TestStore::open().await;
+    for id in ["Press:1", "PRESS:1", "press:10"] {
+        store_device(&test.store, id).await;
+    }
+    let spelt = test.store.read(|tx| tx.devices_spelt(&hub(), "press:1")).await;
+    let expected = ["PRESS:1", "Press:1"].map(|id| (DeviceId::parse(id).unwrap(), DeviceStatus::Enabled));
+    assert_eq!(spelt.unwrap(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_authentication_comes_back() {
     let test = TestStore::open().await;
     let key = |byte| SymmetricKey::from_bytes(vec![byte; 32]).unwrap();

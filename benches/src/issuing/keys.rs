@@ -3,13 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use provost_ca::CaKeys;
 use provost_keys::{
     KekSource, KeyHome, KeyRing, LaunchedSigner, OpenedKeys, SealedKeys, SignerProcess, TokenKeys,
@@ -17,50 +17,12 @@ use provost_keys::{
 };
 use provost_model::Secret;
 use provost_model::ambient::{SystemClock, SystemRandom};
+use provost_softhsm::{LABEL, NOT_INSTALLED, PIN};
 
 use super::KeyPlace;
 
 /// As the server holds opened keys unless told otherwise.
 const HOLD: Duration = Duration::from_secs(1);
-const PIN: &str = "471147";
-/// Where distributions put SoftHSM.
-const SOFTHSM: [&str; 5] = [
-    "/usr/lib/softhsm/libsofthsm2.so",
-    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-    "/usr/lib64/softhsm/libsofthsm.so",
-    "/usr/local/lib/softhsm/libsofthsm2.so",
-];
-
-/// The library of the token in software; `None` when it is not installed.
-pub(crate) fn softhsm() -> Option<PathBuf> {
-    SOFTHSM.iter().map(PathBuf::from).find(|path| path.exists())
-}
-
-/// Writes the configuration of a token of our own; the library reads its place from `SOFTHSM2_CONF`.
-pub(crate) fn make_token(folder: &Path) -> Result<PathBuf> {
-    let (file, tokens) = (folder.join("softhsm2.conf"), folder.join("tokens"));
-    std::fs::create_dir_all(&tokens)?;
-    let text = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
-    std::fs::write(&file, text)?;
-    let made = Command::new("softhsm2-util")
-        .args([
-            "--init-token",
-            "--free",
-            "--label",
-            "bench",
-            "--pin",
-            PIN,
-            "--so-pin",
-            PIN,
-        ])
-        .env("SOFTHSM2_CONF", &file)
-        .stdout(Stdio::null())
-        .status()
-        .context("softhsm2-util")?;
-    ensure!(made.success(), "softhsm2-util made no token");
-    Ok(file)
-}
 
 /// Keys, and the process besides this one that signs with them.
 pub(super) struct Opened {
@@ -76,8 +38,8 @@ pub(super) fn open(place: KeyPlace, folder: &Path) -> Result<Opened> {
         KeyPlace::Opened => KeyHome::sealed(sealed(folder, Duration::ZERO)?),
         KeyPlace::Token => KeyHome::token(TokenKeys::open(
             TokenOptions {
-                module: softhsm().context("SoftHSM is not installed")?,
-                uri: TokenUri::parse("pkcs11:token=bench")?,
+                module: provost_softhsm::library().context(NOT_INSTALLED)?,
+                uri: TokenUri::parse(&format!("pkcs11:token={LABEL}"))?,
                 pin: Secret::new(PIN.to_owned()),
                 allow_imported: false,
                 sessions: 4,

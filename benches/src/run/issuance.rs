@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, ensure};
 
 use super::{Amounts, say};
-use crate::issuing::{Issuing, KeyPlace, make_token, softhsm};
+use crate::issuing::{Issuing, KeyPlace};
 
 /// What was found at a place.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) fn measure(amounts: &Amounts, work: &Path) -> Result<Vec<Placed>> {
         KeyPlace::Opened,
         KeyPlace::Token,
     ] {
-        if place == KeyPlace::Token && softhsm().is_none() {
+        if place == KeyPlace::Token && provost_softhsm::library().is_none() {
             say("issuing: without a token, SoftHSM is not installed");
             continue;
         }
@@ -49,7 +49,8 @@ fn one(amounts: &Amounts, place: KeyPlace, folder: &Path) -> Result<Issuing> {
         .args(["--count", &amounts.issued.to_string()])
         .args(["--rounds", &amounts.rounds.to_string()]);
     if place == KeyPlace::Token {
-        command.env("SOFTHSM2_CONF", make_token(folder)?);
+        let configuration = provost_softhsm::make_token(folder)?;
+        command.env(provost_softhsm::CONFIGURATION_VARIABLE, configuration);
     }
     let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     ensure!(

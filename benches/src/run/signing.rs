@@ -4,13 +4,13 @@
 
 use std::fmt::Write;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use provost_keys::{
     KekSource, KeyAlgorithm, KeyProvider, KeyPurpose, LaunchedSigner, SealedKeys, SecretFileGuard,
     SignerProcess, TokenKeys, TokenOptions, TokenUri, read_secret,
@@ -19,6 +19,7 @@ use provost_model::Secret;
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::registry::KeyRef;
 use provost_pki::issue::{KeyAlgorithm as Kind, KeyPair};
+use provost_softhsm::{LABEL, PIN};
 use serde_json::{Value, json};
 
 use super::Amounts;
@@ -29,7 +30,6 @@ const AT_ONCE: usize = 16;
 /// As long as what is signed of a leaf.
 const MESSAGE: [u8; 700] = [7; 700];
 const HOLD: Duration = Duration::from_secs(1);
-const PIN: &str = "471147";
 
 /// Starts what measures, with a token when SoftHSM is there; answers its table.
 pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<String> {
@@ -46,11 +46,10 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<S
             "--count",
             &amounts.issued.to_string(),
         ]);
-    if let Some(library) = library() {
-        let configuration = work.join("softhsm2.conf");
-        make_token(work, &configuration)?;
+    if let Some(library) = provost_softhsm::library() {
+        let configuration = provost_softhsm::make_token(work)?;
         measuring
-            .env("SOFTHSM2_CONF", &configuration)
+            .env(provost_softhsm::CONFIGURATION_VARIABLE, configuration)
             .arg("--token")
             .arg(library);
     }
@@ -59,43 +58,6 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, work: &Path) -> Result<S
         bail!("measuring signatures failed: {}", done.status);
     }
     Ok(String::from_utf8(done.stdout)?)
-}
-
-fn library() -> Option<PathBuf> {
-    let places = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    ];
-    places.iter().map(PathBuf::from).find(|path| path.exists())
-}
-
-fn make_token(work: &Path, configuration: &Path) -> Result<()> {
-    let tokens = work.join("tokens");
-    std::fs::create_dir_all(&tokens)?;
-    let text = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
-    std::fs::write(configuration, text)?;
-    let made = Command::new("softhsm2-util")
-        .args([
-            "--init-token",
-            "--free",
-            "--label",
-            "provost",
-            "--pin",
-            PIN,
-            "--so-pin",
-            PIN,
-        ])
-        .env("SOFTHSM2_CONF", configuration)
-        .stdout(Stdio::null())
-        .status()
-        .context("softhsm2-util")?;
-    if !made.success() {
-        bail!("softhsm2-util: {made}");
-    }
-    Ok(())
 }
 
 /// Microseconds for each signature, round by round.
@@ -174,7 +136,7 @@ fn ways(binary: &Path, work: &Path, token: Option<&Path>) -> Result<Vec<Way>> {
     let Some(module) = token else {
         return Ok(ways);
     };
-    let uri = TokenUri::parse("pkcs11:token=provost")?;
+    let uri = TokenUri::parse(&format!("pkcs11:token={LABEL}"))?;
     let pin = work.join("pin");
     std::fs::write(&pin, PIN)?;
     std::fs::set_permissions(&pin, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

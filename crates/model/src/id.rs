@@ -260,6 +260,19 @@ impl From<&RegistrationId> for DeviceId {
     }
 }
 
+impl DeviceId {
+    /// The ID in lower case. A hub tells IDs apart by case; provisioning and the Device Registry do not: to them
+    /// IDs that differ in nothing else are one device (dps-device-api.md 1.3).
+    pub fn caseless(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Whether this is that registration ID, in whatever case.
+    pub fn spells(&self, id: &RegistrationId) -> bool {
+        self.0.eq_ignore_ascii_case(id.as_str())
+    }
+}
+
 impl From<&RegistrationId> for RegistryDeviceName {
     fn from(id: &RegistrationId) -> Self {
         Self {

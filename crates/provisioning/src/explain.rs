@@ -8,7 +8,7 @@ use provost_pki::PresentedChain;
 use provost_wire::own::{ExplainInput, Explanation};
 
 pub(crate) use self::answer::refused;
-use self::answer::{in_short, judged, reread, unproven};
+use self::answer::{in_short, judged, reread, say_if_disabled_in_registry, unproven};
 use crate::decide::Claim;
 use crate::{Noun, ProvisioningError, ProvisioningService, ServiceCaller};
 
@@ -89,6 +89,7 @@ impl ProvisioningService {
                     }
                     None => unproven(tx, &instance.name, &id, at)?,
                 };
+                say_if_disabled_in_registry(tx, &instance.name, &id, &mut explanation)?;
                 let recent = PageSize::clamp(Some(RECENT), RECENT, RECENT);
                 let refusals = tx.refusals_of(&instance.name, &id, recent)?;
                 explanation.recent_refusals = refusals.iter().filter_map(in_short).collect();

@@ -103,6 +103,10 @@ pub fn link_hub(tx: &WriteTx<'_>, dps: &DpsName, link: &LinkedHub) -> Result<(),
         )));
     }
     tx.put_linked_hub(dps, link)?;
+    // What is disabled in the namespace of the instance is so at the hub from now on.
+    tx.announce(&Change::Hub {
+        hub: link.hub.clone(),
+    })?;
     tx.announce(&Change::Configuration)?;
     Ok(())
 }

@@ -3,7 +3,9 @@
 use provost_model::registry::{
     CertificateRefusal, CertificateRequest, NamespaceLink, PreparedCertificate, RequestedBy,
 };
-use provost_model::{CredentialPolicyName, HubName, RegistrationFailure, RegistryDeviceName};
+use provost_model::{
+    CredentialPolicyName, DeviceId, HubName, NamespaceName, RegistrationFailure, RegistryDeviceName,
+};
 use provost_store::ReadTx;
 use provost_wire::dps::device::RegisterRequest;
 
@@ -44,9 +46,12 @@ impl Issuing {
         }
     }
 
-    /// Whether a certificate by this policy still has to be prepared.
-    pub(crate) fn is_needed_by(&self, policy: Option<&CredentialPolicyName>) -> bool {
-        self.is_asked() && self.prepared().map(|prepared| &prepared.policy) != policy
+    /// Whether a certificate by this policy for this device of a hub still has to be prepared.
+    pub(crate) fn is_needed_by(&self, policy: Option<&CredentialPolicyName>, device_id: &DeviceId) -> bool {
+        let is_it = |prepared: &PreparedCertificate| {
+            Some(&prepared.policy) == policy && prepared.device_id == *device_id
+        };
+        self.is_asked() && !self.prepared().is_some_and(is_it)
     }
 
     /// What was prepared no longer holds: it is asked for again.
@@ -75,29 +80,35 @@ impl ProvisioningService {
         let Some(csr) = &request.csr else {
             return Ok(known);
         };
-        if caller.is_disabled() || !self.needs_certificate_next(caller, &known).await? {
+        if caller.is_disabled() {
             return Ok(known);
         }
-        match self.prepare(caller, csr).await {
+        let Some(device_id) = self.needs_certificate_next(caller, &known).await? else {
+            return Ok(known);
+        };
+        match self.prepare(caller, device_id, csr).await {
             Ok(issuing) => known.issuing = issuing,
             Err(refusal) => known.failure = Some(failure(refusal)?),
         }
         Ok(known)
     }
 
-    /// Whether the run ends once there is a certificate: one that has to wait for others first must not
-    /// have a certificate signed for each try.
+    /// The device of a hub, when the run ends once that has a certificate: one that has to wait for others first
+    /// must not have a certificate signed for each try.
     async fn needs_certificate_next(
         &self,
         caller: &RegistrationCaller,
         known: &Known,
-    ) -> Result<bool, ProvisioningError> {
+    ) -> Result<Option<DeviceId>, ProvisioningError> {
         let (service, caller, known) = (self.clone(), caller.clone(), known.clone());
         let read = move |tx: &ReadTx<'_>| {
             let before = tx.registration(&caller.instance().name, caller.registration_id())?;
             match service.plan(tx, &caller, before.as_ref(), &known) {
-                Ok(Plan::Need(need)) => Ok(matches!(*need, Need::Certificate)),
-                Ok(Plan::Write(_)) | Err(NotAssigned::Failed(_)) => Ok(false),
+                Ok(Plan::Need(need)) => Ok(match *need {
+                    Need::Certificate(device_id) => Some(device_id),
+                    Need::Answer { .. } | Need::Twin(_) | Need::Identity(..) => None,
+                }),
+                Ok(Plan::Write(_)) | Err(NotAssigned::Failed(_)) => Ok(None),
                 Err(NotAssigned::Error(error)) => Err(error),
             }
         };
@@ -108,6 +119,7 @@ impl ProvisioningService {
     pub(crate) async fn prepare(
         &self,
         caller: &RegistrationCaller,
+        device_id: DeviceId,
         csr: &str,
     ) -> Result<Issuing, CertificateRefusal> {
         let (entry, id) = (&caller.found().entry, caller.registration_id());
@@ -116,7 +128,7 @@ impl ProvisioningService {
         };
         let request = CertificateRequest {
             device: RegistryDeviceName::from(id),
-            device_id: entry.device_id(id),
+            device_id,
             by: RequestedBy::Registration {
                 dps: caller.instance().name.clone(),
                 policy,
@@ -129,29 +141,20 @@ impl ProvisioningService {
 }
 
 /// Whether a device that goes to this hub may be issued a certificate at all, as far as it can be told before
-/// anything is signed: the hub is linked to the namespace of the instance, and the registry has not disabled
-/// the device. An instance without a namespace is refused by who issues.
+/// anything is signed: the hub is linked to the namespace of the instance. An instance without a namespace is
+/// refused by who issues.
 pub(crate) fn check_certifiable(
     tx: &ReadTx<'_>,
-    caller: &RegistrationCaller,
+    namespace: Option<&NamespaceName>,
     hub: &HubName,
 ) -> Result<(), NotAssigned> {
-    let link = NamespaceLink::Dps(caller.instance().name.clone());
-    let Some(namespace) = tx.linked_namespace(&link)? else {
+    let linked = tx.linked_namespace(&NamespaceLink::Hub(hub.clone()))?;
+    if namespace.is_none() || linked.as_ref() == namespace {
         return Ok(());
-    };
-    if tx.linked_namespace(&NamespaceLink::Hub(hub.clone()))?.as_ref() != Some(&namespace) {
-        let reason = format!("the hub {hub} is not linked to the namespace");
-        let refusal = CertificateRefusal::NoPolicy(reason);
-        return Err(NotAssigned::Failed(final_failure(&refusal)));
     }
-    let name = RegistryDeviceName::from(caller.registration_id());
-    match tx.registry_device(&namespace, &name)? {
-        Some(device) if !device.enabled => Err(NotAssigned::Failed(final_failure(
-            &CertificateRefusal::DeviceDisabled,
-        ))),
-        Some(_) | None => Ok(()),
-    }
+    let reason = format!("the hub {hub} is not linked to the namespace");
+    let refusal = CertificateRefusal::NoPolicy(reason);
+    Err(NotAssigned::Failed(final_failure(&refusal)))
 }
 
 /// Whether a run that ended like this was refused a certificate: the device is not better off for it, and

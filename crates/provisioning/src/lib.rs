@@ -24,6 +24,7 @@ mod bulk;
 mod caller;
 mod credential;
 mod decide;
+mod device_name;
 mod disenroll;
 mod entries;
 mod entry_id;

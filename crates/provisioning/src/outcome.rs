@@ -10,7 +10,8 @@ use provost_store::{Counted, WriteTx};
 use provost_wire::dps::device::RegisterRequest;
 use serde_json::Value;
 
-use crate::issuing::final_failure;
+use crate::decide::Match;
+use crate::issuing::{final_failure, is_refusal};
 use crate::plan::{Known, NotAssigned, Placement, Plan};
 use crate::removal::remove_elsewhere;
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
@@ -40,6 +41,8 @@ pub(crate) enum Conclusion {
 pub(crate) enum Written {
     /// The audit event to end with, and the outcome.
     Ended(AuditEvent, RegistrationState),
+    /// It would say what the record says already: the transaction must not commit, and the run is the recorded one.
+    Repeated(OperationId, RegistrationState),
     /// As [`Conclusion::Moved`].
     Moved,
     /// As [`Conclusion::Refused`].
@@ -49,6 +52,12 @@ pub(crate) enum Written {
 impl Ending {
     pub(crate) fn state(&self) -> &RegistrationState {
         &self.state
+    }
+
+    /// Whether it refuses the device what this record refuses it already.
+    fn repeats(&self, record: &RegistrationRecord, found: &Match) -> bool {
+        let is_refused = matches!(&self.state, RegistrationState::Failed(failure) if is_refusal(failure));
+        is_refused && self.state == record.state && is_recorded_of(record, found)
     }
 
     fn without_payload(state: RegistrationState) -> Self {
@@ -77,7 +86,12 @@ impl ProvisioningService {
             self.quotas().check(tx, dps, Counted::Registrations)?;
         }
         let ending = match self.conclude(tx, caller, before.as_ref(), known)? {
-            Conclusion::Ends(ending) => ending,
+            Conclusion::Ends(ending) => match before {
+                Some(record) if ending.repeats(&record, caller.found()) => {
+                    return Ok(Written::Repeated(record.operation, record.state));
+                }
+                _ => ending,
+            },
             Conclusion::Moved => return Ok(Written::Moved),
             Conclusion::Refused(failure) => return Ok(Written::Refused(failure)),
             Conclusion::Waits => {
@@ -194,7 +208,10 @@ impl ProvisioningService {
             _ => (found.entry.group_id().cloned(), found.proof.leaf().is_some()),
         };
         let record = RegistrationRecord {
-            registration_id: id.clone(),
+            // As it was spelt first: registration IDs are one whatever their case.
+            registration_id: before
+                .as_ref()
+                .map_or_else(|| id.clone(), |before| before.registration_id.clone()),
             group,
             by_certificate,
             state,
@@ -209,6 +226,14 @@ impl ProvisioningService {
         tx.put_registration(dps, &record)?;
         Ok((event, record.state))
     }
+}
+
+/// Whether a record is one that this entry may leave as it is. One that still leads to a hub belongs to the entry
+/// that led there.
+pub(crate) fn is_recorded_of(record: &RegistrationRecord, found: &Match) -> bool {
+    record.kept.is_some()
+        || (record.group.as_ref() == found.entry.group_id()
+            && record.by_certificate == found.proof.leaf().is_some())
 }
 
 /// What is needed to run again, whatever happens to this process.

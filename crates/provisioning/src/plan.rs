@@ -2,14 +2,15 @@
 
 use provost_model::registry::PreparedCertificate;
 use provost_model::{
-    AllocationAnswer, Assignment, DeviceAuth, EnrollmentSettings, HostName, HubName, InitialTwin, LinkedHub,
-    RegistrationFailure, RegistrationRecord, Substatus,
+    AllocationAnswer, Assignment, DeviceAuth, DeviceId, EnrollmentSettings, HostName, HubName, InitialTwin,
+    LinkedHub, RegistrationFailure, RegistrationRecord, Substatus,
 };
 use provost_store::{ReadTx, StoreError};
 use serde_json::Value;
 
 use crate::allocate::{Allocation, Choice, allocate};
 use crate::credential::device_auth;
+use crate::device_name::HubDevice;
 use crate::issuing::{Issuing, check_certifiable, final_failure, no_policy};
 use crate::{HubPortError, NewIdentity, ProvisioningError, ProvisioningService, RegistrationCaller};
 
@@ -63,8 +64,8 @@ pub(crate) enum Need {
     Twin(Assignment),
     /// The identity on the hub elsewhere that it comes to.
     Identity(HubName, NewIdentity),
-    /// A certificate, by the policy of the device's entry.
-    Certificate,
+    /// A certificate for this device of a hub, by the policy of its entry.
+    Certificate(DeviceId),
 }
 
 /// Where the device goes.
@@ -125,7 +126,8 @@ struct Current {
 }
 
 impl ProvisioningService {
-    /// Plans a run of a device whose entry is enabled. Writes nothing.
+    /// Plans a run of a device whose entry is enabled. Writes nothing. One that the Device Registry has disabled
+    /// goes nowhere, and one that its hub has disabled stays there.
     pub(crate) fn plan(
         &self,
         tx: &ReadTx<'_>,
@@ -136,24 +138,26 @@ impl ProvisioningService {
         if let Some(failure) = &known.failure {
             return Err(NotAssigned::Failed(failure.clone()));
         }
-        let (entry, id) = (&caller.found().entry, caller.registration_id());
+        let entry = &caller.found().entry;
+        let device = self.hub_device(tx, caller, before)?;
         let policy = entry.settings().credential_policy.as_ref();
         if known.issuing.is_asked() && policy.is_none() {
             return Err(NotAssigned::Failed(final_failure(&no_policy())));
         }
         let current = current(tx, before)?;
-        let (place, answer, payload) = match self.choose(tx, caller, current.as_ref(), known)? {
+        let chosen = self.choose_unless_disabled(tx, caller, &device, current.as_ref(), known)?;
+        let (place, answer, payload) = match chosen {
             // The assignment stays as it is, with what came with it.
             Chosen::Same(place) => (place, None, before.and_then(|record| record.payload.clone())),
             Chosen::Place(place, answer) => (place, answer, answer.and_then(|answer| answer.payload.clone())),
             Chosen::Need(need) => return Ok(Plan::Need(need)),
         };
         if known.issuing.is_asked() {
-            check_certifiable(tx, caller, &place.hub)?;
+            check_certifiable(tx, device.namespace.as_ref(), &place.hub)?;
         }
         let settings = entry.settings();
         let mut identity = NewIdentity {
-            device_id: entry.device_id(id),
+            device_id: device.device_id,
             auth: if known.issuing.is_asked() {
                 // From here on it connects with what is issued to it.
                 DeviceAuth::CertificateAuthority
@@ -178,8 +182,8 @@ impl ProvisioningService {
         if let Some(twin) = answer.and_then(|answer| answer.initial_twin.clone()) {
             identity.initial_twin = twin;
         }
-        if known.issuing.is_needed_by(policy) {
-            return Ok(Plan::Need(Box::new(Need::Certificate)));
+        if known.issuing.is_needed_by(policy, &identity.device_id) {
+            return Ok(Plan::Need(Box::new(Need::Certificate(identity.device_id))));
         }
         let is_there = known
             .provisioned
@@ -238,6 +242,35 @@ impl ProvisioningService {
             substatus: Substatus::DeviceDataMigrated,
             carried,
         }))
+    }
+
+    /// Chooses the hub, or says what has to be asked first. A device that is disabled at a hub of this program
+    /// stays there: a move would delete that and make it anew, enabled.
+    fn choose_unless_disabled<'a>(
+        &self,
+        tx: &ReadTx<'_>,
+        caller: &RegistrationCaller,
+        device: &HubDevice,
+        current: Option<&Current>,
+        known: &'a Known,
+    ) -> Result<Chosen<'a>, NotAssigned> {
+        if let Some(hub) = device.disabled_at.clone() {
+            return Ok(Chosen::Same(Place {
+                hub,
+                is_remote: false,
+            }));
+        }
+        let chosen = self.choose(tx, caller, current, known)?;
+        let is_its_own = |current: &&Current| current.assignment.device_id == device.device_id;
+        let Some(current) = current.filter(is_its_own).filter(|current| !current.is_remote) else {
+            return Ok(chosen);
+        };
+        let hub = &current.assignment.hub;
+        if chosen.leaves(hub) && self.is_disabled_at(tx, hub, &device.device_id)? {
+            let (hub, is_remote) = (hub.clone(), false);
+            return Ok(Chosen::Same(Place { hub, is_remote }));
+        }
+        Ok(chosen)
     }
 
     /// Chooses the hub, or says what has to be asked first.
@@ -299,6 +332,16 @@ enum Chosen<'a> {
     Same(Place),
     Place(Place, Option<&'a AllocationAnswer>),
     Need(Box<Need>),
+}
+
+impl Chosen<'_> {
+    /// Whether the device goes, or may go, from this hub to another one.
+    fn leaves(&self, hub: &HubName) -> bool {
+        match self {
+            Self::Same(place) | Self::Place(place, _) => place.hub != *hub,
+            Self::Need(_) => true,
+        }
+    }
 }
 
 fn place(linked: &[LinkedHub], hub: HubName) -> Place {

@@ -69,6 +69,14 @@ pub trait HubDirectory: Send + Sync {
         device: &DeviceId,
     ) -> Result<Option<InitialTwin>, HubPortError>;
 
+    /// The devices of a hub whose name is this one, which is in lower case, in whatever case, with their status.
+    fn spellings(
+        &self,
+        tx: &ReadTx<'_>,
+        hub: &HubName,
+        key: &str,
+    ) -> Result<Vec<(DeviceId, DeviceStatus)>, HubPortError>;
+
     /// Removes a device that moved to another hub; `false` when it was not there.
     fn remove(&self, tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, HubPortError>;
 

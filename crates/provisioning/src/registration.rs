@@ -158,6 +158,9 @@ impl ProvisioningService {
                     Written::Ended(event, state) => {
                         Ok(tx.record(&event, Try::Ended(Run { operation, state }))?)
                     }
+                    Written::Repeated(operation, state) => {
+                        Ok(tx.unchanged(Try::Ended(Run { operation, state })))
+                    }
                     Written::Moved => Ok(tx.unchanged(Try::Moved)),
                     Written::Refused(failure) => Ok(tx.unchanged(Try::Refused(failure))),
                 }

@@ -17,7 +17,7 @@ mod fleet;
 mod hub;
 mod input;
 mod keys;
-mod namespace_link;
+mod owner;
 mod policies;
 mod token;
 

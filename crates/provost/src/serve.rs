@@ -19,6 +19,7 @@ mod provisioning;
 mod publishing;
 mod ready;
 mod registry;
+mod starting;
 pub(crate) mod store_mark;
 pub(crate) mod telling;
 mod tls_files;
@@ -27,24 +28,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use provost_ca::CaKeys;
-use provost_hub::{HubOptions, HubService};
 use provost_keys::KeyProvider;
 use provost_model::{Clock, Random};
-use provost_provisioning::ProvisioningService;
 use provost_registry::RegistryService;
-use provost_store::{CommitCounts, Store, StoreAddress, StoreOptions};
+use provost_store::{CommitCounts, Store};
 use provost_transport::metrics::Metrics;
 use provost_transport::shutdown::ShutdownTrigger;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use self::certificate_issuer::{IssuerOfHubs, RegistryIssuer};
 use self::data_lock::DataLock;
 use self::keys::ServedKeys;
-use self::publishing::Publishing;
+use self::starting::{Addresses, Ground, Running, Services};
 use self::store_mark::StoreMarking;
 use crate::config::{Config, ServeArguments};
 use crate::connection_file::ConnectionFile;
@@ -71,13 +69,9 @@ impl Default for Ambient {
 /// A running server.
 pub struct Server {
     connection: ConnectionFile,
-    https: SocketAddr,
-    mqtt: SocketAddr,
-    http: Option<SocketAddr>,
+    addresses: Addresses,
     store: Store,
-    hub: HubService,
-    dps: ProvisioningService,
-    registry: RegistryService,
+    services: Services,
     keys: ServedKeys,
     trigger: ShutdownTrigger,
     tasks: JoinSet<()>,
@@ -89,54 +83,6 @@ pub struct Server {
 /// own limit it stays below ten seconds.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-fn hub_options(config: &Config, store: &Store, ambient: &Ambient) -> HubOptions {
-    HubOptions {
-        store: store.clone(),
-        clock: Arc::clone(&ambient.clock),
-        random: Arc::clone(&ambient.random),
-        retention: config.telemetry,
-        telemetry_partitions: config.telemetry_partitions,
-        jobs: config.jobs.clone(),
-        refuse_revoked_serials: config.refuse_revoked_serials,
-        measured_renewal_codes: config.measured_renewal_codes,
-        messages: config.messages,
-    }
-}
-
-async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store> {
-    let opened = Store::open(StoreOptions {
-        address: config.store.clone(),
-        clock: Arc::clone(&ambient.clock),
-        queue: config.limits.write_queue,
-    });
-    opened.await.context("cannot open the store")
-}
-
-/// The Device Registry, plugged into the hubs; what an earlier run left is taken up.
-async fn open_registry(
-    config: &Config,
-    store: &Store,
-    keys: &CaKeys,
-    hub: &HubService,
-    ambient: &Ambient,
-) -> Result<(RegistryService, Arc<RegistryIssuer>)> {
-    let registry = registry::service(config, store, keys, hub, ambient);
-    let trial_day = config.registry.leaf_day;
-    if trial_day < Duration::from_hours(24) {
-        let seconds = trial_day.as_secs();
-        warn!(
-            seconds,
-            "a day of a device certificate's validity is shortened: for trials only"
-        );
-    }
-    let issuer = Arc::new(RegistryIssuer::new(registry.clone()));
-    hub.issue_certificates_by(Arc::new(IssuerOfHubs::new(&issuer)));
-    let is_alone = matches!(config.store, StoreAddress::Sqlite(_));
-    let resumed = registry.resume(is_alone).await;
-    resumed.context("cannot take up the work of the device registry")?;
-    Ok((registry, issuer))
-}
-
 /// The data folder, as long as the server runs; refused where it is being restored or half restored.
 fn hold(config: &Config) -> Result<DataLock> {
     private_file::make_folder(&config.data)?;
@@ -147,86 +93,62 @@ fn hold(config: &Config) -> Result<DataLock> {
 
 impl Server {
     /// Starts everything; returns when every listener accepts.
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one step of the start after the other, in their order"
-    )]
     pub async fn start(config: Config, ambient: Ambient) -> Result<Self> {
         let lock = hold(&config)?;
+        // Opened beside the store: both take their time.
         let opening = keys::begin(&config, &ambient);
-        let store = open_store(&config, &ambient).await?;
-        let marking = StoreMarking::begin(&config.data, &store, &ambient).await?;
-        first_start::prepare(&config, &store, &ambient).await?;
-        let hubs = background::own_hosts(&store).await?;
-        let tls = tls_files::prepare(&config, &hubs, ambient.clock.now(), &*ambient.random)?;
-        let hub = HubService::new(hub_options(&config, &store, &ambient));
+        let ground = Ground::lay(&config, &ambient).await?;
         let keys = keys::opened(opening).await?;
         let ca_keys = CaKeys::new(keys.provider());
-        let (registry, issuer) = open_registry(&config, &store, &ca_keys, &hub, &ambient).await?;
-        provisioning::warn_of_unknown_hubs(&config.geo, &store).await?;
-        let dps = provisioning::service(&config, &store, &hub, issuer, &ambient)?;
+        let services = Services::open(&config, &ground.store, &ca_keys, &ambient).await?;
         let ((trigger, shutdown), mut tasks) = (ShutdownTrigger::new(), JoinSet::new());
-        let metrics = Arc::new(Metrics::default());
-        let (https, mqtt) = listeners::open(
-            &config,
-            &tls,
-            hub.clone(),
-            (dps.clone(), registry.clone()),
-            &ambient,
-            (&metrics, &shutdown),
-            &mut tasks,
-        )?;
-        let publishing = Publishing::new(&config, &store, &ca_keys, &ambient);
-        let http = publishing.open((&metrics, &shutdown), &mut tasks)?;
-        let workers = background::Workers {
-            config: &config,
-            tls: &tls,
-            hub: &hub,
-            dps: &dps,
-            registry: &registry,
-            store: &store,
-            ambient: &ambient,
+        let running = Running {
+            config,
+            ambient,
+            ground,
+            keys: ca_keys,
+            services,
+            metrics: Arc::new(Metrics::default()),
+            shutdown,
         };
-        background::start(&workers, &shutdown, &mut tasks);
-        publishing.start(&shutdown, &mut tasks);
-        background::start_leased(&workers, &shutdown, &mut tasks).await?;
-        let connection = ready::connection(&config, &store, https, mqtt).await?;
-        connection.write(&config.data)?;
-        workers.keep_connection(&connection, [https, mqtt], &shutdown, &mut tasks);
-        marking.note(&store).await?;
+        let addresses = running.listen(&mut tasks)?;
+        let connection = running.work(&addresses, &mut tasks).await?;
+        let Running {
+            config,
+            ground,
+            services,
+            ..
+        } = running;
+        ground.marking.note(&ground.store).await?;
         // Last: whoever waits for it may stop the server, or take its folder away, right after.
         ready::tell(&config, &connection)?;
-        info!(%https, %mqtt, host = %config.host, "serving");
+        info!(https = %addresses.https, mqtt = %addresses.mqtt, host = %config.host, "serving");
         Ok(Self {
             connection,
-            https,
-            mqtt,
-            http,
-            store,
-            hub,
-            dps,
-            registry,
+            addresses,
+            store: ground.store,
+            services,
             keys,
             trigger,
             tasks,
-            marking,
+            marking: ground.marking,
             _lock: lock,
         })
     }
 
     /// Where HTTPS and WebSocket are accepted.
     pub fn https_address(&self) -> SocketAddr {
-        self.https
+        self.addresses.https
     }
 
     /// Where MQTT is accepted.
     pub fn mqtt_address(&self) -> SocketAddr {
-        self.mqtt
+        self.addresses.mqtt
     }
 
     /// Where CRLs and CA certificates are served, when they are.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        self.http
+        self.addresses.http
     }
 
     /// How to reach the server and as whom.
@@ -241,7 +163,7 @@ impl Server {
 
     /// The Device Registry.
     pub fn registry(&self) -> &RegistryService {
-        &self.registry
+        &self.services.registry
     }
 
     /// Commits and writes since the start.
@@ -257,25 +179,25 @@ impl Server {
         if tokio::time::timeout(listeners_limit, all).await.is_err() {
             warn!("some tasks did not end in time and are cut");
         }
-        if tokio::time::timeout(END_LIMIT, self.hub.flush_telemetry())
+        if tokio::time::timeout(END_LIMIT, self.services.hub.flush_telemetry())
             .await
             .is_err()
         {
             warn!("the last telemetry was not stored in time; the devices send it again");
         }
-        if let Err(error) = self.hub.release_held().await {
+        if let Err(error) = self.services.hub.release_held().await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "jobs are taken up again when their leases are over"
             );
         }
-        if let Err(error) = self.hub.flush_activity().await {
+        if let Err(error) = self.services.hub.flush_activity().await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the last signs of life were not stored"
             );
         }
-        if let Err(error) = self.dps.flush_refusals().await {
+        if let Err(error) = self.services.dps.flush_refusals().await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the last refusals were not stored"

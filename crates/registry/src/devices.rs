@@ -396,10 +396,16 @@ fn check_policy(
     ))
 }
 
-/// Where a device may be known: every hub linked to its namespace, and the one it was assigned to while that is
-/// linked to no other.
+/// Where a device may be known: every hub linked to its namespace, or to a provisioning service of it, and the one
+/// it was assigned to while that is linked to no other namespace; there by its external ID and by every ID that
+/// differs from it in case alone.
 pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Assignment>, StoreError> {
     let mut hubs = tx.linked_registry_hubs(&device.namespace)?;
+    for hub in tx.hubs_of_registry_services(&device.namespace)? {
+        if !hubs.contains(&hub) {
+            hubs.push(hub);
+        }
+    }
     if let Some(assigned) = device.hub.as_ref().filter(|hub| !hubs.contains(hub)) {
         // One that was linked to another namespace since is that one's business.
         let linked = tx.linked_namespace(&NamespaceLink::Hub(assigned.clone()))?;
@@ -407,11 +413,17 @@ pub(crate) fn places(tx: &ReadTx<'_>, device: &RegistryDevice) -> Result<Vec<Ass
             hubs.push(assigned.clone());
         }
     }
-    let place = |hub| Assignment {
-        hub,
-        device_id: device.external_device_id.clone(),
-    };
-    Ok(hubs.into_iter().map(place).collect())
+    let (external, key) = (&device.external_device_id, device.external_device_id.caseless());
+    let mut places = Vec::with_capacity(hubs.len());
+    for hub in hubs {
+        let spelt = tx.devices_spelt(&hub, &key)?.into_iter().map(|(id, _)| id);
+        let others = spelt.filter(|id| id != external);
+        places.extend(others.chain([external.clone()]).map(|device_id| Assignment {
+            hub: hub.clone(),
+            device_id,
+        }));
+    }
+    Ok(places)
 }
 
 pub(crate) fn found(

@@ -102,10 +102,15 @@ fn to(namespace: Option<&NamespaceName>) -> AuditFacts {
     AuditFacts::new().with("namespace", namespace)
 }
 
-/// A device that is disabled in the namespace is so at the hub from now on, whatever it was admitted by.
+/// A device that is disabled in the namespace is so at the hub, or the hubs of the provisioning service, from now
+/// on, whatever it was admitted by.
 fn announce(tx: &WriteTx<'_>, link: &NamespaceLink) -> Result<(), StoreError> {
-    if let NamespaceLink::Hub(hub) = link {
-        tx.announce(&Change::Hub { hub: hub.clone() })?;
+    let hubs = match link {
+        NamespaceLink::Hub(hub) => vec![hub.clone()],
+        NamespaceLink::Dps(dps) => tx.linked_hubs(dps)?.into_iter().map(|link| link.hub).collect(),
+    };
+    for hub in hubs {
+        tx.announce(&Change::Hub { hub })?;
     }
     tx.announce(&Change::Configuration)
 }

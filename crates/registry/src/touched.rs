@@ -146,9 +146,9 @@ fn of_devices(
     disable: bool,
     connected: &[Assignment],
 ) -> Result<Touched, RegistryError> {
-    let connected: HashSet<(&str, &str)> = connected
+    let connected: HashSet<(&str, String)> = connected
         .iter()
-        .map(|place| (place.hub.key(), place.device_id.as_str()))
+        .map(|place| (place.hub.key(), place.device_id.caseless()))
         .collect();
     let (mut touched, mut seen) = (Touched::default(), HashSet::new());
     for name in names.iter().filter(|name| seen.insert(name.key())) {
@@ -156,8 +156,8 @@ fn of_devices(
         let counts = around.counts(tx, Holders::Device(&device.name))?;
         touched.add(&counts, !disable);
         let mut hubs = around.hubs.iter().chain(&device.hub);
-        let is_connected =
-            hubs.any(|hub| connected.contains(&(hub.key(), device.external_device_id.as_str())));
+        let external = device.external_device_id.caseless();
+        let is_connected = hubs.any(|hub| connected.contains(&(hub.key(), external.clone())));
         touched.connected += u64::from(counts.devices > 0 && is_connected);
     }
     Ok(touched)

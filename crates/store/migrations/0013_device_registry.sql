@@ -97,7 +97,10 @@ CREATE TABLE registry_device (
     transition_at BIGINT NOT NULL,
     PRIMARY KEY (namespace, name_key)
 ){clustered};
-CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, external_device_id);
+-- Registration IDs are one whatever their case, and so are the devices they stand for.
+CREATE UNIQUE INDEX registry_device_external ON registry_device (namespace, lower(external_device_id));
+CREATE INDEX device_caseless ON device (hub, lower(device_id));
+CREATE INDEX linked_hub_hub ON linked_hub (hub, dps);
 
 -- What is about to be signed, written down before the signature: without indexes, since it moves to
 -- issued_certificate a moment later. What was given up stays here for a while.

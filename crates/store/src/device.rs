@@ -18,6 +18,27 @@ impl ReadTx<'_> {
         self.find(&sql, params![hub.key(), id.as_str()], identity)
     }
 
+    /// The devices of a hub whose ID is this one, which is in lower case, in whatever case: ID and status, in
+    /// order of IDs.
+    pub fn devices_spelt(
+        &self,
+        hub: &HubName,
+        key: &str,
+    ) -> Result<Vec<(DeviceId, DeviceStatus)>, StoreError> {
+        let sql = "SELECT device_id, status FROM device WHERE hub = ?1 AND lower(device_id) = ?2 ORDER BY device_id";
+        self.query(sql, params![hub.key(), key], |row| {
+            let id = row.text(0)?;
+            let place = Place {
+                table: "device",
+                key: &id,
+            };
+            Ok((
+                place.id("device_id", DeviceId::parse(&id))?,
+                status(&row.text(1)?, place)?,
+            ))
+        })
+    }
+
     /// Identities in order of their IDs, beginning after `after`.
     pub fn devices(
         &self,

@@ -1,9 +1,8 @@
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use provost_device::tls::ClientIdentity;
-use provost_model::Timestamp;
+use provost_model::{Timestamp, UpperHex};
 use provost_pki::Certificate;
 use provost_pki::issue::{Issuance, KeyAlgorithm, KeyPair, Profile, SubjectName, issue, self_signed};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -200,12 +199,12 @@ impl Leaf {
 
     /// SHA-1 of the leaf, 40 upper-case hex digits.
     pub fn sha1(&self) -> String {
-        hex(self.certificate.sha1_thumbprint().as_bytes())
+        UpperHex(self.certificate.sha1_thumbprint().as_bytes()).to_string()
     }
 
     /// SHA-256 of the leaf, 64 upper-case hex digits.
     pub fn sha256(&self) -> String {
-        hex(self.certificate.sha256_thumbprint().as_bytes())
+        UpperHex(self.certificate.sha256_thumbprint().as_bytes()).to_string()
     }
 }
 
@@ -235,11 +234,4 @@ fn dates((not_before, not_after): (i64, i64)) -> (Timestamp, Timestamp) {
         Timestamp::from_unix_seconds(not_before),
         Timestamp::from_unix_seconds(not_after),
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02X}").expect("writing to memory");
-        text
-    })
 }

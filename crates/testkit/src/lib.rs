@@ -6,7 +6,7 @@
 //! - [`Device`] is a device: it registers over a transport ([`Via`]) and connects to its hub.
 //! - [`ServiceApi`] is a back end or an operator.
 //! - [`Webhook`] answers the server as it is told.
-//! - [`FixtureAuthority`] makes the certificates of devices.
+//! - [`FixtureAuthority`] makes the certificates of devices, [`OpensslFolder`] has openssl make and judge them.
 //!
 //! Nothing of this is linked into the product. A fixture that cannot do its work panics: the test
 //! that uses it has failed.
@@ -27,6 +27,7 @@ mod device;
 mod endpoints;
 mod enrollment;
 mod hub_login;
+mod openssl;
 mod random;
 mod raw;
 mod refusal;
@@ -46,6 +47,7 @@ pub use device::{Device, Via, over_every_transport};
 pub use endpoints::Endpoints;
 pub use enrollment::{Enrollment, authority_slots, client_slots, clients, signer_slots, signers};
 pub use hub_login::HubConnect;
+pub use openssl::OpensslFolder;
 pub use random::SeededRandom;
 pub use raw::RawStream;
 pub use refusal::{assigned, assigned_hub, connack_code, refusal};

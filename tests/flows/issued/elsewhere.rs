@@ -23,12 +23,12 @@ async fn upload_issuer(plant: &Plant, certified: &Certified) {
     plant.server.management().put(&path, &body).await.ok();
 }
 
-async fn revoke_issuer(plant: &Plant) {
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+/// A revocation ends the session of a device that was admitted, and it comes in no more.
+async fn throws_out(plant: &Plant, certified: &Certified, revocation: impl AsyncFnOnce()) {
+    let mut session = plant.connect(certified).await;
+    revocation().await;
+    assert!(session.closed(SOON).await);
+    assert!(!plant.connects(certified).await);
 }
 
 /// also when somebody had uploaded the issuing CA to the hub by hand.
@@ -37,10 +37,7 @@ async fn a_026_an_uploaded_copy_of_a_revoked_issuer_keeps_no_session_and_lets_no
     let plant = Plant::open().await;
     let certified = plant.certify("press").await;
     upload_issuer(&plant, &certified).await;
-    let mut session = plant.connect(&certified).await;
-    revoke_issuer(&plant).await;
-    assert!(session.closed(SOON).await);
-    assert!(!plant.connects(&certified).await);
+    throws_out(&plant, &certified, async || drop(plant.revoke_issuer().await)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +45,7 @@ async fn a_device_that_was_deleted_does_not_return_through_an_uploaded_copy() {
     let plant = Plant::open().await;
     let certified = plant.certify("press").await;
     upload_issuer(&plant, &certified).await;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     plant
         .registry()
         .delete_device(&plant.caller, &namespace(), &named("press"))
@@ -77,10 +74,7 @@ async fn a_026_what_a_revoked_issuer_signed_is_refused_as_a_thumbprint_too() {
     let plant = Plant::open().await;
     let certified = plant.certify("press").await;
     pin(&plant, &certified).await;
-    let mut session = plant.connect(&certified).await;
-    revoke_issuer(&plant).await;
-    assert!(session.closed(SOON).await);
-    assert!(!plant.connects(&certified).await);
+    throws_out(&plant, &certified, async || drop(plant.revoke_issuer().await)).await;
 }
 
 /// also a hub identity that knows the leaf by its thumbprint.
@@ -89,10 +83,7 @@ async fn a_007_a_revoked_leaf_is_refused_as_a_thumbprint_too() {
     let plant = Plant::open().await;
     let certified = plant.certify("press").await;
     pin(&plant, &certified).await;
-    let mut session = plant.connect(&certified).await;
-    plant.revoke("press", false).await;
-    assert!(session.closed(SOON).await);
-    assert!(!plant.connects(&certified).await);
+    throws_out(&plant, &certified, async || plant.revoke("press", false).await).await;
 }
 
 /// nor does it open a group that stands on the CA that issued it.
@@ -134,7 +125,7 @@ async fn a_028_a_renewal_from_before_the_issuer_was_revoked_is_issued_anew() {
         .renew_certificate("renew-1", request.csr(), SOON)
         .await
         .unwrap();
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     clock.advance(Duration::from_secs(5));
     let mut session = plant.connect(&plant.certify("press").await).await;
     session.subscribe_credentials().await.unwrap();

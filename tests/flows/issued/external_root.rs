@@ -1,53 +1,34 @@
-use std::path::Path;
-use std::process::Command;
-
 use provost_model::pem;
 use provost_model::registry::ByorStatus;
 use provost_registry::{ByorRevoke, RegistryError};
-use tempfile::TempDir;
+use provost_testkit::OpensslFolder;
 
 use super::plant::{Plant, namespace, policy};
 
 /// The customer's CA, kept with openssl.
 pub(super) struct Customer {
-    folder: TempDir,
+    folder: OpensslFolder,
 }
 
 impl Customer {
     pub(super) fn new() -> Self {
-        let customer = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        customer.openssl(
+        let folder = OpensslFolder::new();
+        folder.run(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout root.key -out root.pem -days 3650 \
              -sha384 -subj /CN=customer-root -addext basicConstraints=critical,CA:TRUE,pathlen:1 \
              -addext keyUsage=critical,keyCertSign,cRLSign",
         );
-        customer
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn openssl(&self, arguments: &str) {
-        let done = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(self.path())
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        Self { folder }
     }
 
     /// Signs a request; answers the chain in PEM, root last.
     fn sign(&self, request: &[u8], days: u32) -> String {
-        std::fs::write(self.path().join("ica.csr"), pem("CERTIFICATE REQUEST", request)).unwrap();
-        self.openssl(&format!(
+        self.folder.write("ica.csr", pem("CERTIFICATE REQUEST", request));
+        self.folder.run(&format!(
             "x509 -req -in ica.csr -CA root.pem -CAkey root.key -CAcreateserial -days {days} -sha384 \
              -copy_extensions copy -out ica.pem"
         ));
-        let read = |name| std::fs::read_to_string(self.path().join(name)).unwrap();
-        format!("{}{}", read("ica.pem"), read("root.pem"))
+        format!("{}{}", self.folder.text("ica.pem"), self.folder.text("root.pem"))
     }
 }
 
@@ -148,11 +129,7 @@ async fn a_036_with_the_switch_an_external_issuer_is_rotated() {
     plant.synchronize().await;
     let certified = plant.certify("press").await;
     let before = plant.policy().await.issuing_thumbprint();
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     assert_eq!(status(&plant).await, Some(ByorStatus::PendingActivation));
     assert!(plant.synchronized().await.is_empty());
     assert!(!plant.connects(&certified).await);
@@ -220,11 +197,7 @@ async fn a_033_the_crl_of_an_external_root_is_its_owners() {
         .unwrap();
     let old = plant.policy().await.issuing.unwrap();
     assert_eq!(old.parent, None, "no CA of ours answers for it");
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     let events = plant.server.stored().audit_events().await;
     let ended = events.iter().rfind(|event| event.action == "revoke").unwrap();
     assert!(

@@ -1,4 +1,3 @@
-use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,12 +8,10 @@ use provost_model::registry::{Ca, CaId, DelegatedResponder, ResponderState};
 use provost_model::{Clock, Timestamp};
 use provost_pki::Certificate;
 use provost_store::{ReadTx, StoreError};
-use provost_testkit::{ManualClock, TestServer, eventually};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use provost_testkit::{ManualClock, OpensslFolder, TestServer, eventually};
 
 use super::plant::{Plant, namespace, policy};
+use super::publication::send;
 
 const DAY: Duration = Duration::from_hours(24);
 const UNAUTHORIZED: [u8; 5] = [0x30, 3, 0x0a, 1, 6];
@@ -27,7 +24,7 @@ fn with_ocsp(config: &mut Config) {
 
 /// A relying party with openssl, its files in a folder of its own.
 struct RelyingParty {
-    folder: TempDir,
+    folder: OpensslFolder,
     base: String,
 }
 
@@ -35,7 +32,7 @@ impl RelyingParty {
     fn new(plant: &Plant) -> Self {
         let address = plant.server.http_address().expect("plain HTTP is served");
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: OpensslFolder::new(),
             base: format!("http://{address}"),
         }
     }
@@ -44,16 +41,12 @@ impl RelyingParty {
     fn keep(&self, chain: &[Vec<u8>]) {
         for (name, der) in ["leaf.pem", "ica.pem", "root.pem"].iter().zip(chain) {
             let pem = Certificate::from_der(der).unwrap().to_pem();
-            std::fs::write(self.folder.path().join(name), pem).unwrap();
+            self.folder.write(name, pem);
         }
     }
 
     fn openssl(&self, arguments: &str) -> String {
-        let done = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
+        let done = self.folder.ask(arguments);
         let said = [done.stdout, done.stderr].concat();
         String::from_utf8_lossy(&said).into_owned()
     }
@@ -76,24 +69,8 @@ impl RelyingParty {
     /// A request as openssl writes it.
     fn request(&self, options: &str) -> Vec<u8> {
         self.openssl(&format!("ocsp {options} -reqout req.der"));
-        std::fs::read(self.folder.path().join("req.der")).unwrap()
+        self.folder.bytes("req.der")
     }
-}
-
-/// A request over plain HTTP: head, in lower case but for the first line, and body.
-async fn send(plant: &Plant, method: &str, path: &str, header: &str, body: &[u8]) -> (String, Vec<u8>) {
-    let address = plant.server.http_address().expect("plain HTTP is served");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n"
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    (head, answer[end + 4..].to_vec())
 }
 
 async fn read<T: Send + 'static>(
@@ -117,16 +94,22 @@ async fn root(plant: &Plant, issuing: &Ca) -> Ca {
     read(plant, move |tx| tx.ca(&id)).await.unwrap()
 }
 
-/// openssl is told good, revoked and unknown, with a nonce and without, for identifiers with SHA-1 and
-/// SHA-256, and every answer verifies; a revocation is told from the next answer on.
-#[tokio::test(flavor = "multi_thread")]
-async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
+/// A plant that is answered for, the CA of its policy, and a relying party that keeps the leaf of `press`.
+async fn open_with_a_leaf() -> (Plant, Ca, RelyingParty) {
     let plant = Plant::open_with(with_ocsp, false).await;
     let issuing = plant.policy().await.issuing.unwrap();
     responder(&plant, &issuing.id).await;
     let leaf = plant.certify("press").await;
     let party = RelyingParty::new(&plant);
     party.keep(&leaf.chain);
+    (plant, issuing, party)
+}
+
+/// openssl is told good, revoked and unknown, with a nonce and without, for identifiers with SHA-1 and
+/// SHA-256, and every answer verifies; a revocation is told from the next answer on.
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
+    let (plant, issuing, party) = open_with_a_leaf().await;
     let ways = ["", "-no_nonce", "-sha256", "-sha256 -no_nonce"];
     for way in ways {
         let said = party.ask_of_leaf(&issuing.id, way);
@@ -158,12 +141,7 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
 /// Several certificates in one request, each with its own status.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_may_ask_about_several_certificates() {
-    let plant = Plant::open_with(with_ocsp, false).await;
-    let issuing = plant.policy().await.issuing.unwrap();
-    responder(&plant, &issuing.id).await;
-    let leaf = plant.certify("press").await;
-    let party = RelyingParty::new(&plant);
-    party.keep(&leaf.chain);
+    let (_plant, issuing, party) = open_with_a_leaf().await;
     let said = party.ask_of_leaf(&issuing.id, "-issuer ica.pem -serial 0x4242");
     assert!(
         said.contains("4242: unknown") && said.contains("leaf.pem: good"),
@@ -192,11 +170,7 @@ async fn a_revoked_issuing_ca_is_told_of_by_its_root_and_answers_no_more() {
         said.contains("Response verify OK") && said.contains("ica.pem: good"),
         "{said}"
     );
-    let revoked = plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await;
-    revoked.unwrap();
+    plant.revoke_issuer().await;
     let said = ask();
     assert!(
         said.contains("Response verify OK") && said.contains("ica.pem: revoked"),
@@ -224,12 +198,7 @@ async fn a_revoked_issuing_ca_is_told_of_by_its_root_and_answers_no_more() {
 /// a nonce may not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_get_without_a_nonce_may_be_kept_and_one_with_a_nonce_may_not() {
-    let plant = Plant::open_with(with_ocsp, false).await;
-    let issuing = plant.policy().await.issuing.unwrap();
-    responder(&plant, &issuing.id).await;
-    let leaf = plant.certify("press").await;
-    let party = RelyingParty::new(&plant);
-    party.keep(&leaf.chain);
+    let (plant, issuing, party) = open_with_a_leaf().await;
     let path = |options: &str| {
         let request = party.request(&format!("{options} -issuer ica.pem -cert leaf.pem"));
         let text = STANDARD.encode(request);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use provost_model::Clock;
 use provost_model::pem;
-use provost_model::registry::{CaId, CaState, OperationState, RegistryOperation};
+use provost_model::registry::{CaId, CaState, OperationState};
 use provost_registry::{
     AnswerOutcome, CredentialInput, ImportedAnswer, IssuerRevoked, OfflineAnswers, OfflineRoot,
     RegistryError, RequestPurpose, RevocationTarget,
@@ -93,14 +93,6 @@ fn crl(bytes: Vec<u8>) -> OfflineAnswers {
     }
 }
 
-async fn revoke_issuer(plant: &Plant) -> RegistryOperation {
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap()
-}
-
 async fn states(plant: &Plant) -> Vec<(CaId, CaState)> {
     let all = plant.registry().authorities(&plant.caller, &namespace()).await;
     all.unwrap().into_iter().map(|ca| (ca.id, ca.state)).collect()
@@ -145,7 +137,7 @@ async fn a_spare_takes_the_place_of_a_revoked_issuing_ca_at_once() {
         .await
         .unwrap();
     assert_eq!(touched.replacement, Some(IssuerRevoked::SpareTookOver));
-    let operation = revoke_issuer(&plant).await;
+    let operation = plant.revoke_issuer().await;
     assert_eq!(operation.state, OperationState::Succeeded);
     assert!(
         operation.progress.contains("spareTookOver"),
@@ -171,7 +163,7 @@ async fn without_a_spare_a_revoked_policy_waits_for_its_answer() {
     let (plant, root) = (open(no_spares).await, Root::new());
     bring_first(&plant, &root, false).await;
     let certified = plant.certify("press").await;
-    let operation = revoke_issuer(&plant).await;
+    let operation = plant.revoke_issuer().await;
     assert!(
         operation.progress.contains("waitsForOfflineRoot"),
         "{}",
@@ -200,7 +192,7 @@ async fn a_crl_is_published_once_it_lists_everything_that_was_revoked() {
     let address = format!("/crl/{}/0.crl", status(&plant).await.root.id);
     let published = async || ask(&plant, "GET", &address, "").await.1;
     let first = published().await;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let serial = status(&plant).await.missing[0].to_string();
     let refused = bring(&plant, crl(root.crl())).await.unwrap_err();
     assert_eq!(refused.code(), "CrlLacksRevocations");
@@ -336,7 +328,7 @@ async fn a_crl_that_lists_an_issuing_ca_in_use_is_refused() {
     let told = root.crl();
     let refused = bring(&plant, crl(told.clone())).await.unwrap_err();
     assert_eq!(refused.code(), "CrlRevokesIssuerInUse");
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     bring(&plant, crl(told)).await.unwrap();
 }
 
@@ -389,7 +381,7 @@ async fn an_issuing_ca_under_an_offline_root_is_renewed_by_an_answer() {
 async fn a_deleted_policy_and_credential_leave_nothing_that_waits() {
     let (plant, root) = (open(|_| {}).await, Root::new());
     bring_first(&plant, &root, true).await;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let asked = status(&plant).await.requests[0]
         .ca
         .signing_request

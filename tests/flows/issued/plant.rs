@@ -4,7 +4,9 @@ use provost_device::certificate::{DeviceCertificate, SigningRequest};
 use provost_device::hub::HubSession;
 use provost_device::provisioning::{RegisterError, RegistrationOutcome};
 use provost_model::ambient::SystemRandom;
-use provost_model::registry::{CaId, IssuedCertificate, IssuedState, NamespaceLink, RegistryDevice};
+use provost_model::registry::{
+    CaId, IssuedCertificate, IssuedState, NamespaceLink, OperationState, RegistryDevice, RegistryOperation,
+};
 use provost_model::{
     AuthorityOwner, CertificateAuthority, CredentialPolicyName, HubName, NamespaceName, PageSize,
     RegistryDeviceName, SymmetricKey,
@@ -127,6 +129,17 @@ impl Plant {
             .with("credentialPolicyName", policy().as_str());
         plant.server.dps_api().put_enrollment(&group).await;
         plant
+    }
+
+    /// Revokes the issuing CA of the policy, to the end.
+    pub(super) async fn revoke_issuer(&self) -> RegistryOperation {
+        let revoked = self
+            .registry()
+            .revoke_issuer(&self.caller, &namespace(), &policy())
+            .await;
+        let operation = revoked.unwrap();
+        assert_eq!(operation.state, OperationState::Succeeded);
+        operation
     }
 
     pub(super) fn group_key(&self) -> &SymmetricKey {

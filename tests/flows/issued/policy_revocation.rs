@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use provost_model::HubName;
-use provost_model::registry::{CaState, OperationState};
+use provost_model::registry::CaState;
 use provost_pki::Certificate;
 use provost_store::CrlPart;
 use provost_testkit::Via;
@@ -12,21 +12,12 @@ use super::plant::{Plant, namespace, policy};
 
 const SOON: Duration = Duration::from_secs(10);
 
-async fn revoke_issuer(plant: &Plant) {
-    let done = plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
-    assert_eq!(done.state, OperationState::Succeeded);
-}
-
 /// another key, subject and serial number, and the old one on the CRL of its root.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() {
     let plant = Plant::open().await;
     let old = plant.policy().await.issuing.unwrap();
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let view = plant.policy().await;
     let new = view.issuing.unwrap();
     assert_ne!(
@@ -62,7 +53,7 @@ async fn a_026_every_leaf_of_a_revoked_issuer_is_refused_and_registering_heals()
     let leaves = [plant.certify("press").await, plant.certify("drill").await];
     let mut session = plant.connect(&leaves[0]).await;
     let identifier = plant.device("press").await.identifier;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     assert!(session.closed(SOON).await);
     for leaf in &leaves {
         assert!(!plant.connects(leaf).await);
@@ -84,7 +75,7 @@ async fn a_029_revoking_one_issuer_leaves_the_other_policies_trusted() {
     plant.make_policy(&other, false).await;
     plant.synchronize().await;
     let before = plant.synchronized().await;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let after = plant.synchronized().await;
     let of_other = |all: &[provost_model::CertificateAuthority]| -> Vec<_> {
         let is_other = |it: &&provost_model::CertificateAuthority| {
@@ -137,7 +128,7 @@ async fn a_025_the_replacement_reaches_every_linked_hub_by_itself() {
     for hub in &hubs {
         assert_eq!(plant.synchronized_to(hub).await, std::slice::from_ref(&old));
     }
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let new = plant.policy().await.issuing.unwrap().id;
     assert_ne!(new, old);
     for hub in &hubs {
@@ -150,7 +141,7 @@ async fn a_025_the_replacement_reaches_every_linked_hub_by_itself() {
 async fn a_027_a_device_of_a_revoked_policy_comes_back_by_registering() {
     let plant = Plant::open().await;
     let before = plant.certify("press").await;
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     assert!(!plant.connects(&before).await);
     let after = plant.certify("press").await;
     let mut session = plant.connect(&after).await;
@@ -162,7 +153,7 @@ async fn a_027_a_device_of_a_revoked_policy_comes_back_by_registering() {
 async fn a_028_new_leaves_are_signed_by_the_replacement() {
     let plant = Plant::open().await;
     let old = plant.policy().await.issuing.unwrap();
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let new = plant.policy().await.issuing.unwrap();
     for device in ["press", "drill"] {
         let certified = plant.certify(device).await;
@@ -188,7 +179,7 @@ async fn a_030_a_revocation_does_without_the_old_key() {
     let old = plant.policy().await.issuing.unwrap();
     let data = plant.server.connection.admin_token_file.parent().unwrap();
     assert_eq!(forget(data, &old.key.0), 1, "the key {} is a file", old.key.0);
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     assert!(!plant.connects(&certified).await);
     assert!(plant.connects(&plant.certify("press").await).await);
 }
@@ -222,7 +213,7 @@ async fn a_031_no_leaf_from_before_is_of_any_use() {
     for leaf in &leaves {
         assert!(plant.connects(leaf).await);
     }
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     plant.synchronize().await;
     for leaf in &leaves {
         assert!(!plant.connects(leaf).await);

@@ -1,31 +1,45 @@
-use std::process::Command;
 use std::time::Duration;
 
 use provost_model::registry::{Ca, CaId};
 use provost_pki::Certificate;
 use provost_pki::crl::Crl;
 use provost_store::{CrlPart, ReadTx, StoreError};
-use provost_testkit::eventually;
+use provost_testkit::{OpensslFolder, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::plant::{Plant, namespace, policy};
+use super::plant::Plant;
 
 pub(super) fn with_plain_http(config: &mut provost::config::Config) {
     config.http_port = Some(0);
 }
 
-/// One request over plain HTTP: head and body.
+/// One request without a body over plain HTTP: head, in lower case, and body.
 pub(super) async fn ask(plant: &Plant, method: &str, path: &str, header: &str) -> (String, Vec<u8>) {
+    let (head, body) = send(plant, method, path, header, b"").await;
+    (head.to_ascii_lowercase(), body)
+}
+
+/// One request over plain HTTP: head and body of the answer.
+pub(super) async fn send(
+    plant: &Plant,
+    method: &str,
+    path: &str,
+    header: &str,
+    body: &[u8],
+) -> (String, Vec<u8>) {
     let address = plant.server.http_address().expect("plain HTTP is served");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\n{header}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: ca\r\nConnection: close\r\nContent-Length: {length}\r\n{header}\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    (head.to_ascii_lowercase(), answer[end + 4..].to_vec())
+    (head, answer[end + 4..].to_vec())
 }
 
 fn address(ca: &CaId) -> String {
@@ -82,11 +96,7 @@ async fn a_023_a_revoked_issuing_ca_stands_on_the_crl_of_the_root() {
     let root = root(&plant, &old).await;
     let before = told(&plant, &root).await;
     assert!(before.is_empty());
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     let after = told(&plant, &root).await;
     let certificate = Certificate::from_der(&old.certificate.unwrap().0).unwrap();
     let serial = provost_model::registry::SerialNumber::parse(&certificate.serial_hex()).unwrap();
@@ -140,29 +150,15 @@ async fn root(plant: &Plant, issuing: &Ca) -> Ca {
 async fn openssl_accepts(chain: &[Vec<u8>], crl: &Crl, plant: &Plant) -> bool {
     let issuing = plant.policy().await.issuing.unwrap();
     let of_root = told(plant, &root(plant, &issuing).await).await;
-    let folder = tempfile::tempdir().unwrap();
-    let pem = |name: &str, text: String| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let certificate = |der: &Vec<u8>| Certificate::from_der(der).unwrap().to_pem();
-    let leaf = pem("leaf.pem", certificate(&chain[0]));
-    let middle = pem("middle.pem", certificate(&chain[1]));
-    let root = pem("root.pem", certificate(&chain[2]));
+    let certificates: Vec<_> = chain
+        .iter()
+        .map(|der| Certificate::from_der(der).unwrap().to_pem())
+        .collect();
     let crls = provost_model::pem("X509 CRL", crl.der()) + &provost_model::pem("X509 CRL", of_root.der());
-    let crls = pem("crls.pem", crls);
-    let output = Command::new("openssl")
-        .args(["verify", "-crl_check_all", "-CAfile"])
-        .arg(root)
-        .arg("-untrusted")
-        .arg(middle)
-        .arg("-CRLfile")
-        .arg(crls)
-        .arg(leaf)
-        .output()
-        .unwrap();
-    output.status.success()
+    let [leaf, above, root] = &certificates[..] else {
+        panic!("a chain of {}", chain.len());
+    };
+    OpensslFolder::new().accepts(leaf, above, root, &crls)
 }
 
 /// a CRL that nobody can fetch, or that has run out, changes nothing at the hub.
@@ -190,11 +186,7 @@ async fn a_032_the_crl_of_the_root_is_kept_without_anybodys_doing() {
     let first = told(&plant, &root).await;
     assert!(first.is_empty());
     for times in 1..=2 {
-        plant
-            .registry()
-            .revoke_issuer(&plant.caller, &namespace(), &policy())
-            .await
-            .unwrap();
+        plant.revoke_issuer().await;
         let crl = told(&plant, &root).await;
         assert!(crl.number() > first.number());
         assert_eq!(crl.len(), times);

@@ -4,23 +4,15 @@ use std::time::Duration;
 
 use provost_device::DeviceError;
 use provost_device::certificate::SigningRequest;
-use provost_model::registry::{CertificateRequest, Completion, OperationState, RequestedBy};
+use provost_model::registry::{CertificateRequest, Completion, RequestedBy};
 use provost_model::{Assignment, DeviceId};
 use provost_store::StoreError;
 use provost_testkit::eventually;
 
-use super::plant::{Plant, named, namespace, policy};
+use super::plant::{Plant, named};
 use super::renewal::listening;
 
 const SOON: Duration = Duration::from_secs(20);
-
-async fn revoke_issuer(plant: &Plant) {
-    let done = plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await;
-    assert_eq!(done.unwrap().state, OperationState::Succeeded);
-}
 
 /// What the old CA signed a moment before it was revoked is nobody's: the transaction that would hand it out
 /// looks at the CA once more.
@@ -36,7 +28,7 @@ async fn a_certificate_that_was_signed_before_its_ca_was_revoked_is_not_handed_o
         csr: SigningRequest::new("press").unwrap().csr().to_owned(),
     };
     let prepared = plant.registry().prepare_certificate(&request).await.unwrap();
-    revoke_issuer(&plant).await;
+    plant.revoke_issuer().await;
     let (registry, at) = (
         plant.registry().clone(),
         Assignment {
@@ -84,7 +76,7 @@ async fn no_renewal_outlives_the_revocation_of_its_issuer() {
         }
         answers
     };
-    let (answers, ()) = tokio::join!(all, revoke_issuer(&plant));
+    let (answers, _) = tokio::join!(all, plant.revoke_issuer());
     let issuing = plant.policy().await.issuing.unwrap().certificate.unwrap().0;
     for (number, (request, chain)) in answers.into_iter().enumerate() {
         let id = format!("press-{number}");

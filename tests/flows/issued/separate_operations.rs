@@ -70,11 +70,7 @@ async fn a_004_each_operation_touches_its_own_and_nothing_else() {
     assert_eq!(before.connects, [true, true]);
 
     // A policy: its CA, and so every leaf of it; no identifier, no leaf by itself, not the root.
-    plant
-        .registry()
-        .revoke_issuer(&plant.caller, &namespace(), &policy())
-        .await
-        .unwrap();
+    plant.revoke_issuer().await;
     let revoked = look(&plant, &leaves).await;
     let new = plant.policy().await.policy.issuing.unwrap();
     let expected = Seen {

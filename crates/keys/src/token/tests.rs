@@ -9,21 +9,12 @@ use cryptoki::object::KeyType;
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use provost_model::ambient::SystemRandom;
+use provost_softhsm::{CONFIGURATION_VARIABLE, LABEL, NOT_INSTALLED, PIN};
 
 use super::*;
 
-const PIN: &str = "471147";
-
 fn library() -> PathBuf {
-    let places = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    ];
-    let found = places.iter().map(PathBuf::from).find(|path| path.exists());
-    found.expect("SoftHSM is not installed: run `scripts/softhsm.sh` or install the package softhsm2")
+    provost_softhsm::library().expect(NOT_INSTALLED)
 }
 
 /// A token that goes away. SoftHSM reads where from an environment variable, hence each test is run
@@ -33,18 +24,11 @@ fn in_own_process(name: &str, test: impl Fn(&Path)) {
         return test(Path::new(&folder));
     }
     let folder = tempfile::tempdir().unwrap();
-    let configuration = folder.path().join("softhsm2.conf");
-    let tokens = folder.path().join("tokens");
-    std::fs::create_dir(&tokens).unwrap();
-    std::fs::write(
-        &configuration,
-        format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display()),
-    )
-    .unwrap();
+    let configuration = provost_softhsm::configure(folder.path()).unwrap();
     library();
     let done = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("token::tests::{name}"), "--nocapture"])
-        .env("SOFTHSM2_CONF", &configuration)
+        .env(CONFIGURATION_VARIABLE, &configuration)
         .env("PROVOST_TEST_TOKEN_FOLDER", folder.path())
         .output()
         .unwrap();
@@ -95,7 +79,7 @@ fn purpose(algorithm: KeyAlgorithm) -> KeyPurpose {
 #[test]
 fn a_signature_of_the_token_verifies_under_its_public_half() {
     in_own_process("a_signature_of_the_token_verifies_under_its_public_half", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         for (algorithm, verification) in [
             (KeyAlgorithm::P256, &ECDSA_P256_SHA256_ASN1),
@@ -120,7 +104,7 @@ fn a_signature_of_the_token_verifies_under_its_public_half() {
 #[test]
 fn a_key_of_the_token_is_sensitive_and_stays_there() {
     in_own_process("a_key_of_the_token_is_sensitive_and_stays_there", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         let key = KeyName::of(&keys.generate(&purpose(KeyAlgorithm::P384)).unwrap()).unwrap();
         keys.pool
@@ -148,7 +132,7 @@ fn a_key_of_the_token_is_sensitive_and_stays_there() {
 #[test]
 fn an_imported_key_is_refused_unless_it_is_allowed() {
     in_own_process("an_imported_key_is_refused_unless_it_is_allowed", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         let made = KeyName::of(&keys.generate(&purpose(KeyAlgorithm::P256)).unwrap()).unwrap();
         let id = vec![7; 16];
@@ -207,7 +191,7 @@ fn an_imported_key_is_refused_unless_it_is_allowed() {
 #[test]
 fn a_login_that_was_lost_is_made_anew() {
     in_own_process("a_login_that_was_lost_is_made_anew", |_| {
-        let context = make_token("provost");
+        let context = make_token(LABEL);
         let keys = opened();
         let key = keys.generate(&purpose(KeyAlgorithm::P256)).unwrap();
         // Somebody else in this process ends the login for all sessions.
@@ -228,7 +212,7 @@ fn a_login_that_was_lost_is_made_anew() {
 #[test]
 fn a_wrong_pin_is_tried_once() {
     in_own_process("a_wrong_pin_is_tried_once", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let error = TokenKeys::open(options("0000"), Arc::new(SystemRandom))
             .err()
             .unwrap();
@@ -240,7 +224,7 @@ fn a_wrong_pin_is_tried_once() {
 #[test]
 fn no_pin_is_tried_where_a_wrong_one_was_before() {
     in_own_process("no_pin_is_tried_where_a_wrong_one_was_before", |_| {
-        let context = make_token("provost");
+        let context = make_token(LABEL);
         TokenKeys::open(options("0000"), Arc::new(SystemRandom))
             .err()
             .unwrap();
@@ -264,7 +248,7 @@ fn no_pin_is_tried_where_a_wrong_one_was_before() {
 #[test]
 fn a_handle_of_an_earlier_login_is_not_remembered() {
     in_own_process("a_handle_of_an_earlier_login_is_not_remembered", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         let key = keys.generate(&purpose(KeyAlgorithm::P256)).unwrap();
         let name = KeyName::of(&key).unwrap();
@@ -292,7 +276,7 @@ fn a_handle_of_an_earlier_login_is_not_remembered() {
 #[test]
 fn a_destroyed_key_is_gone_from_the_token() {
     in_own_process("a_destroyed_key_is_gone_from_the_token", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         let key = keys.generate(&purpose(KeyAlgorithm::P256)).unwrap();
         keys.destroy(&key).unwrap();
@@ -308,7 +292,7 @@ fn a_destroyed_key_is_gone_from_the_token() {
 #[test]
 fn many_threads_share_a_few_sessions() {
     in_own_process("many_threads_share_a_few_sessions", |_| {
-        make_token("provost");
+        make_token(LABEL);
         let keys = opened();
         let key = keys.generate(&purpose(KeyAlgorithm::P256)).unwrap();
         std::thread::scope(|scope| {

@@ -94,7 +94,7 @@ pub enum CertificateRefusal {
     #[error("{0}")]
     PolicyNotReady(String),
     /// The device is disabled in the registry.
-    #[error("the device is disabled and is issued no certificates")]
+    #[error("the device is disabled in the device registry")]
     DeviceDisabled,
     /// Too much for now.
     #[error("certificates cannot be issued at the moment")]

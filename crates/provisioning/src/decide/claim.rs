@@ -64,9 +64,9 @@ impl Entry {
         }
     }
 
-    /// The device's name in its hub; devices of a group keep their registration ID
+    /// The name in its hub of a device that has none yet; devices of a group get their registration ID
     /// (dps-device-api.md 1.3).
-    pub fn device_id(&self, registration_id: &RegistrationId) -> DeviceId {
+    pub fn first_device_id(&self, registration_id: &RegistrationId) -> DeviceId {
         match self {
             Self::Individual(enrollment) => enrollment.assigned_device_id(),
             Self::Group(_) => DeviceId::from(registration_id),

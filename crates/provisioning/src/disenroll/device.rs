@@ -1,7 +1,7 @@
 //! One device, whatever is known of it: an enrollment, a record, identities.
 
 use provost_model::{
-    Assignment, DeviceId, EnrollmentKind, EnrollmentSettings, Etag, IndividualEnrollment,
+    Assignment, DeviceId, EnrollmentKind, EnrollmentSettings, Etag, HubName, IndividualEnrollment,
     IndividualMechanism, KeyPair, ProvisioningStatus, RegistrationId, RegistrationRecord, ShutOut,
     SymmetricKey,
 };
@@ -9,7 +9,7 @@ use provost_model::{
 use super::{ABSENT, Act, entry_word};
 use crate::attestation::individual_anchors;
 use crate::settings::touch;
-use crate::{Noun, ProvisioningError};
+use crate::{HubPortError, Noun, ProvisioningError};
 
 impl Act<'_> {
     pub(super) fn one_device(&mut self, id: &RegistrationId) -> Result<(), ProvisioningError> {
@@ -106,7 +106,8 @@ impl Act<'_> {
     }
 
     /// Where the device may have an identity: where its record says, and in every hub its enrollment
-    /// or its group may assign it to.
+    /// or its group may assign it to; there by its registration ID in whatever case, unless its enrollment names
+    /// it otherwise.
     pub(super) fn places(
         &self,
         id: &RegistrationId,
@@ -120,26 +121,61 @@ impl Act<'_> {
         let settings = enrollment
             .map(|enrollment| &enrollment.settings)
             .or(group.as_ref().map(|group| &group.settings));
-        let device_id = match (enrollment, record) {
-            (Some(enrollment), _) => enrollment.assigned_device_id(),
-            (None, Some(record)) => DeviceId::from(&record.registration_id),
-            (None, None) => DeviceId::from(id),
-        };
-        let hubs = self.hubs_of(settings.map_or(&[], |settings| settings.iot_hubs.as_slice()))?;
+        let named = enrollment.and_then(|enrollment| enrollment.device_id.clone());
         let mut places: Vec<Assignment> = record
             .and_then(RegistrationRecord::last_assignment)
             .into_iter()
             .collect();
+        let usual = match (&named, places.first()) {
+            (Some(named), _) => named.clone(),
+            (None, Some(place)) if place.device_id.spells(id) => place.device_id.clone(),
+            (None, _) => enrollment.map_or_else(|| id.into(), IndividualEnrollment::assigned_device_id),
+        };
+        let hubs = self.hubs_of(settings.map_or(&[], |settings| settings.iot_hubs.as_slice()))?;
         for hub in hubs {
-            let place = Assignment {
-                hub,
-                device_id: device_id.clone(),
-            };
-            if !places.contains(&place) {
-                places.push(place);
+            let mut device_ids = vec![usual.clone()];
+            if named.is_none() {
+                device_ids.extend(self.spellings(&hub, id)?);
             }
+            add_places(&mut places, &hub, device_ids);
         }
         Ok(places)
+    }
+
+    /// The names a hub of this program knows a device by: a hub tells IDs apart by case, and whoever is shut out
+    /// is so by each of them.
+    fn spellings(&self, hub: &HubName, id: &RegistrationId) -> Result<Vec<DeviceId>, ProvisioningError> {
+        match self.service.hubs().spellings(self.tx, hub, id.key()) {
+            Ok(spelt) => Ok(spelt.into_iter().map(|(device_id, _)| device_id).collect()),
+            Err(HubPortError::Store(error)) => Err(error.into()),
+            // What cannot be reached is told where its identity is to be ended.
+            Err(HubPortError::UnknownHub | HubPortError::Refused(_)) => Ok(Vec::new()),
+        }
+    }
+
+    /// Where a device of a group may have an identity: where its record says, and by the same name in whatever
+    /// case at every hub of these.
+    pub(super) fn places_of_member(
+        &self,
+        record: &RegistrationRecord,
+        hubs: &[HubName],
+    ) -> Result<Vec<Assignment>, ProvisioningError> {
+        let mut places: Vec<Assignment> = record.last_assignment().into_iter().collect();
+        for hub in hubs {
+            let spelt = self.spellings(hub, &record.registration_id)?;
+            add_places(&mut places, hub, spelt);
+        }
+        Ok(places)
+    }
+}
+
+fn add_places(places: &mut Vec<Assignment>, hub: &HubName, device_ids: Vec<DeviceId>) {
+    for device_id in device_ids {
+        let hub = hub.clone();
+        let place = Assignment { hub, device_id };
+        if !places.contains(&place) {
+            places.push(place);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use provost_model::{
     EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, Etag, PageSize, ProvisioningStatus, RegistrationId,
-    RegistrationRecord, ShutOut,
+    ShutOut,
 };
 use provost_store::{CertificateHolder, Looked, RegistrationFilter};
 use provost_wire::own::DisenrollTarget;
@@ -167,9 +167,10 @@ impl Act<'_> {
         let Looked { found, until } =
             self.tx
                 .look_at_registrations(self.dps, &filter, after.as_deref(), page)?;
+        let hubs = self.hubs_of(&[])?;
         for record in &found {
-            let place: Vec<_> = RegistrationRecord::last_assignment(record).into_iter().collect();
-            let missed = self.end_identities(&place)?;
+            let places = self.places_of_member(record, &hubs)?;
+            let missed = self.end_identities(&places)?;
             self.end_record(record, &missed)?;
         }
         if until.is_some() {

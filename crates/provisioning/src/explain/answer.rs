@@ -1,8 +1,8 @@
 //! Puts explanations together.
 
 use provost_model::{
-    DpsName, EnrollmentKind, IndividualEnrollment, IndividualMechanism, PageSize, ProvisioningStatus,
-    RegistrationId, Timestamp,
+    DeviceId, DpsName, EnrollmentKind, IndividualEnrollment, IndividualMechanism, PageSize,
+    ProvisioningStatus, RegistrationId, Timestamp,
 };
 use provost_pki::{Certificate, PresentedChain};
 use provost_store::{ReadTx, StoreError, StoredRefusal};
@@ -13,6 +13,7 @@ use provost_wire::time::iso;
 
 use crate::attestation::shown_certificate;
 use crate::decide::{Claim, Decision, Entry, Judgement, Match, Proof, Step};
+use crate::device_name::disabled_in_registry;
 use crate::{ProvisioningError, Refusal, Refused, Trace};
 
 /// Of a decision that was made for this purpose.
@@ -95,6 +96,34 @@ pub(super) fn unproven(
         explanation.steps.push(step);
     }
     Ok(explanation)
+}
+
+/// A device that the Device Registry has disabled goes nowhere, whatever its entry says
+/// (certificate-management.md 3.6).
+pub(super) fn say_if_disabled_in_registry(
+    tx: &ReadTx<'_>,
+    dps: &DpsName,
+    id: &RegistrationId,
+    explanation: &mut Explanation,
+) -> Result<(), StoreError> {
+    if !matches!(
+        explanation.outcome,
+        ExplainedOutcome::Admitted | ExplainedOutcome::Undecided
+    ) {
+        return Ok(());
+    }
+    let named = tx
+        .individual_enrollment(dps, id)?
+        .and_then(|entry| entry.device_id);
+    let device_ids = [DeviceId::from(id)].into_iter().chain(named);
+    if let Some(device) = disabled_in_registry(tx, dps, device_ids)? {
+        explanation.outcome = ExplainedOutcome::Disabled;
+        explanation.because = format!(
+            "the device {} of the namespace {} is disabled in the Device Registry: a registration ends with 400212",
+            device.name, device.namespace
+        );
+    }
+    Ok(())
 }
 
 /// Of a refusal, as it is stored.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use provost_model::registry::CertificateRefusal;
 use provost_model::{
-    AllocationAnswer, Assignment, HubHealth, HubHealthState, HubName, Leased, PendingRegistration,
+    AllocationAnswer, Assignment, DeviceId, HubHealth, HubHealthState, HubName, Leased, PendingRegistration,
     RegistrationFailure, RemoteHub, RemovalAction, Timestamp, foreign_text,
 };
 use provost_store::{Claim, ReadTx};
@@ -80,7 +80,7 @@ impl ProvisioningService {
                 };
                 self.provision_elsewhere(run, known, &hub, identity).await
             }
-            Need::Certificate => Ok(self.take_certificate(run, known, caller).await),
+            Need::Certificate(device_id) => Ok(self.take_certificate(run, known, caller, device_id).await),
         }
     }
 
@@ -91,9 +91,10 @@ impl ProvisioningService {
         run: &mut Leased<PendingRegistration>,
         known: &mut Known,
         caller: &RegistrationCaller,
+        device_id: DeviceId,
     ) -> Taken {
         let csr = run.work.csr.clone().unwrap_or_default();
-        match self.prepare(caller, &csr).await {
+        match self.prepare(caller, device_id, &csr).await {
             Ok(issuing) => known.issuing = issuing,
             Err(CertificateRefusal::Busy | CertificateRefusal::Unavailable) => {
                 run.work.attempts = run.work.attempts.saturating_add(1);

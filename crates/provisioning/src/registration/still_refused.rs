@@ -4,6 +4,7 @@ use provost_store::ReadTx;
 use super::Run;
 use crate::issuing::is_refusal;
 use crate::lookup::still_stands;
+use crate::outcome::is_recorded_of;
 use crate::plan::{Known, NotAssigned};
 use crate::{ProvisioningError, ProvisioningService, RegistrationCaller};
 
@@ -52,11 +53,8 @@ impl ProvisioningService {
             | RegistrationState::Assigned { .. }
             | RegistrationState::Assigning => false,
         };
-        let is_by_entry = record.group.as_ref() == found.entry.group_id()
-            && record.by_certificate == found.proof.leaf().is_some();
-        // One that still leads to a hub belongs to the entry that led there. What the decision rests on may
-        // have changed since: then it is made anew.
-        let holds = is_same && (record.kept.is_some() || is_by_entry) && still_stands(tx, caller)?;
+        // What the decision rests on may have changed since: then it is made anew.
+        let holds = is_same && is_recorded_of(&record, found) && still_stands(tx, caller)?;
         Ok(holds.then_some(record))
     }
 }

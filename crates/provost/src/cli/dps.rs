@@ -1,7 +1,6 @@
 //! `provost dps`.
 
 mod attestation;
-mod certificate;
 mod compute_device_key;
 mod disenroll;
 mod enrollment;
@@ -9,7 +8,6 @@ mod enrollment_group;
 mod entry;
 mod instance;
 mod linked_hub;
-mod policy;
 mod quota;
 mod registration;
 mod secrets;
@@ -18,7 +16,10 @@ mod settings;
 use clap::{Args, Subcommand};
 
 use super::input::segment;
-use super::namespace_link::NamespaceLinkFlags;
+use super::owner::Owner;
+use super::owner::certificate::CertificateVerb;
+use super::owner::link::UpdateArguments;
+use super::owner::policy::PolicyVerb;
 use super::{Context, Failure};
 use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
@@ -37,7 +38,7 @@ pub(super) enum DpsCommand {
     EnrollmentGroup(enrollment_group::GroupVerb),
     /// CA certificates and the proof that you own their keys
     #[command(subcommand)]
-    Certificate(certificate::CertificateVerb),
+    Certificate(CertificateVerb<DpsName>),
     /// What became of devices that registered
     #[command(subcommand)]
     Registration(registration::RegistrationVerb),
@@ -64,26 +65,17 @@ pub(super) enum DpsCommand {
     /// Link a provisioning service to a namespace of the Device Registry, or to none
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost dps update --namespace plant")]
-    Update(UpdateArguments),
+    Update(UpdateArguments<DpsName>),
     /// Delete one; devices stay at their hubs
     #[command(after_help = "Example:\n  provost dps create --name plant-3\n  \
         provost dps delete --dps-name plant-3 --yes")]
     Delete(instance::DeleteArguments),
     /// Shared access policies of the service: who may call its service API
     #[command(subcommand)]
-    Policy(policy::PolicyVerb),
+    Policy(PolicyVerb<DpsName>),
     /// Show the provisioning service: ID scope, hosts, linked hubs
     #[command(after_help = "Example:\n  provost dps show --output json")]
     Show(DpsName),
-}
-
-/// `provost dps update`.
-#[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
-    #[command(flatten)]
-    dps: DpsName,
-    #[command(flatten)]
-    link: NamespaceLinkFlags,
 }
 
 /// Which provisioning service.
@@ -103,9 +95,19 @@ impl DpsName {
     pub(super) fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
         context.locator.client(&self.instance(context)?, DATA_API_VERSION)
     }
+}
 
-    /// Requests to the management plane, and the path of the instance there.
-    fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
+impl Owner for DpsName {
+    const NOUN: &'static str = "dps";
+    const RIGHTS: &'static str = "EnrollmentRead,RegistrationStatusRead";
+    const ONE_RIGHT: &'static str = "EnrollmentRead";
+
+    async fn own_path(&self, context: &Context) -> Result<String, ClientError> {
+        let name = self.instance(context)?.name;
+        Ok(format!("/provost/dps/{}", segment(&name)))
+    }
+
+    async fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
         let name = self.instance(context)?.name;
         let path = format!(
             "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/provisioningServices/{name}"
@@ -126,11 +128,7 @@ impl DpsCommand {
             Self::Quota(name) => quota::show(&name, context).await,
             Self::Create(arguments) => arguments.run(context).await,
             Self::List => instance::list(context).await,
-            Self::Update(arguments) => {
-                let name = arguments.dps.instance(context)?.name;
-                let owner = format!("/provost/dps/{}", segment(&name));
-                arguments.link.run(context, &owner).await
-            }
+            Self::Update(arguments) => arguments.run(context).await,
             Self::Delete(arguments) => arguments.run(context).await,
             Self::Policy(verb) => verb.run(context).await,
             Self::Show(name) => instance::show(&name, context).await,

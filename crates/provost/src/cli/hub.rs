@@ -1,6 +1,5 @@
 //! `provost hub`.
 
-mod certificate;
 mod consumer_group;
 mod device;
 mod device_body;
@@ -11,7 +10,6 @@ mod method;
 mod module;
 mod module_twin;
 mod monitor;
-mod policy;
 mod query;
 mod renew_key;
 mod statistics;
@@ -21,7 +19,10 @@ mod twin;
 use clap::{Args, Subcommand};
 
 use super::input::segment;
-use super::namespace_link::NamespaceLinkFlags;
+use super::owner::Owner;
+use super::owner::certificate::CertificateVerb;
+use super::owner::link::UpdateArguments;
+use super::owner::policy::PolicyVerb;
 use super::{Context, Failure};
 use crate::client::{ApiClient, ClientError, Instance, MANAGEMENT_SUBSCRIPTION};
 
@@ -46,7 +47,7 @@ pub(super) enum HubCommand {
     /// Link a hub to a namespace of the Device Registry, or to none
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost hub update --hub-name hub --namespace plant")]
-    Update(UpdateArguments),
+    Update(UpdateArguments<HubName>),
     /// Delete a hub with its links; its live sessions end
     #[command(
         after_help = "Example:\n  provost hub create --name hub-d\n  provost hub delete --hub-name hub-d --yes"
@@ -54,10 +55,10 @@ pub(super) enum HubCommand {
     Delete(instance::DeleteArguments),
     /// CA certificates of the hub, and the proof that you own their keys
     #[command(subcommand)]
-    Certificate(certificate::CertificateVerb),
+    Certificate(CertificateVerb<HubName>),
     /// Shared access policies of the hub: who may call its service API
     #[command(subcommand)]
-    Policy(policy::PolicyVerb),
+    Policy(PolicyVerb<HubName>),
     /// Device identities
     #[command(subcommand)]
     Device(device::DeviceVerb),
@@ -107,15 +108,6 @@ pub(super) enum HubCommand {
     Statistics(HubName),
 }
 
-/// `provost hub update`.
-#[derive(Debug, Args)]
-pub(super) struct UpdateArguments {
-    #[command(flatten)]
-    hub: HubName,
-    #[command(flatten)]
-    link: NamespaceLinkFlags,
-}
-
 /// Which hub.
 #[derive(Debug, Clone, Args)]
 pub(super) struct HubName {
@@ -132,15 +124,6 @@ impl HubName {
 
     pub(super) async fn instance(&self, context: &Context) -> Result<Instance, ClientError> {
         context.locator.find_hub(self.hub_name.as_deref()).await
-    }
-
-    /// Requests to the management plane, and the path of the hub there.
-    async fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
-        let name = self.instance(context).await?.name;
-        let path = format!(
-            "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/IotHubs/{name}"
-        );
-        Ok((context.locator.management(MANAGEMENT_API_VERSION)?, path))
     }
 
     async fn client(&self, context: &Context) -> Result<ApiClient, ClientError> {
@@ -184,17 +167,32 @@ impl ModuleName {
     }
 }
 
+impl Owner for HubName {
+    const NOUN: &'static str = "hub";
+    const RIGHTS: &'static str = "ServiceConnect,RegistryRead";
+    const ONE_RIGHT: &'static str = "ServiceConnect";
+
+    async fn own_path(&self, context: &Context) -> Result<String, ClientError> {
+        let name = self.instance(context).await?.name;
+        Ok(format!("/provost/hubs/{}", segment(&name)))
+    }
+
+    async fn management(&self, context: &Context) -> Result<(ApiClient, String), ClientError> {
+        let name = self.instance(context).await?.name;
+        let path = format!(
+            "/subscriptions/{MANAGEMENT_SUBSCRIPTION}/resourceGroups/provost/providers/Microsoft.Devices/IotHubs/{name}"
+        );
+        Ok((context.locator.management(MANAGEMENT_API_VERSION)?, path))
+    }
+}
+
 impl HubCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::List => instance::list(context).await,
             Self::Create(arguments) => arguments.run(context).await,
             Self::Show(hub) => instance::show(&hub, context).await,
-            Self::Update(arguments) => {
-                let name = arguments.hub.instance(context).await?.name;
-                let owner = format!("/provost/hubs/{}", segment(&name));
-                arguments.link.run(context, &owner).await
-            }
+            Self::Update(arguments) => arguments.run(context).await,
             Self::Delete(arguments) => arguments.run(context).await,
             Self::Certificate(verb) => verb.run(context).await,
             Self::Policy(verb) => verb.run(context).await,

@@ -53,6 +53,15 @@ impl HubDirectory for BuiltInHubs {
         twin_to_carry(tx, hub, device).map_err(refused)
     }
 
+    fn spellings(
+        &self,
+        tx: &ReadTx<'_>,
+        hub: &HubName,
+        key: &str,
+    ) -> Result<Vec<(DeviceId, DeviceStatus)>, HubPortError> {
+        Ok(tx.devices_spelt(hub, key)?)
+    }
+
     fn remove(&self, tx: &WriteTx<'_>, hub: &HubName, device: &DeviceId) -> Result<bool, HubPortError> {
         remove_identity(tx, hub, device).map_err(refused)
     }

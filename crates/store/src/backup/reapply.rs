@@ -53,6 +53,15 @@ pub struct Reapplied {
     pub removed_links: u64,
 }
 
+/// What a device or a module is known by at its hub.
+const CREDENTIAL: [&str; 5] = [
+    "auth",
+    "primary_key",
+    "secondary_key",
+    "primary_thumbprint",
+    "secondary_thumbprint",
+];
+
 /// Does it again. `last` is the number last given out; new rows take the next ones.
 pub(super) fn reapply(engine: Engine<'_>, now: Timestamp, last: &mut i64) -> Result<Reapplied, StoreError> {
     let work = Work {
@@ -168,16 +177,7 @@ impl Work<'_> {
              (SELECT 1 FROM newer_registry_device n WHERE n.namespace = registry_device.namespace \
              AND n.name_key = registry_device.name_key AND n.uuid = registry_device.uuid AND n.enabled = 1)",
         )?;
-        done.renewed_devices = self.run(
-            "UPDATE device SET etag = n.etag, auth = n.auth, primary_key = n.primary_key, \
-             secondary_key = n.secondary_key, primary_thumbprint = n.primary_thumbprint, \
-             secondary_thumbprint = n.secondary_thumbprint FROM newer_device n WHERE n.hub = device.hub \
-             AND n.device_id = device.device_id AND n.generation_id = device.generation_id \
-             AND (n.auth <> device.auth OR n.primary_key IS DISTINCT FROM device.primary_key \
-             OR n.secondary_key IS DISTINCT FROM device.secondary_key \
-             OR n.primary_thumbprint IS DISTINCT FROM device.primary_thumbprint \
-             OR n.secondary_thumbprint IS DISTINCT FROM device.secondary_thumbprint)",
-        )?;
+        done.renewed_devices = self.renew_credentials("device", &["hub", "device_id", "generation_id"])?;
         done.disabled_hub_devices = self.with(
             "UPDATE device SET status = 'disabled', status_updated_at = ?1, \
              status_reason = 'disabled or deleted after the backup that was restored' \
@@ -201,17 +201,26 @@ impl Work<'_> {
              WHERE m.hub = kept_session.hub AND m.device_id = kept_session.device_id \
              AND m.module_id = kept_session.module_id)",
         )?;
-        done.renewed_modules = self.run(
-            "UPDATE module SET etag = n.etag, auth = n.auth, primary_key = n.primary_key, \
-             secondary_key = n.secondary_key, primary_thumbprint = n.primary_thumbprint, \
-             secondary_thumbprint = n.secondary_thumbprint FROM newer_module n WHERE n.hub = module.hub \
-             AND n.device_id = module.device_id AND n.module_id = module.module_id \
-             AND (n.auth <> module.auth OR n.primary_key IS DISTINCT FROM module.primary_key \
-             OR n.secondary_key IS DISTINCT FROM module.secondary_key \
-             OR n.primary_thumbprint IS DISTINCT FROM module.primary_thumbprint \
-             OR n.secondary_thumbprint IS DISTINCT FROM module.secondary_thumbprint)",
-        )?;
+        done.renewed_modules = self.renew_credentials("module", &["hub", "device_id", "module_id"])?;
         Ok(())
+    }
+
+    /// Gives what has a credential of its own, a device or a module, the newer one where it has another.
+    fn renew_credentials(&self, table: &str, same: &[&str]) -> Result<u64, StoreError> {
+        let joined = |columns: &[&str], operator: &str, between: &str| -> String {
+            let pairs = columns
+                .iter()
+                .map(|column| format!("n.{column} {operator} {table}.{column}"));
+            pairs.collect::<Vec<_>>().join(between)
+        };
+        let set = CREDENTIAL
+            .map(|column| format!("{column} = n.{column}"))
+            .join(", ");
+        let is_same = joined(same, "=", " AND ");
+        let is_other = joined(&CREDENTIAL, "IS DISTINCT FROM", " OR ");
+        self.run(&format!(
+            "UPDATE {table} SET etag = n.etag, {set} FROM newer_{table} n WHERE {is_same} AND ({is_other})"
+        ))
     }
 
     fn entries(&self, done: &mut Reapplied) -> Result<(), StoreError> {

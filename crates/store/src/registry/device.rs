@@ -22,15 +22,16 @@ impl ReadTx<'_> {
         self.find(&sql, params![namespace.key(), name.key()], device)
     }
 
-    /// The device a hub knows by this ID.
+    /// The device a hub knows by this ID, in whatever case.
     pub fn registry_device_by_external(
         &self,
         namespace: &NamespaceName,
         id: &DeviceId,
     ) -> Result<Option<RegistryDevice>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM registry_device WHERE namespace = ?1 AND external_device_id = ?2");
-        self.find(&sql, params![namespace.key(), id.as_str()], device)
+        let sql = format!(
+            "SELECT {COLUMNS} FROM registry_device WHERE namespace = ?1 AND lower(external_device_id) = ?2"
+        );
+        self.find(&sql, params![namespace.key(), &id.caseless()], device)
     }
 
     /// Devices in order of their names, beginning after `after`.
@@ -51,7 +52,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Stores a new device. The caller has seen that there is none of its name or external ID.
+    /// Stores a new device. The caller has seen that there is none of its name or external ID, in
+    /// whatever case.
     pub fn insert_registry_device(&self, device: &RegistryDevice) -> Result<(), StoreError> {
         let sql = "INSERT INTO registry_device (namespace, name_key, name, uuid, generation, external_device_id, \
                    enabled, policy, assigned_hub, document, version, etag, created_at, updated_at, transition_at) \

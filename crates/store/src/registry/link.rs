@@ -37,6 +37,21 @@ impl ReadTx<'_> {
         let links = self.namespace_links(namespace)?;
         Ok(links.into_iter().filter_map(hub).collect())
     }
+
+    /// The hubs that the provisioning services linked to a namespace assign devices to, by name: they need no
+    /// link of their own.
+    pub fn hubs_of_registry_services(&self, namespace: &NamespaceName) -> Result<Vec<HubName>, StoreError> {
+        let sql = "SELECT DISTINCT h.hub FROM namespace_link l JOIN linked_hub h ON l.owner = 'dps:' || h.dps \
+                   WHERE l.namespace = ?1 ORDER BY h.hub";
+        self.query(sql, params![namespace.key()], |row| {
+            let key = row.text(0)?;
+            let place = Place {
+                table: "linked_hub",
+                key: &key,
+            };
+            place.id("hub", HubName::parse(&key))
+        })
+    }
 }
 
 impl WriteTx<'_> {

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::DpsName;
 use crate::cli::input::{confirm, segment};
+use crate::cli::owner::Owner;
 use crate::cli::{Context, Failure, OWN_API_VERSION};
 use crate::client::ClientError;
 use crate::output::{Column, warn};
@@ -47,7 +48,7 @@ pub(in crate::cli) struct DeleteArguments {
 
 /// `provost dps show`.
 pub(super) async fn show(name: &DpsName, context: &Context) -> Result<(), Failure> {
-    let (mut client, path) = name.management(context)?;
+    let (mut client, path) = name.management(context).await?;
     Ok(context.output.document(&client.get(&path).await?)?)
 }
 

@@ -4,12 +4,13 @@ use clap::Args;
 use provost_wire::arm::registry::NamespaceId;
 use serde_json::json;
 
-use super::{Context, Failure, OWN_API_VERSION};
+use super::Owner;
+use crate::cli::{Context, Failure, OWN_API_VERSION};
 
 /// Which namespace, or none.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct NamespaceLinkFlags {
+pub(in crate::cli) struct NamespaceLinkFlags {
     /// Link it to this namespace: its name or its resource ID
     #[arg(long, visible_aliases = ["ns", "ns-resource-id"], value_name = "NAME")]
     namespace: Option<String>,
@@ -18,12 +19,21 @@ pub(super) struct NamespaceLinkFlags {
     no_namespace: bool,
 }
 
-impl NamespaceLinkFlags {
-    /// Changes the link of `owner`, which is `/provost/hubs/…` or `/provost/dps/…`, and prints it.
-    pub(super) async fn run(self, context: &Context, owner: &str) -> Result<(), Failure> {
+/// `provost hub update`, `provost dps update`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct UpdateArguments<O: Owner> {
+    #[command(flatten)]
+    owner: O,
+    #[command(flatten)]
+    link: NamespaceLinkFlags,
+}
+
+impl<O: Owner> UpdateArguments<O> {
+    /// Changes the link and prints it.
+    pub(in crate::cli) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let path = format!("{}/namespace", self.owner.own_path(context).await?);
         let mut client = context.locator.management(OWN_API_VERSION)?;
-        let path = format!("{owner}/namespace");
-        match self.namespace {
+        match self.link.namespace {
             Some(text) => {
                 let NamespaceId(name) = NamespaceId::parse(&text)
                     .map_err(|error| Failure::usage(format!("--namespace: {error}")))?;
