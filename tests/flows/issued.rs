@@ -11,6 +11,7 @@ mod forgetting;
 mod hubs_without_link;
 mod identifiers;
 mod issuance;
+mod next_certificate;
 mod ocsp;
 mod offline_root;
 mod other_signatures;

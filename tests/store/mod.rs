@@ -15,6 +15,7 @@ mod leaf_standing;
 mod messages;
 mod outbound;
 mod registrations;
+mod registry_version;
 mod reprovisions;
 mod responders;
 mod standing_leaves;

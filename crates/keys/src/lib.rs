@@ -5,6 +5,7 @@
 //! a provider whose keys are in another process (`process.rs`).
 
 mod error;
+mod pending;
 mod private_key;
 mod process;
 mod provider;
@@ -14,6 +15,7 @@ mod secret_file;
 mod token;
 
 pub use error::KeyProviderError;
+pub use pending::PendingSignature;
 pub use process::{
     Answer, FrameError, LaunchedSigner, MAX_FRAME_BYTES, MessageError, NotOpened, Opened, OpenedKeys,
     Opening, PROTOCOL_VERSION, Request, SignerError, SignerLauncher, SignerProcess, Task, read_frame,

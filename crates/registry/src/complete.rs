@@ -7,6 +7,7 @@ use provost_store::{StoreError, WriteTx};
 use serde_json::Map;
 
 use crate::RegistryService;
+use crate::configuration::Current;
 
 impl RegistryService {
     /// Hands a prepared certificate out, inside the transaction that gives the device its outcome: checks
@@ -22,7 +23,8 @@ impl RegistryService {
         at: &Assignment,
     ) -> Result<Completion, StoreError> {
         let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
-        let completion = judge(tx, prepared, at, device.as_ref())?;
+        let current = self.configuration().in_write(tx);
+        let completion = judge(&current, prepared, at, device.as_ref())?;
         let completion = match completion {
             Completion::Issued if !complete_row(tx, prepared)? => Completion::Moved,
             other => other,
@@ -44,9 +46,7 @@ impl RegistryService {
     ) -> Result<(), StoreError> {
         let now = tx.now();
         let Some(mut device) = device else {
-            let location = tx
-                .namespace(&prepared.namespace)?
-                .map(|namespace| namespace.location);
+            let location = self.configuration().in_write(tx).location(&prepared.namespace)?;
             return tx.insert_registry_device(&RegistryDevice {
                 namespace: prepared.namespace.clone(),
                 name: prepared.device.clone(),
@@ -76,17 +76,18 @@ impl RegistryService {
 }
 
 fn judge(
-    tx: &WriteTx<'_>,
+    current: &Current<'_>,
     prepared: &PreparedCertificate,
     at: &Assignment,
     device: Option<&RegistryDevice>,
 ) -> Result<Completion, StoreError> {
-    let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
+    let tx = current.tx();
+    let linked = current.linked(&NamespaceLink::Hub(at.hub.clone()))?;
     if linked.as_ref() != Some(&prepared.namespace) {
         let reason = format!("the hub {} is not linked to the namespace", at.hub);
         return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
     }
-    let state = tx.ca_state(&prepared.ca)?;
+    let state = current.ca_state(&prepared.ca)?;
     if !matches!(state, Some(CaState::Active | CaState::Retired)) {
         return Ok(Completion::Moved);
     }

@@ -15,6 +15,7 @@
 mod activate;
 mod certificates;
 mod complete;
+mod configuration;
 mod credentials;
 mod delete_namespace;
 mod devices;
@@ -22,6 +23,7 @@ mod error;
 mod expiry;
 mod facts;
 mod forgetting;
+mod ground;
 mod hub_trust;
 mod issuer;
 mod links;

@@ -264,7 +264,8 @@ CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
 CREATE INDEX certificate_renewal_state ON certificate_renewal (state, due_at);
 
 -- From where, what before and after (JSON), how it ended; and the hash of the event and everything before it.
--- counter.head is the hash of the last event.
+-- counter.head is the hash of the last event. counter.registry is raised by every change of links, policies and
+-- CAs: who keeps them in memory sees by it whether they still stand.
 ALTER TABLE audit_event ADD COLUMN address {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN tracking_id {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN was {text} NOT NULL DEFAULT '';
@@ -272,3 +273,4 @@ ALTER TABLE audit_event ADD COLUMN became {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN result {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN hash {blob};
 ALTER TABLE counter ADD COLUMN head {blob};
+ALTER TABLE counter ADD COLUMN registry BIGINT NOT NULL DEFAULT 0;

@@ -81,8 +81,8 @@ pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
     CaOfNamespace, CrlPart, CrlWork, GivenUpKey, HolderCounts, Holders, IssuedAfter, KnownIssuers,
-    LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StandingOf, StandingPage,
-    StoredCrl,
+    LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity, RegistryVersion, RevokedLeaves,
+    StandingOf, StandingPage, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

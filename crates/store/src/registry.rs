@@ -21,6 +21,7 @@ mod responder;
 mod revoked;
 mod standing;
 mod standing_leaves;
+mod version;
 
 pub(crate) use self::ca::identify as identify_cas;
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
@@ -34,3 +35,4 @@ pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
 pub use self::standing::{KnownIssuers, LeafStanding};
 pub use self::standing_leaves::{StandingOf, StandingPage};
+pub use self::version::RegistryVersion;

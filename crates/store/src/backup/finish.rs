@@ -8,7 +8,7 @@ use super::{newer, path_text};
 use crate::engine::Engine;
 use crate::migrate::migrate;
 use crate::sql::params;
-use crate::tx::{lock_numbers, save_numbers};
+use crate::tx::{Numbers, lock_numbers, save_numbers};
 use crate::{StoreAddress, StoreError};
 
 /// By how much the numbers of CRLs rise: more than a CA publishes in a lifetime.
@@ -52,7 +52,11 @@ fn in_transaction(
     now: Timestamp,
     random: &dyn Random,
 ) -> Result<Reapplied, StoreError> {
-    let (mut last, head) = lock_numbers(engine)?;
+    let Numbers {
+        mut last,
+        head,
+        registry,
+    } = lock_numbers(engine)?;
     let mut done = Reapplied::default();
     if with_newer {
         // No number is given out a second time: exported logs and offsets of readers stay what they are.
@@ -75,7 +79,12 @@ fn in_transaction(
         format!("restored from a backup; shut out again: {}", done.counts()),
     );
     let head = crate::audit::insert(engine, number, now, &event, None, &head)?;
-    save_numbers(engine, number, &head)?;
+    let numbers = Numbers {
+        last: number,
+        head,
+        registry: registry + 1,
+    };
+    save_numbers(engine, &numbers)?;
     Ok(done)
 }
 

@@ -98,7 +98,8 @@ fn databases(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
 }
 
 fn add_event(engine: Engine<'_>, what: &str) {
-    let (last, head) = crate::tx::lock_numbers(engine).unwrap();
+    let mut numbers = crate::tx::lock_numbers(engine).unwrap();
+    numbers.last += 1;
     let event = provost_model::AuditEvent::new(
         provost_model::Actor::System,
         provost_model::Action::Update,
@@ -106,8 +107,8 @@ fn add_event(engine: Engine<'_>, what: &str) {
         "",
         what,
     );
-    let head = audit::insert(engine, last + 1, now(), &event, None, &head).unwrap();
-    crate::tx::save_numbers(engine, last + 1, &head).unwrap();
+    numbers.head = audit::insert(engine, numbers.last, now(), &event, None, &numbers.head).unwrap();
+    crate::tx::save_numbers(engine, &numbers).unwrap();
 }
 
 fn at(path: &Path) -> StoreAddress {

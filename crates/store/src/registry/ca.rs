@@ -90,6 +90,7 @@ impl WriteTx<'_> {
             identity.as_ref().map(|identity| identity.subject_hash.as_slice()),
             identity.as_ref().map(|identity| identity.key_sha256.as_slice()),
         ];
+        self.registry_changes();
         self.execute(sql, params).map(|_| ())
     }
 
@@ -114,6 +115,7 @@ impl WriteTx<'_> {
             identity.as_ref().map(|identity| identity.subject_hash.as_slice()),
             identity.as_ref().map(|identity| identity.key_sha256.as_slice()),
         ];
+        self.registry_changes();
         Ok(self.execute(sql, params)? > 0)
     }
 
