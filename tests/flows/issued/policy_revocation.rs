@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use provost_model::HubName;
-use provost_model::registry::CaState;
+use provost_model::registry::{CaState, OperationState};
 use provost_pki::Certificate;
 use provost_store::CrlPart;
 use provost_testkit::Via;
