@@ -2,6 +2,7 @@
 
 mod audit;
 mod cert;
+mod cert_ocsp;
 mod desk;
 mod examples;
 mod exit_codes;

@@ -11,6 +11,7 @@ mod enrollments;
 mod entry_counts;
 mod jobs;
 mod key_intents;
+mod leaf_standing;
 mod messages;
 mod outbound;
 mod registrations;

@@ -1,6 +1,7 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod health;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
 use provost_model::registry::KeyRef;
@@ -11,21 +12,14 @@ use tracing::debug;
 use crate::signatures::Signatures;
 use crate::{CaError, SignatureCounts};
 
-/// How old an answer about the health of the keys may be.
-const HEALTH_AGE: Duration = Duration::from_secs(1);
+use self::health::HeardHealth;
 
 /// The keys of CAs, wherever they are. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct CaKeys {
     provider: Arc<dyn KeyProvider>,
     signatures: Arc<Signatures>,
-    usable: Arc<Usable>,
-}
-
-/// What was heard last about the health of the keys.
-struct Usable {
-    said: AtomicBool,
-    asked: Mutex<Option<Instant>>,
+    heard: Arc<HeardHealth>,
 }
 
 impl CaKeys {
@@ -34,10 +28,7 @@ impl CaKeys {
         Self {
             provider,
             signatures: Arc::default(),
-            usable: Arc::new(Usable {
-                said: AtomicBool::new(true),
-                asked: Mutex::default(),
-            }),
+            heard: Arc::default(),
         }
     }
 
@@ -113,16 +104,11 @@ impl CaKeys {
         Ok(self.provider.health()?)
     }
 
-    /// Whether keys could be used a moment ago: for whoever may ask as often as he likes.
+    /// Whether keys could be used a moment ago: for whoever may ask as often as he likes. Answers within a second
+    /// or so also when the keys do not: then they cannot be used. Blocks; call it where a thread may.
     pub fn were_usable(&self) -> bool {
-        // Whoever comes while somebody asks takes what was said before.
-        if let Ok(mut asked) = self.usable.asked.try_lock()
-            && asked.is_none_or(|at| at.elapsed() > HEALTH_AGE)
-        {
-            self.usable.said.store(self.health().is_ok(), Ordering::Relaxed);
-            *asked = Some(Instant::now());
-        }
-        self.usable.said.load(Ordering::Relaxed)
+        let provider = Arc::clone(&self.provider);
+        self.heard.ask(move || provider.health().is_ok())
     }
 
     /// How often each key was used since the program started.

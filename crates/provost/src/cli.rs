@@ -197,7 +197,7 @@ async fn talk(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Keys(command) => command.run(context),
         Command::Ca(command) => Box::pin(command.run(context)).await,
         Command::Simulate(arguments) => Box::pin(crate::simulate::run(*arguments, context)).await,
-        Command::Cert(command) => command.run(context),
+        Command::Cert(command) => Box::pin(command.run(context)).await,
         Command::SimulateAuthority(verb) => verb.run(context.output),
     }
 }

@@ -16,6 +16,7 @@ mod activate;
 mod certificates;
 mod complete;
 mod credentials;
+mod delete_namespace;
 mod devices;
 mod error;
 mod expiry;

@@ -1,6 +1,6 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::Namespace;
-use provost_model::{Action, Change, NamespaceName, PageSize, Uuid};
+use provost_model::{Action, NamespaceName, PageSize, Uuid};
 use provost_store::ReadTx;
 use serde_json::{Map, Value};
 
@@ -133,40 +133,6 @@ impl RegistryService {
                 Ok(tx.record(&event, namespace)?)
             })
             .await
-    }
-
-    /// Removes a namespace with its devices and links. Not while it has a credential: what hangs under
-    /// that ends first, and on purpose.
-    ///
-    /// # Errors
-    /// [`RegistryError`]; `CredentialExists` while there is one.
-    pub async fn delete_namespace(
-        &self,
-        caller: &AdminCaller,
-        name: &NamespaceName,
-    ) -> Result<(), RegistryError> {
-        caller.require(Permission::NamespacesWrite, Some(name))?;
-        let (name, caller) = (name.clone(), caller.clone());
-        let done: Result<(), RegistryError> = self
-            .store()
-            .write(move |tx| {
-                known(&tx, &name)?;
-                if tx.registry_credential(&name)?.is_some() {
-                    return Err(RegistryError::conflict(
-                        "CredentialExists",
-                        format!("the namespace {name} has a credential; delete that first"),
-                    ));
-                }
-                tx.delete_namespace(&name)?;
-                // Sessions that its devices' certificates opened end with it.
-                tx.announce(&Change::Configuration)?;
-                let event = event(&caller, Action::Delete, "namespace", &name, "");
-                Ok(tx.record(&event, ())?)
-            })
-            .await;
-        done?;
-        self.hubs().settle_authorities().await;
-        Ok(())
     }
 }
 

@@ -262,6 +262,12 @@ fn issuing(tx: &ReadTx<'_>, policy: &CredentialPolicy, now: Timestamp) -> Result
         Some(id) => tx.ca(id)?,
         None => None,
     };
+    // A backup may know nothing of the one that took its place.
+    if ca.as_ref().is_some_and(|ca| ca.state.has_ended()) {
+        return Err(
+            not_ready("has an issuing CA that was revoked or closed, and waits for another one").into(),
+        );
+    }
     let ca = ca.filter(|ca| ca.state == CaState::Active && ca.certificate.is_some());
     let ca = ca.ok_or_else(|| {
         not_ready(if policy.is_external {

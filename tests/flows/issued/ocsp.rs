@@ -1,3 +1,4 @@
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine;
@@ -136,6 +137,40 @@ async fn openssl_is_told_good_revoked_and_unknown_and_every_answer_verifies() {
         let line = format!("provost_ocsp_answers_total{{status=\"{status}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}: {metrics}");
     }
+}
+
+/// Our own relying party is told the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn cert_verify_is_told_good_and_revoked_and_refuses_what_says_nothing() {
+    let plant = Plant::open_with(with_ocsp, false).await;
+    let issuing = plant.policy().await.issuing.unwrap();
+    responder(&plant, &issuing.id).await;
+    let leaf = plant.certify("press").await;
+    let party = RelyingParty::new(&plant);
+    party.keep(&leaf.chain);
+    let verify = |path: &str| {
+        let done = Command::new(provost_testkit::program())
+            .args(["cert", "verify", "leaf.pem", "ica.pem", "--anchor", "root.pem"])
+            .args(["--ocsp", &format!("{}{path}", party.base)])
+            .current_dir(party.folder.path())
+            .output()
+            .unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap_or_default();
+        let status = document["ocsp"][0]["status"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (done.status.code(), status)
+    };
+    let own = format!("/ocsp/{}", issuing.id);
+    assert_eq!(verify(&own), (Some(0), "good".to_owned()));
+    // The root's responder does not answer for what the issuing CA signed, and there is none elsewhere.
+    let of_root = format!("/ocsp/{}", root(&plant, &issuing).await.id);
+    for path in [&of_root, "/nothing-here"] {
+        assert_eq!(verify(path), (Some(1), "unreachable".to_owned()), "{path}");
+    }
+    plant.revoke("press", false).await;
+    assert_eq!(verify(&own), (Some(1), "revoked".to_owned()));
 }
 
 /// Several certificates in one request, each with its own status.

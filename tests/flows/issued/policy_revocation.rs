@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use provost_model::HubName;
 use provost_model::registry::{CaState, OperationState};
+use provost_model::{Action, Actor, AuditEvent, HubName};
 use provost_pki::Certificate;
-use provost_store::CrlPart;
+use provost_store::{CrlPart, StoreError};
 use provost_testkit::Via;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
     let store = plant.server.stored().store();
     let read = store.read(move |tx| {
         let is_revoked = tx.is_revoked(&part, serial.as_bytes())?;
-        Ok::<_, provost_store::StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
+        Ok::<_, StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
     });
     assert_eq!(read.await.unwrap(), (true, Some(CaState::Revoked)));
 }
@@ -237,5 +237,31 @@ async fn a_031_no_leaf_from_before_is_of_any_use() {
     plant.synchronize().await;
     for leaf in &leaves {
         assert!(!plant.connects(leaf).await);
+    }
+}
+
+/// A restored database knows of the CA it had that it was revoked, or closed, and nothing of the one after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_whose_issuer_ended_without_another_is_given_one_by_revoking() {
+    for ended in [CaState::Revoked, CaState::Closed] {
+        let plant = Plant::open().await;
+        let old = plant.policy().await.issuing.unwrap().id;
+        let (id, store) = (old.clone(), plant.server.stored().store());
+        let end = store.write(move |tx| {
+            let is_ended = tx.set_ca_state(&id, ended, tx.now())?;
+            let event = AuditEvent::new(Actor::System, Action::Update, "ca", "plant-7", id.as_str());
+            tx.record(&event, is_ended)
+        });
+        let is_ended: Result<bool, StoreError> = end.await;
+        assert!(is_ended.unwrap());
+        assert!(plant.is_refused_a_certificate("press").await);
+        let path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DeviceRegistry/namespaces/plant-7\
+                    /credentials/default/policies/line-7?api-version=2026-03-01-preview";
+        let shown = plant.server.management().get(path).await.ok();
+        assert_eq!(shown["properties"]["provisioningState"], "Failed", "{shown}");
+        plant.revoke_issuer().await;
+        assert_ne!(plant.policy().await.issuing.unwrap().id, old);
+        let certified = plant.certify("press").await;
+        assert!(plant.connects(&certified).await);
     }
 }

@@ -129,7 +129,13 @@ impl CertId {
         &self.der
     }
 
-    fn parse(der: &[u8]) -> der::Result<Self> {
+    /// Whether both name the same certificate in the same way, however their algorithms are written.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let parts = |id: &Self| (id.algorithm, id.name_hash.clone(), id.key_hash.clone());
+        self.serial.is_some() && self.serial == other.serial && parts(self) == parts(other)
+    }
+
+    pub(super) fn parse(der: &[u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let id = reader.sequence(|reader| {
             let algorithm = AnyRef::decode(reader)?;
@@ -204,7 +210,7 @@ fn to_be_signed<'a>(reader: &mut SliceReader<'a>) -> der::Result<RequestFields<'
     Ok((ids, Some(extensions.value())))
 }
 
-fn is_context(field: AnyRef<'_>, wanted: u32) -> bool {
+pub(super) fn is_context(field: AnyRef<'_>, wanted: u32) -> bool {
     matches!(field.tag(), Tag::ContextSpecific { number: TagNumber(number), .. } if number == wanted)
 }
 

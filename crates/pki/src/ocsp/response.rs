@@ -9,7 +9,7 @@ use crate::encode::{self, SEQUENCE};
 use crate::issue::{IssueError, Signer};
 use crate::ocsp::CertId;
 
-const BASIC_RESPONSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
+pub(super) const BASIC_RESPONSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.1");
 
 /// What is known of one certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! Needs no server.
 
 mod files;
+mod ocsp;
 mod show;
 mod verify;
 
@@ -61,7 +62,7 @@ const LINT_COLUMNS: [Column; 4] = [
 ];
 
 impl CertCommand {
-    pub(super) fn run(&self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(&self, context: &Context) -> Result<(), Failure> {
         match self {
             Self::Inspect(files) => {
                 let read = files::read_all(&files.files)?;
@@ -74,7 +75,7 @@ impl CertCommand {
                 }
             }
             Self::Lint(arguments) => arguments.run(context),
-            Self::Verify(arguments) => arguments.run(context),
+            Self::Verify(arguments) => arguments.run(context).await,
         }
     }
 }

@@ -60,11 +60,11 @@ impl Started {
     pub(super) fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Found, RegistryError> {
         let policy = view(tx, namespace, &self.policy)?.policy;
         let old = CaId::parse(&self.old).map(|id| tx.ca(&id)).transpose()?.flatten();
-        // The one the policy has may be revoked already: a backup knew nothing of the one after it.
+        // The one the policy has may have ended already: a backup knew nothing of the one after it.
         let is_replaced = |ca: &Ca| match ca.state {
             CaState::Active | CaState::Retired => true,
-            CaState::Revoked => policy.issuing.as_ref() == Some(&ca.id),
-            CaState::Pending | CaState::Spare | CaState::Closed => false,
+            CaState::Revoked | CaState::Closed => policy.issuing.as_ref() == Some(&ca.id),
+            CaState::Pending | CaState::Spare => false,
         };
         if old
             .as_ref()

@@ -10,6 +10,7 @@ use provost_wire::time::{iso_seconds, parse_iso};
 use serde_json::json;
 
 use super::files;
+use super::ocsp::OcspArguments;
 use crate::cli::{Context, Failure};
 
 #[derive(Debug, Args)]
@@ -26,6 +27,8 @@ pub(in crate::cli) struct VerifyArguments {
     /// The instant judged at [default: now]
     #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<Timestamp>,
+    #[command(flatten)]
+    ocsp: OcspArguments,
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
@@ -33,7 +36,7 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 impl VerifyArguments {
-    pub(super) fn run(&self, context: &Context) -> Result<(), Failure> {
+    pub(super) async fn run(&self, context: &Context) -> Result<(), Failure> {
         let mut sent = files::certificates(&self.files)?;
         let anchors = files::certificates(&self.anchor)?;
         let lists: Vec<_> = self
@@ -54,12 +57,19 @@ impl VerifyArguments {
             not_revoked(&chain, list, at).map_err(refused)?;
         }
         let path = std::iter::once(chain.leaf()).chain(chain.issuers());
-        Ok(context.output.document(&json!({
+        let mut document = json!({
             "verified": true,
             "at": iso_seconds(at),
             "until": iso_seconds(chain.not_after()),
             "path": path.map(Certificate::subject_display).collect::<Vec<_>>(),
-        }))?)
+        });
+        let Some(asked) = self.ocsp.ask(&chain).await? else {
+            return Ok(context.output.document(&document)?);
+        };
+        document["verified"] = json!(asked.refusal.is_none());
+        document["ocsp"] = json!(asked.rows);
+        context.output.document(&document)?;
+        asked.refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))
     }
 }
 
