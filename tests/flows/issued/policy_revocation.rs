@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use provost_model::registry::CaState;
+use provost_model::registry::{CaState, OperationState};
 use provost_model::{Action, Actor, AuditEvent, HubName};
 use provost_pki::Certificate;
 use provost_store::{CrlPart, StoreError};
