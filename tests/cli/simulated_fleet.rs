@@ -37,15 +37,7 @@ async fn twin(desk: &Desk, id: &str) -> Value {
 
 /// Since when a device has the session it has now.
 async fn since(desk: &Desk, id: &str) -> Option<String> {
-    let show = [
-        "hub",
-        "device-identity",
-        "show",
-        "--device-id",
-        id,
-        "--output",
-        "json",
-    ];
+    let show = ["hub", "device", "show", "--device-id", id, "--output", "json"];
     let identity = desk.provost(&show).await.ok();
     let at = identity["connectionStateUpdatedTime"].as_str()?;
     (identity["connectionState"] == "Connected").then(|| at.to_owned())
