@@ -94,7 +94,7 @@ const TABLES: [Table; 20] = [
     Table {
         name: "ca",
         columns: "t.id t.namespace t.policy t.role t.parent t.state t.key_ref t.subject \
-                  b.signing_request b.certificate b.issuers i.not_before i.not_after i.shards \
+                  b.signing_request b.certificate b.subject_hash b.key_sha256 b.issuers i.not_before i.not_after i.shards \
                   i.created_at i.changed_at i.key_destroyed_at",
         key: "id",
     },
