@@ -204,6 +204,12 @@ impl Work<'_> {
              OR (n.state = 'closed' AND ca.state NOT IN ('revoked', 'closed')))",
             params![self.at],
         )?;
+        // One that ended is recognised in a path by the certificate it got after the backup.
+        self.run(
+            "UPDATE ca SET certificate = n.certificate, subject_hash = n.subject_hash, \
+             key_sha256 = n.key_sha256 FROM newer_ca n WHERE n.id = ca.id AND ca.certificate IS NULL \
+             AND n.certificate IS NOT NULL AND ca.state IN ('revoked', 'closed')",
+        )?;
         self.run(
             "UPDATE ca SET key_destroyed_at = n.key_destroyed_at FROM newer_ca n WHERE n.id = ca.id \
              AND ca.key_destroyed_at IS NULL AND n.key_destroyed_at IS NOT NULL",
