@@ -24,8 +24,8 @@ pub use process::{
 pub use provider::{KeyAlgorithm, KeyProvider, KeyPurpose};
 pub use ring::{KeyHome, KeyRing};
 pub use sealed::{
-    FolderLock, KekSource, Rewrapped, SealedKeyInfo, SealedKeys, check_folder, is_passphrase_wanted,
-    lock_folder, make_key_file, rewrap, sealed_file_name, share_folder,
+    CheckedKey, FolderLock, KekSource, Rewrapped, SealedKeyInfo, SealedKeys, check_folder,
+    is_passphrase_wanted, lock_folder, make_key_file, rewrap, sealed_file_name, share_folder,
 };
 pub use secret_file::{SecretFileGuard, read_secret};
 pub use token::{TokenKeyInfo, TokenKeys, TokenOptions, TokenUri};

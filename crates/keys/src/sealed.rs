@@ -52,6 +52,9 @@ pub struct SealedKeys {
     _lock: FolderLock,
 }
 
+/// A key of a folder, and what is known of it where it can be used.
+pub type CheckedKey = (KeyRef, Result<SealedKeyInfo, KeyProviderError>);
+
 /// What is readable of a sealed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKeyInfo {
@@ -102,9 +105,7 @@ impl SealedKeys {
 
     /// Every key of the folder in the order of their IDs, each opened as [`Self::check`] does; what cannot be used
     /// says why.
-    pub fn check_all(
-        &self,
-    ) -> Result<Vec<(KeyRef, Result<SealedKeyInfo, KeyProviderError>)>, KeyProviderError> {
+    pub fn check_all(&self) -> Result<Vec<CheckedKey>, KeyProviderError> {
         let check = |id: &String| {
             let key = KeyRef(format!("{PREFIX}{id}"));
             let info = self.read(id).map(|envelope| self.info(&envelope));

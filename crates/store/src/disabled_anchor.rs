@@ -146,7 +146,7 @@ pub(crate) fn fill_contents(engine: Engine<'_>) -> Result<(), StoreError> {
         let Some(end) = page.last() else {
             return Ok(());
         };
-        last = end.place.clone();
+        last.clone_from(&end.place);
         for row in &page {
             if let Some(hash) = &row.content_hash {
                 let sql = "UPDATE disabled_anchor SET content_hash = ?5 WHERE dps = ?1 AND kind = ?2 \

@@ -169,6 +169,7 @@ const ORDER: [u8; 32] = [
 ];
 
 /// (r, n - s) instead of (r, s): anybody can make it of the other, and it is as good.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a chain's signatures")]
 fn other_signature(bytes: Vec<u8>) -> Vec<u8> {
     let (r, s) = bytes[2..].split_at(2 + usize::from(bytes[3]));
     let s = &s[2..];

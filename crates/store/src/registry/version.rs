@@ -50,7 +50,10 @@ mod tests {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() && name != "backup" {
                 sources(&path, found);
-            } else if name.ends_with(".rs") && name != "tests.rs" && name != "version.rs" {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && name != "tests.rs"
+                && name != "version.rs"
+            {
                 found.push((name, std::fs::read_to_string(&path).unwrap()));
             }
         }
