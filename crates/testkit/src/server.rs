@@ -71,7 +71,7 @@ impl TestServer {
         let folder = tempfile::tempdir().expect("temporary folder");
         let mut config = config(folder.path(), fresh_address(&folder).await);
         configure(&mut config);
-        let server = Server::start(config.clone(), ambient.clone())
+        let server = Box::pin(Server::start(config.clone(), ambient.clone()))
             .await
             .expect("the server starts");
         let endpoints = endpoints(&server, &config, &ambient);
@@ -106,7 +106,7 @@ impl TestServer {
     /// Stops the server and starts it again on the same data. Its ports change.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let server = Server::start(self.config.clone(), self.ambient.clone())
+        let server = Box::pin(Server::start(self.config.clone(), self.ambient.clone()))
             .await
             .expect("it starts again");
         self.endpoints = endpoints(&server, &self.config, &self.ambient);
