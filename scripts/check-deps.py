@@ -86,7 +86,7 @@ ROOMS_OF_ROOM = {
     "provost-pki": {"provost-model"},
     "provost-attestation": {"provost-model", "provost-pki"},
     "provost-wire": {"provost-model"},
-    "provost-store": {"provost-model"},
+    "provost-store": {"provost-model", "provost-pki"},
     "provost-keys": {"provost-model"},
     "provost-access": {"provost-model", "provost-pki", "provost-attestation", "provost-store"},
     "provost-ca": {"provost-model", "provost-pki", "provost-keys", "provost-store"},

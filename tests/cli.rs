@@ -11,6 +11,7 @@ mod irreversible;
 mod monitor;
 mod offline_root;
 mod quickstart;
+mod registry;
 mod rolling_and_blocking;
 mod simulated_fleet;
 

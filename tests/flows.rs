@@ -35,6 +35,8 @@ mod queries;
 mod registration_records;
 mod registry;
 mod registry_contract;
+mod registry_devices;
+mod registry_mistakes;
 mod remote_hubs;
 mod reprovisioning;
 mod rolling;

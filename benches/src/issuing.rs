@@ -6,6 +6,7 @@ mod house;
 mod keys;
 mod requests;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,6 +79,11 @@ pub(crate) fn run(place: KeyPlace, folder: &Path, count: u32, rounds: u32) -> Re
             runtime.block_on(house.issue(Arc::clone(&requests)))
         })?;
         std::fs::remove_dir_all(&round_folder)?;
+        writeln!(
+            std::io::stderr(),
+            "issuing, key {}, round {round}: {with:.0} us, bare {without:.0} us",
+            place.word()
+        )?;
         // The first warms up.
         if round > 0 {
             found.bare.push(without);

@@ -23,7 +23,7 @@ use crate::run::{Amounts, Living};
 use self::table::line;
 
 pub(crate) use self::block::write_block;
-pub(crate) use self::certificates::markdown as certificates_markdown;
+pub(crate) use self::certificates::{healing_markdown, issuing_markdown, revoking_markdown};
 pub(crate) use self::storm::markdown as storms_markdown;
 pub(crate) use self::telemetry::markdown as telemetry_markdown;
 

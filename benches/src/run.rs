@@ -27,8 +27,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use self::certificates::Piece;
 use crate::machine;
-use crate::report::{Report, certificates_markdown, storms_markdown, telemetry_markdown, write_block};
+use crate::report::{Report, storms_markdown, telemetry_markdown, write_block};
 
 /// What to measure and how much of it.
 #[derive(Debug, Args)]
@@ -48,6 +49,9 @@ pub(crate) struct RunArguments {
     /// Only this part
     #[arg(long, value_enum, conflicts_with_all = ["write", "profile", "without_scale"])]
     only: Option<Part>,
+    /// Rounds of loads that are measured in rounds, fewer or more than usual
+    #[arg(long, value_name = "NUMBER", conflicts_with = "write", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     /// Sample where the server spends its time and leave the samples in this folder; implies
     /// one round, without the part with a million enrollments
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
@@ -61,8 +65,14 @@ enum Part {
     Storm,
     /// Messages of devices
     Telemetry,
-    /// Certificates issued and revoked
+    /// Certificates issued and revoked: the next three, each told as soon as it is done
     Certificates,
+    /// From a signing request to a certificate on disk, the CA's key in each place
+    Issuing,
+    /// One device revoked among many, then the issuing CA of a fleet
+    Revoking,
+    /// A simulated fleet whose issuing CA is revoked
+    Healing,
     /// Signatures with keys of CAs, in this process and in one of their own, sealed and in a token
     Signing,
 }
@@ -177,6 +187,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         amounts.rounds = 1;
     }
+    amounts.rounds = arguments.rounds.unwrap_or(amounts.rounds);
     if arguments.write.is_some() && (arguments.quick || arguments.without_scale) {
         bail!("only a whole run may be written down");
     }
@@ -187,8 +198,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let work = tempfile::tempdir_in(folder)?;
     let measured = if arguments.only == Some(Part::Storm) {
         storm::measure(&amounts, &binary, work.path()).map(|rounds| storms_markdown(&rounds))
-    } else if arguments.only == Some(Part::Certificates) {
-        certificates::measure(&amounts, &binary, work.path()).map(|found| certificates_markdown(&found))
+    } else if let Some(pieces) = arguments.only.and_then(Part::pieces) {
+        told_one_by_one(pieces, &amounts, &binary, work.path())
     } else if arguments.only == Some(Part::Signing) {
         signing::measure(&amounts, &binary, work.path())
     } else if arguments.only == Some(Part::Telemetry) {
@@ -209,6 +220,31 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
             Err(error)
         }
     }
+}
+
+impl Part {
+    /// What of the certificates it is.
+    fn pieces(self) -> Option<&'static [Piece]> {
+        match self {
+            Self::Certificates => Some(&Piece::ALL),
+            Self::Issuing => Some(&[Piece::Issuing]),
+            Self::Revoking => Some(&[Piece::Revoking]),
+            Self::Healing => Some(&[Piece::Healing]),
+            Self::Storm | Self::Telemetry | Self::Signing => None,
+        }
+    }
+}
+
+/// Prints each as soon as it is known, and leaves the last to the caller.
+fn told_one_by_one(pieces: &[Piece], amounts: &Amounts, binary: &Path, work: &Path) -> Result<String> {
+    let mut text = String::new();
+    for piece in pieces {
+        if !text.is_empty() {
+            writeln!(std::io::stdout(), "{text}")?;
+        }
+        text = piece.measure(amounts, binary, work)?;
+    }
+    Ok(text)
 }
 
 fn measure(arguments: &RunArguments, amounts: &Amounts, binary: &Path, work: &Path) -> Result<Report> {

@@ -127,6 +127,10 @@ async fn cas_and_their_crls_are_listed_shown_and_written() {
         (&before["kind"], &before["count"]),
         (&json!("revocationList"), &json!(0))
     );
+    assert!(
+        before["number"].is_u64(),
+        "in decimal digits, as the API has it: {before}"
+    );
     desk.shell("provost adr device revoke --ns plant --device-name cell-0000001 --yes")
         .await
         .ok();

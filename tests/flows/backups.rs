@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::Output;
 
-use provost_testkit::{ChildServer, Device, Enrollment, FixtureAuthority, Via, eventually, program, signers};
+use provost_testkit::{
+    ChildServer, Device, Enrollment, FixtureAuthority, Via, clients, eventually, program, signers,
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -75,6 +77,55 @@ async fn a_group_that_was_disabled_after_the_backup_blocks_its_chain_in_other_gr
     let server = ChildServer::start(&data).await;
     device.is_disabled(&server, Via::Https).await;
     let other = Device::with_leaf(&line.leaf("press-2"));
+    other.is_disabled(&server, Via::Mqtt).await;
+}
+
+/// what shuts out may have been made after the backup.
+#[tokio::test]
+async fn what_was_made_after_the_backup_to_keep_a_device_out_keeps_it_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, to) = (folder.path().join("data"), folder.path().join("backup"));
+    let to = to.to_str().unwrap();
+    let root = FixtureAuthority::root("Plant Root");
+    let line = root.intermediate("Line CA");
+    let leaves = ["press-1", "press-2", "press-3"].map(|id| line.leaf(id));
+    let [by_id, by_leaf, by_group] = leaves.each_ref().map(Device::with_leaf);
+    let server = ChildServer::start(&data).await;
+    server.dps_api().put_enrollment(&group("plant", &root)).await;
+    for device in [&by_id, &by_leaf, &by_group] {
+        device.is_assigned(&server, Via::Https).await;
+    }
+    told(&backup(&data, &["create", "--to", to]).await);
+    let [own, held, _] = &leaves;
+    for entry in [
+        Enrollment::individual("press-1")
+            .x509(&clients(own, None))
+            .disabled(),
+        Enrollment::individual("holder")
+            .x509(&clients(held, None))
+            .disabled(),
+    ] {
+        server.dps_api().put_enrollment(&entry).await;
+    }
+    by_id.is_disabled(&server, Via::Https).await;
+    by_leaf.is_disabled(&server, Via::Https).await;
+    by_group.is_assigned(&server, Via::Https).await;
+    server
+        .dps_api()
+        .put_enrollment(&group("line", &line).disabled())
+        .await;
+    by_group.is_disabled(&server, Via::Https).await;
+
+    server.kill().await;
+    let report = told(&backup(&data, &["restore", "--from", to, "--force"]).await);
+    let made = &report["shutOutAgain"]["madeAfterTheBackup"];
+    assert_eq!(made["enrollments"], 3, "{report}");
+
+    let server = ChildServer::start(&data).await;
+    for device in [&by_id, &by_leaf, &by_group] {
+        device.is_disabled(&server, Via::Https).await;
+    }
+    let other = Device::with_leaf(&line.leaf("press-4"));
     other.is_disabled(&server, Via::Mqtt).await;
 }
 

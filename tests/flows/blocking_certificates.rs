@@ -4,7 +4,7 @@
 use provost_device::provisioning::RegistrationStatus;
 use provost_testkit::{
     Device, Enrollment, FixtureAuthority, Leaf, TestServer, Via, assigned, clients, over_every_transport,
-    signers,
+    signers, with_other_signature,
 };
 use serde_json::json;
 
@@ -59,6 +59,38 @@ impl Plant {
     async fn assert_admitted(&self, via: Via) {
         assigned(Device::with_leaf(&self.leaf).register(&self.server, via).await);
     }
+}
+
+/// Holding a certificate is enough to write it with another signature and thumbprint; it is blocked all the same.
+#[tokio::test]
+async fn r_033_a_certificate_with_another_signature_is_the_one_that_is_held() {
+    over_every_transport(async |via| {
+        let plant = Plant::new().await;
+        plant.put(group("root", &plant.root)).await;
+        let (leaf, line) = (plant.leaf.der(), plant.line.der());
+        let shown = |leaf: &[u8], line: &[u8]| {
+            Device::with_certificate("press-1", &plant.leaf, vec![leaf.to_vec(), line.to_vec()])
+        };
+        let forms = [
+            shown(&with_other_signature(leaf), line),
+            shown(leaf, &with_other_signature(line)),
+        ];
+        for device in &forms {
+            assigned(device.register(&plant.server, via).await);
+        }
+        for block in [
+            individual("quarantine", &plant.leaf),
+            group("line-blocked", &plant.line),
+        ] {
+            plant.put(block.clone().disabled()).await;
+            for device in &forms {
+                let outcome = device.register(&plant.server, via).await.unwrap();
+                assert_eq!(outcome.status, RegistrationStatus::Disabled, "{via:?}");
+            }
+            plant.put(block).await;
+        }
+    })
+    .await;
 }
 
 fn group(id: &str, authority: &FixtureAuthority) -> Enrollment {

@@ -4,12 +4,13 @@
 use provost_testkit::{Answer, ServiceApi, TestServer};
 use serde_json::{Value, json};
 
-const BASE: &str = "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.DeviceRegistry/namespaces";
-const POLICY: &str = "plant/credentials/default/policies/line-7";
+pub(super) const BASE: &str =
+    "/subscriptions/s1/resourceGroups/g1/providers/Microsoft.DeviceRegistry/namespaces";
+pub(super) const POLICY: &str = "plant/credentials/default/policies/line-7";
 
-struct Plane {
-    server: TestServer,
-    api: ServiceApi,
+pub(super) struct Plane {
+    pub(super) server: TestServer,
+    pub(super) api: ServiceApi,
 }
 
 impl Plane {
@@ -19,7 +20,7 @@ impl Plane {
         Self { server, api }
     }
 
-    async fn ask(&self, method: &str, below: &str, body: Option<Value>) -> Answer {
+    pub(super) async fn ask(&self, method: &str, below: &str, body: Option<Value>) -> Answer {
         self.at("2026-03-01-preview", method, below, body).await
     }
 
@@ -30,7 +31,7 @@ impl Plane {
     }
 
     /// Namespace and credential.
-    async fn with_credential() -> Self {
+    pub(super) async fn with_credential() -> Self {
         let plane = Self::new().await;
         for below in ["plant", "plant/credentials/default"] {
             let made = plane.ask("PUT", below, Some(json!({ "location": "l" }))).await;
@@ -40,20 +41,20 @@ impl Plane {
     }
 
     /// What an absolute address of an operation answers.
-    async fn follow(&self, address: &str) -> Answer {
+    pub(super) async fn follow(&self, address: &str) -> Answer {
         let (_, path) = address.strip_prefix("https://").unwrap().split_once('/').unwrap();
         self.api.get(&format!("/{path}")).await
     }
 }
 
-fn policy(authority: &Value, days: i64) -> Value {
+pub(super) fn policy(authority: &Value, days: i64) -> Value {
     json!({ "properties": { "certificate": {
         "certificateAuthorityConfiguration": authority,
         "leafCertificateConfiguration": { "validityPeriodInDays": days },
     } } })
 }
 
-fn word(answer: &Answer) -> (u16, &str) {
+pub(super) fn word(answer: &Answer) -> (u16, &str) {
     (
         answer.status,
         answer.body["error"]["code"].as_str().unwrap_or_default(),
@@ -86,10 +87,7 @@ async fn operations_are_followed_by_both_their_headers() {
         (200, &json!("Succeeded"))
     );
     let resource = status.body["resourceId"].as_str().unwrap();
-    assert!(
-        resource.ends_with("/namespaces/plant/credentials/default"),
-        "{resource}"
-    );
+    assert_eq!(resource, format!("{BASE}/plant/credentials/default"));
     let result = plane.follow(&begun.header("location").unwrap()).await;
     assert_eq!(result.status, 204);
 }

@@ -190,6 +190,7 @@ async fn held() -> TestStore {
     let index = CertificateIndex {
         subject_hash: [1; 32],
         thumbprint: [7; 32],
+        content_hash: [8; 32],
     };
     let written: Result<(), StoreError> = test
         .store

@@ -200,10 +200,6 @@ async fn listings_go_by_id_and_kinds_do_not_mix() {
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_are_found_by_their_signers_and_references() {
     let test = TestStore::open().await;
-    let index = |n: u8| CertificateIndex {
-        subject_hash: [n; 32],
-        thumbprint: [n + 100; 32],
-    };
     let slots = Slots {
         primary: Some(CertificateDer(vec![1])),
         secondary: Some(CertificateDer(vec![2])),
@@ -294,24 +290,26 @@ async fn deleting_says_whether_there_was_something() {
     assert_eq!(etag, None);
 }
 
-async fn holder(store: &Store, thumbprints: Vec<[u8; 32]>) -> Option<(EnrollmentKind, String)> {
+async fn holder(store: &Store, certificates: Vec<CertificateIndex>) -> Option<(EnrollmentKind, String)> {
     let found = store
-        .read(move |tx| tx.disabled_holder(&dps(), &thumbprints))
+        .read(move |tx| tx.disabled_holder(&dps(), &certificates))
         .await
         .unwrap();
     found.map(|holder| (holder.kind, holder.entry_key))
 }
 
+fn index(n: u8) -> CertificateIndex {
+    CertificateIndex {
+        subject_hash: [n; 32],
+        thumbprint: [n + 100; 32],
+        content_hash: [n + 50; 32],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn certificates_of_disabled_entries_are_found_by_thumbprint() {
+async fn certificates_of_disabled_entries_are_found_by_what_was_signed() {
     let test = TestStore::open().await;
-    let anchors = |n: u8| {
-        let index = CertificateIndex {
-            subject_hash: [n; 32],
-            thumbprint: [n + 100; 32],
-        };
-        vec![(Slot::Secondary, AnchorIndex::Certificate(index))]
-    };
+    let anchors = |n: u8| vec![(Slot::Secondary, AnchorIndex::Certificate(index(n)))];
     let signed = |status| {
         let slots = Slots {
             primary: None,
@@ -327,20 +325,26 @@ async fn certificates_of_disabled_entries_are_found_by_thumbprint() {
     };
 
     put_group(&test.store, signed(ProvisioningStatus::Enabled), anchors(1)).await;
-    assert_eq!(holder(&test.store, vec![[101; 32]]).await, None);
+    assert_eq!(holder(&test.store, vec![index(1)]).await, None);
     assert!(!has_disabled().await);
 
     put_group(&test.store, signed(ProvisioningStatus::Disabled), anchors(1)).await;
     let line = Some((EnrollmentKind::Group, "line".to_owned()));
-    assert_eq!(holder(&test.store, vec![[9; 32], [101; 32]]).await, line);
-    assert_eq!(holder(&test.store, vec![[9; 32]]).await, None);
+    assert_eq!(holder(&test.store, vec![index(9), index(1)]).await, line);
+    assert_eq!(holder(&test.store, vec![index(9)]).await, None);
     assert!(has_disabled().await);
+    // The same content with another signature.
+    let altered = CertificateIndex {
+        thumbprint: [3; 32],
+        ..index(1)
+    };
+    assert_eq!(holder(&test.store, vec![altered]).await, line);
 
     // Another certificate in its place, then enabled again.
     put_group(&test.store, signed(ProvisioningStatus::Disabled), anchors(2)).await;
-    assert_eq!(holder(&test.store, vec![[101; 32]]).await, None);
-    assert_eq!(holder(&test.store, vec![[102; 32]]).await, line);
+    assert_eq!(holder(&test.store, vec![index(1)]).await, None);
+    assert_eq!(holder(&test.store, vec![index(2)]).await, line);
     put_group(&test.store, signed(ProvisioningStatus::Enabled), anchors(2)).await;
-    assert_eq!(holder(&test.store, vec![[102; 32]]).await, None);
+    assert_eq!(holder(&test.store, vec![index(2)]).await, None);
     assert!(!has_disabled().await);
 }

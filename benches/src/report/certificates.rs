@@ -1,7 +1,11 @@
 //! Certificates issued and revoked.
 
 use crate::issuing::{Issuing, KeyPlace};
+use crate::run::Amounts;
 use crate::run::certificates::Certificates;
+use crate::run::healing::Healing;
+use crate::run::issuance::Placed;
+use crate::run::revoking::Revoking;
 use crate::spread::{Spread, quantile};
 
 use super::table::{Goal, cell, line, row};
@@ -17,7 +21,13 @@ const FLEET_BACK: f64 = 60_000.0;
 
 /// Rows of the table of goals.
 pub(super) fn goals(text: &mut String, found: &Certificates) {
-    for placed in &found.issuing {
+    issuing_goals(text, &found.issuing);
+    revoking_goals(text, &found.revoking);
+    healing_goals(text, &found.healing);
+}
+
+fn issuing_goals(text: &mut String, found: &[Placed]) {
+    for placed in found {
         let ratios = placed.found.whole.iter().zip(&placed.found.bare);
         let name = format!(
             "signing request to certificate on disk ÷ verify, sign and read alone, CPU; {}",
@@ -26,7 +36,9 @@ pub(super) fn goals(text: &mut String, found: &Certificates) {
         let ratios = Spread::of(ratios.map(|(whole, bare)| whole / bare));
         row(text, "1", &name, ratios, 2, Goal::AtMost(ISSUING));
     }
-    let revoking = &found.revoking;
+}
+
+fn revoking_goals(text: &mut String, revoking: &Revoking) {
     for (number, name, value, goal) in [
         (
             "2",
@@ -58,21 +70,32 @@ pub(super) fn goals(text: &mut String, found: &Certificates) {
             revoking.fleet_back_ms,
             FLEET_BACK,
         ),
-        (
-            "3",
-            "the same with the devices of `provost simulate`, ms",
-            found.healing.back_ms,
-            FLEET_BACK,
-        ),
     ] {
         row(text, number, name, Spread::of([value]), 1, Goal::AtMost(goal));
     }
 }
 
+fn healing_goals(text: &mut String, healing: &Healing) {
+    let name = "the same with the devices of `provost simulate`, ms";
+    row(
+        text,
+        "3",
+        name,
+        Spread::of([healing.back_ms]),
+        1,
+        Goal::AtMost(FLEET_BACK),
+    );
+}
+
 /// Sentences.
 pub(super) fn details(text: &mut String, found: &Certificates) {
+    issuing_details(text, &found.issuing);
+    revoking_details(text, &found.revoking, &found.amounts);
+}
+
+fn issuing_details(text: &mut String, found: &[Placed]) {
     let micros = |place: KeyPlace, of: fn(&Issuing) -> &[f64]| {
-        let placed = found.issuing.iter().find(|placed| placed.place == place);
+        let placed = found.iter().find(|placed| placed.place == place);
         cell(
             Spread::of(placed.iter().flat_map(|placed| of(&placed.found)).copied()),
             0,
@@ -83,26 +106,30 @@ pub(super) fn details(text: &mut String, found: &Certificates) {
         "\n| a P-256 request under a P-384 issuing CA, 64 at a time | whole way to the disk, µs of CPU | bare, µs of CPU |",
     );
     line(text, "|---|---|---|");
-    for placed in &found.issuing {
+    for placed in found {
         let [whole, bare] = [
             micros(placed.place, |found| &found.whole),
             micros(placed.place, |found| &found.bare),
         ];
         line(text, &format!("| {} | {whole} | {bare} |", spelled(placed.place)));
     }
-    let revoking = &found.revoking;
+}
+
+fn revoking_details(text: &mut String, revoking: &Revoking, amounts: &Amounts) {
     line(
         text,
         &format!(
             "\nRevoking one of {} connected devices with {} certificates in the store, {} of them revoked: answered p50 \
-             {:.1} ms, p99 {:.1} ms; closed after the answer p50 {:.1} ms. Revoking the issuing CA of {} connected \
+             {:.1} ms, p99 {:.1} ms; closed after the answer p50 {:.1} ms; a bare sync of 32 KiB beside the store p50 {:.1} ms, p99 {:.1} ms. Revoking the issuing CA of {} connected \
              devices was answered in {:.0} ms, its preview in {:.0} ms.",
-            found.sessions,
-            found.stored,
-            found.revoked,
+            amounts.sessions,
+            amounts.certificates,
+            amounts.revoked,
             quantile(&revoking.answered_ms, 50),
             quantile(&revoking.answered_ms, 99),
             quantile(&revoking.closed_ms, 50),
+            quantile(&revoking.sync_ms, 50),
+            quantile(&revoking.sync_ms, 99),
             revoking.fleet,
             revoking.issuer_answered_ms,
             revoking.preview_ms,
@@ -119,12 +146,31 @@ fn spelled(place: KeyPlace) -> &'static str {
     }
 }
 
-/// The part alone.
-pub(crate) fn markdown(found: &Certificates) -> String {
+/// The issuing alone.
+pub(crate) fn issuing_markdown(found: &[Placed]) -> String {
+    alone(|text| {
+        issuing_goals(text, found);
+        issuing_details(text, found);
+    })
+}
+
+/// The revoking alone.
+pub(crate) fn revoking_markdown(found: &Revoking, amounts: &Amounts) -> String {
+    alone(|text| {
+        revoking_goals(text, found);
+        revoking_details(text, found, amounts);
+    })
+}
+
+/// The healing of a fleet alone.
+pub(crate) fn healing_markdown(found: &Healing) -> String {
+    alone(|text| healing_goals(text, found))
+}
+
+fn alone(rows: impl FnOnce(&mut String)) -> String {
     let mut text = String::new();
     line(&mut text, "| # | measure | result | goal | |");
     line(&mut text, "|---|---|---|---|---|");
-    goals(&mut text, found);
-    details(&mut text, found);
+    rows(&mut text);
     text
 }

@@ -1,6 +1,7 @@
 //! Devices with issued certificates: how soon a revocation is answered and felt, of one device among a million
 //! certificates, and of the issuing CA of a whole fleet.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ pub(crate) struct Revoking {
     pub(crate) answered_ms: Vec<f64>,
     /// From the answer to the end of the live session, sorted; 0 when it ended before.
     pub(crate) closed_ms: Vec<f64>,
+    /// A bare sync of a file beside the store, right after, sorted.
+    pub(crate) sync_ms: Vec<f64>,
     /// Sessions when the issuer was revoked.
     pub(crate) fleet: usize,
     /// Until that was answered.
@@ -79,7 +82,7 @@ pub(super) fn measure(amounts: &Amounts, binary: &Path, data: &Path) -> Result<R
         began.elapsed().as_secs_f64()
     ));
     let server = Server::start(binary, data)?;
-    let found = runtime.block_on(run(amounts, &server, group_key))?;
+    let found = runtime.block_on(run(amounts, &server, group_key, data))?;
     server.stop()?;
     Ok(Revoking {
         crl_ms: crl.as_secs_f64() * 1e3,
@@ -125,7 +128,7 @@ pub(super) async fn furnish(server: &Server) -> Result<SymmetricKey> {
     Ok(SymmetricKey::parse(key)?)
 }
 
-async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Result<Revoking> {
+async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey, data: &Path) -> Result<Revoking> {
     let roots = Roots::from_pem(&std::fs::read(&server.ready.root_ca)?)?;
     let mut target = Target::new("127.0.0.1", server.ready.mqtt_port()?);
     "localhost".clone_into(&mut target.server_name);
@@ -143,6 +146,8 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
     say(format!("{} devices connected", sessions.len()));
     let one_by_one = sessions.split_off(sessions.len().saturating_sub(amounts.closed as usize));
     let (answered_ms, closed_ms) = one_by_one_revoked(&mut operator, one_by_one).await?;
+    let sync_ms = bare_syncs(&data.join("bare-sync"))?;
+    say(format!("{} devices revoked", answered_ms.len()));
     let count = sessions.len();
     let mut watching = JoinSet::new();
     for (id, mut session) in sessions {
@@ -173,6 +178,7 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
     Ok(Revoking {
         answered_ms,
         closed_ms,
+        sync_ms,
         fleet: count,
         issuer_answered_ms: (answered - asked).as_secs_f64() * 1e3,
         fleet_closed_ms: (last - answered).as_secs_f64() * 1e3,
@@ -180,6 +186,22 @@ async fn run(amounts: &Amounts, server: &Server, group_key: SymmetricKey) -> Res
         preview_ms: preview.as_secs_f64() * 1e3,
         crl_ms: 0.0,
     })
+}
+
+/// What the disk takes for a commit's worth, with nothing around it.
+fn bare_syncs(path: &Path) -> Result<Vec<f64>> {
+    const TIMES: u64 = 200;
+    const BYTES: usize = 32 * 1024;
+    let file = std::fs::File::create(path)?;
+    let (mut took_ms, pages) = (Vec::new(), vec![1; BYTES]);
+    for number in 0..TIMES {
+        file.write_all_at(&pages, number * BYTES as u64)?;
+        let began = Instant::now();
+        file.sync_data()?;
+        took_ms.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    took_ms.sort_by(f64::total_cmp);
+    Ok(took_ms)
 }
 
 /// Revokes one device after the other while all are connected.

@@ -1,6 +1,7 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+mod health;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use provost_keys::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
 use provost_model::registry::KeyRef;
@@ -11,21 +12,14 @@ use tracing::debug;
 use crate::signatures::Signatures;
 use crate::{CaError, SignatureCounts};
 
-/// How old an answer about the health of the keys may be.
-const HEALTH_AGE: Duration = Duration::from_secs(1);
+use self::health::HeardHealth;
 
 /// The keys of CAs, wherever they are. Cheap to clone; clones count together.
 #[derive(Clone)]
 pub struct CaKeys {
     provider: Arc<dyn KeyProvider>,
     signatures: Arc<Signatures>,
-    usable: Arc<Usable>,
-}
-
-/// What was heard last about the health of the keys.
-struct Usable {
-    said: AtomicBool,
-    asked: Mutex<Option<Instant>>,
+    heard: Arc<HeardHealth>,
 }
 
 impl CaKeys {
@@ -34,10 +28,7 @@ impl CaKeys {
         Self {
             provider,
             signatures: Arc::default(),
-            usable: Arc::new(Usable {
-                said: AtomicBool::new(true),
-                asked: Mutex::default(),
-            }),
+            heard: Arc::default(),
         }
     }
 
@@ -89,7 +80,7 @@ impl CaKeys {
             provider: Arc::clone(&self.provider),
             signatures: Arc::clone(&self.signatures),
             key: key.clone(),
-            public_key_der,
+            public_key_der: public_key_der.into(),
             algorithm: match algorithm {
                 KeyAlgorithm::P256 => issue::KeyAlgorithm::P256,
                 KeyAlgorithm::P384 => issue::KeyAlgorithm::P384,
@@ -113,16 +104,11 @@ impl CaKeys {
         Ok(self.provider.health()?)
     }
 
-    /// Whether keys could be used a moment ago: for whoever may ask as often as he likes.
+    /// Whether keys could be used a moment ago: for whoever may ask as often as he likes. Answers within a second
+    /// or so also when the keys do not: then they cannot be used. Blocks; call it where a thread may.
     pub fn were_usable(&self) -> bool {
-        // Whoever comes while somebody asks takes what was said before.
-        if let Ok(mut asked) = self.usable.asked.try_lock()
-            && asked.is_none_or(|at| at.elapsed() > HEALTH_AGE)
-        {
-            self.usable.said.store(self.health().is_ok(), Ordering::Relaxed);
-            *asked = Some(Instant::now());
-        }
-        self.usable.said.load(Ordering::Relaxed)
+        let provider = Arc::clone(&self.provider);
+        self.heard.ask(move || provider.health().is_ok())
     }
 
     /// How often each key was used since the program started.
@@ -144,7 +130,7 @@ pub struct CaSigner {
     provider: Arc<dyn KeyProvider>,
     signatures: Arc<Signatures>,
     key: KeyRef,
-    public_key_der: Vec<u8>,
+    public_key_der: Arc<[u8]>,
     algorithm: issue::KeyAlgorithm,
 }
 
@@ -153,20 +139,34 @@ impl CaSigner {
     pub fn key(&self) -> &KeyRef {
         &self.key
     }
-}
 
-impl Signer for CaSigner {
-    fn public_key_der(&self) -> Result<Vec<u8>, IssueError> {
-        Ok(self.public_key_der.clone())
-    }
-
-    fn algorithm(&self) -> issue::KeyAlgorithm {
-        self.algorithm
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+    /// Begins a signature that no thread waits for; `None` where the keys do not sign like that, or not now.
+    pub(crate) fn begin(
+        &self,
+        message: &[u8],
+    ) -> Option<impl Future<Output = Result<Vec<u8>, IssueError>> + Send + use<>> {
         let begun = Instant::now();
-        let signed = self.provider.sign(&self.key, message);
+        let mut pending = self.provider.begin_signing(&self.key, message)?;
+        let mut asked = Asked {
+            signer: self.clone(),
+            begun,
+            is_counted: false,
+        };
+        Some(async move {
+            let signed = match tokio::time::timeout(pending.patience(), &mut pending).await {
+                Ok(signed) => signed,
+                Err(_) => Err(pending.too_late()),
+            };
+            asked.is_counted = true;
+            asked.signer.counted(begun, signed)
+        })
+    }
+
+    fn counted(
+        &self,
+        begun: Instant,
+        signed: Result<Vec<u8>, KeyProviderError>,
+    ) -> Result<Vec<u8>, IssueError> {
         let took = begun.elapsed();
         self.signatures.count(&self.key, signed.is_ok(), took);
         debug!(
@@ -175,9 +175,40 @@ impl Signer for CaSigner {
             ?took,
             "asked for a signature"
         );
-        signed.map_err(|error: KeyProviderError| IssueError::Signer {
+        signed.map_err(|error| IssueError::Signer {
             kind: error.kind(),
             reason: error.to_string(),
         })
+    }
+}
+
+/// A signature under way; counted as one that did not come about when who asked goes away before.
+struct Asked {
+    signer: CaSigner,
+    begun: Instant,
+    is_counted: bool,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.is_counted {
+            let took = self.begun.elapsed();
+            self.signer.signatures.count(&self.signer.key, false, took);
+        }
+    }
+}
+
+impl Signer for CaSigner {
+    fn public_key_der(&self) -> Result<Vec<u8>, IssueError> {
+        Ok(self.public_key_der.to_vec())
+    }
+
+    fn algorithm(&self) -> issue::KeyAlgorithm {
+        self.algorithm
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let begun = Instant::now();
+        self.counted(begun, self.provider.sign(&self.key, message))
     }
 }

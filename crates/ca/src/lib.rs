@@ -22,7 +22,7 @@ pub use addresses::PublicAddresses;
 pub use authority::{IssuingOrder, RootOrder, SignedCa, request_for_ca, sign_issuing_ca, sign_root};
 pub use error::CaError;
 pub use keys::{CaKeys, CaSigner};
-pub use leaf::{LeafOrder, SignedLeaf, sign_leaf};
+pub use leaf::{LeafOrder, LeafToSign, SignedLeaf};
 pub use ocsp::{DelegateError, OcspAnswer, OcspDelegates, OcspResponder, OcspStanding, OcspWord};
 pub use provost_store::{CrlPart, StoreError};
 pub use publications::{Publications, PublishedCrl};

@@ -148,9 +148,7 @@ impl HubService {
             .certificates
             .filter(|_| self.refuses_revoked_serials())
             .map(|chain| chain.leaf().clone());
-        let leaf = presented
-            .certificates
-            .map(|chain| chain.leaf().sha256_thumbprint());
+        let leaf = presented.certificates.map(|chain| chain.leaf().shown());
         let read = move |tx: &ReadTx<'_>| {
             let credential = tx.credential(&hub, &id)?;
             let policy = match policy {
@@ -163,13 +161,13 @@ impl HubService {
                 anchors.extend(read_anchors(tx, &hub, issuer, strict_leaf.as_ref())?);
             }
             let registry = tx.registry_identity(&hub, &id.device_id)?;
-            let leaf = leaf.map(|leaf| tx.leaf_standing(leaf.as_bytes())).transpose()?;
+            let issuers = leaf.map(|leaf| tx.known_issuers(issuers, &leaf)).transpose()?;
             Ok(Known {
                 credential,
                 policy,
                 anchors,
                 registry,
-                leaf: leaf.flatten(),
+                issuers: issuers.unwrap_or_default(),
             })
         };
         self.store().read(read).await

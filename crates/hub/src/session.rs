@@ -84,8 +84,8 @@ impl DeviceSession {
         self.place.link().device_id()
     }
 
-    /// When the session must end by itself: the end of its SAS token with the grace that clients
-    /// renewing at the last moment need. `None` for certificates.
+    /// When the session must end by itself: the end of its certificate, or of its SAS token with the grace that
+    /// clients renewing at the last moment need.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.place.link().admitted()?.expires_at
     }

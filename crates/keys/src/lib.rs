@@ -5,6 +5,7 @@
 //! a provider whose keys are in another process (`process.rs`).
 
 mod error;
+mod pending;
 mod private_key;
 mod process;
 mod provider;
@@ -14,6 +15,7 @@ mod secret_file;
 mod token;
 
 pub use error::KeyProviderError;
+pub use pending::PendingSignature;
 pub use process::{
     Answer, FrameError, LaunchedSigner, MAX_FRAME_BYTES, MessageError, NotOpened, Opened, OpenedKeys,
     Opening, PROTOCOL_VERSION, Request, SignerError, SignerLauncher, SignerProcess, Task, read_frame,
@@ -22,8 +24,8 @@ pub use process::{
 pub use provider::{KeyAlgorithm, KeyProvider, KeyPurpose};
 pub use ring::{KeyHome, KeyRing};
 pub use sealed::{
-    FolderLock, KekSource, Rewrapped, SealedKeyInfo, SealedKeys, check_folder, lock_folder, make_key_file,
-    rewrap, sealed_file_name, share_folder,
+    CheckedKey, FolderLock, KekSource, Rewrapped, SealedKeyInfo, SealedKeys, check_folder,
+    is_passphrase_wanted, lock_folder, make_key_file, rewrap, sealed_file_name, share_folder,
 };
 pub use secret_file::{SecretFileGuard, read_secret};
 pub use token::{TokenKeyInfo, TokenKeys, TokenOptions, TokenUri};

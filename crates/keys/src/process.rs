@@ -10,6 +10,7 @@ mod connection;
 mod fields;
 mod frame;
 mod message;
+mod outbox;
 mod server;
 
 pub use client::{LaunchedSigner, SignerLauncher, SignerProcess};

@@ -1,7 +1,7 @@
 use aws_lc_rs::digest::{self, Digest};
 use provost_model::registry::KeyRef;
 
-use crate::KeyProviderError;
+use crate::{KeyProviderError, PendingSignature};
 
 /// The kinds of key made for CAs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,6 +109,14 @@ pub trait KeyProvider: Send + Sync {
             "`{}` signs whole messages only",
             key.0
         )))
+    }
+
+    /// Begins a signature over the message and does not block: for who has many under way. `None` where whoever asks signs
+    /// himself, or when too much is under way: then [`Self::sign`] is to be called where one may block. Not both: what was begun
+    /// is never asked for again.
+    fn begin_signing(&self, key: &KeyRef, message: &[u8]) -> Option<PendingSignature> {
+        let _ = (key, message);
+        None
     }
 
     /// Destroys a key for ever; one that is gone already is no error.

@@ -52,6 +52,9 @@ pub struct SealedKeys {
     _lock: FolderLock,
 }
 
+/// A key of a folder, and what is known of it where it can be used.
+pub type CheckedKey = (KeyRef, Result<SealedKeyInfo, KeyProviderError>);
+
 /// What is readable of a sealed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKeyInfo {
@@ -98,6 +101,18 @@ impl SealedKeys {
             .iter()
             .map(|id| self.read(id).map(|envelope| self.info(&envelope)))
             .collect())
+    }
+
+    /// Every key of the folder in the order of their IDs, each opened as [`Self::check`] does; what cannot be used
+    /// says why.
+    pub fn check_all(&self) -> Result<Vec<CheckedKey>, KeyProviderError> {
+        let check = |id: &String| {
+            let key = KeyRef(format!("{PREFIX}{id}"));
+            let info = self.read(id).map(|envelope| self.info(&envelope));
+            let checked = info.and_then(|info| self.check(&key).map(|()| info));
+            (key, checked)
+        };
+        Ok(key_ids(&self.folder)?.iter().map(check).collect())
     }
 
     /// Opens a key and compares its public half with what its file says, without using it.
@@ -257,6 +272,12 @@ pub fn lock_folder(folder: &Path) -> Result<FolderLock, KeyProviderError> {
 /// Holds a folder of keys against a change of their KEK while it is read; whoever uses the keys goes on.
 pub fn share_folder(folder: &Path) -> Result<FolderLock, KeyProviderError> {
     FolderLock::shared(folder)
+}
+
+/// Whether the keys of a folder are sealed with a passphrase, and not with a key file; `None` where there are none.
+pub fn is_passphrase_wanted(folder: &Path) -> Result<Option<bool>, KeyProviderError> {
+    let description = KekDescription::read(&folder.join(KEK_DESCRIPTION))?;
+    Ok(description.map(|description| description.wants_passphrase()))
 }
 
 /// The name of a sealed key's file in its folder; `None` for a key that is elsewhere.

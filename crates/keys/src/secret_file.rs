@@ -148,7 +148,7 @@ pub(crate) fn unfinished(folder: &Path, stem: &str) -> Result<Vec<PathBuf>, KeyP
         let name = entry.map_err(|error| cannot("read", folder, &error))?.file_name();
         let is_of_it = |name: &str| {
             let rest = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
-            rest.is_some_and(|rest| rest.ends_with(".new"))
+            rest.is_some() && Path::new(name).extension().is_some_and(|last| last == "new")
         };
         if name.to_str().is_some_and(is_of_it) {
             found.push(folder.join(name));

@@ -15,6 +15,14 @@ pub enum IdError {
         /// The kind of identifier.
         what: &'static str,
     },
+    /// Shorter than the limit.
+    #[error("{what} is shorter than {limit} characters")]
+    TooShort {
+        /// The kind of identifier.
+        what: &'static str,
+        /// The limit in characters.
+        limit: usize,
+    },
     /// Longer than the limit.
     #[error("{what} is longer than {limit} characters")]
     TooLong {
@@ -60,6 +68,13 @@ fn check(
             what,
             position: count - 1,
         });
+    }
+    Ok(())
+}
+
+fn check_least(what: &'static str, text: &str, limit: usize) -> Result<(), IdError> {
+    if text.chars().count() < limit {
+        return Err(IdError::TooShort { what, limit });
     }
     Ok(())
 }
@@ -138,7 +153,10 @@ macro_rules! exact_id {
 
 /// An identifier compared without case; the spelling is kept.
 macro_rules! caseless_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $limit:literal, $inner:ident, $first:ident, $last:ident) => {
+    (
+        $(#[$doc:meta])* $name:ident, $what:literal, $limit:literal, $inner:ident, $first:ident, $last:ident
+        $(, $least:literal)?
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name {
@@ -150,6 +168,7 @@ macro_rules! caseless_id {
             /// Checks and keeps the text.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 check($what, text, $limit, $inner, $first, $last)?;
+                $(check_least($what, text, $least)?;)?
                 Ok(Self { text: text.to_owned(), key: text.to_ascii_lowercase() })
             }
 
@@ -224,9 +243,9 @@ caseless_id!(
     NamespaceName, "namespace name", 64, hyphenated, alphanumeric, alphanumeric
 );
 caseless_id!(
-    /// Names a policy of a credential: what an enrollment's `credentialPolicyName` says
+    /// Names a policy of a credential, 3 to 50 characters: what an enrollment's `credentialPolicyName` says
     /// (certificate-management.md 1.4).
-    CredentialPolicyName, "credential policy name", 50, hyphenated, alphanumeric, alphanumeric
+    CredentialPolicyName, "credential policy name", 50, hyphenated, alphanumeric, alphanumeric, 3
 );
 caseless_id!(
     /// Names a device of a namespace; one that provisioning made bears its registration ID.
@@ -252,6 +271,17 @@ exact_id!(
     /// Names one run of a device through provisioning, opaque to clients (dps-device-api.md 1.3).
     OperationId, "operation ID", 128, name_char, any, any
 );
+
+impl NamespaceName {
+    /// Fewest characters of a new namespace's name, and most.
+    pub const LENGTH: std::ops::RangeInclusive<usize> = 3..=63;
+
+    /// Whether a namespace may be made under this name: 3 to 63 lower-case letters, digits and hyphens. Where it is
+    /// only looked for, any spelling will do, as everywhere in the management plane.
+    pub fn is_for_new(&self) -> bool {
+        Self::LENGTH.contains(&self.text.len()) && self.text == self.key
+    }
+}
 
 impl From<&RegistrationId> for DeviceId {
     /// Every registration ID is a valid device ID: its characters are a subset.
@@ -327,5 +357,27 @@ mod tests {
         assert_ne!(DeviceId::parse("A").unwrap(), DeviceId::parse("a").unwrap());
         assert!(DeviceId::parse("x#?%$'").is_ok());
         assert!(DeviceId::parse("a/b").is_err());
+    }
+
+    #[test]
+    fn policies_have_three_characters_and_new_namespaces_are_in_lower_case() {
+        let short = IdError::TooShort {
+            what: "credential policy name",
+            limit: 3,
+        };
+        assert_eq!(CredentialPolicyName::parse("ab"), Err(short));
+        assert!(CredentialPolicyName::parse("abc").is_ok());
+        assert!(CredentialPolicyName::parse(&"a".repeat(51)).is_err());
+        for (name, is_for_new) in [("plant-7", true), ("ab", false), ("Plant", false), ("7up", true)] {
+            assert_eq!(
+                NamespaceName::parse(name).unwrap().is_for_new(),
+                is_for_new,
+                "{name}"
+            );
+        }
+        for (length, is_for_new) in [(63, true), (64, false)] {
+            let name = NamespaceName::parse(&"a".repeat(length)).unwrap();
+            assert_eq!(name.is_for_new(), is_for_new);
+        }
     }
 }

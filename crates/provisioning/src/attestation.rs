@@ -202,17 +202,9 @@ pub(crate) fn group_anchors(mechanism: &GroupMechanism) -> Vec<(Slot, AnchorInde
 fn certificate_anchors(slots: &Slots<CertificateDer>) -> Vec<(Slot, AnchorIndex)> {
     let index = |der: &CertificateDer| {
         let certificate = Certificate::from_der(&der.0).ok()?;
-        Some(AnchorIndex::Certificate(certificate_index(&certificate)))
+        Some(AnchorIndex::Certificate(CertificateIndex::of(&certificate)))
     };
     anchors(slots, index)
-}
-
-/// What a certificate is found by.
-pub(crate) fn certificate_index(certificate: &Certificate) -> CertificateIndex {
-    CertificateIndex {
-        subject_hash: certificate.subject_hash(),
-        thumbprint: *certificate.sha256_thumbprint().as_bytes(),
-    }
 }
 
 fn reference_anchors(names: &Slots<CertificateName>) -> Vec<(Slot, AnchorIndex)> {

@@ -7,10 +7,10 @@ use provost_model::{
     Change, Etag, IfMatch, Timestamp,
 };
 use provost_pki::{Certificate, Sha1Thumbprint};
-use provost_store::{ReadTx, WriteTx};
+use provost_store::{CertificateIndex, ReadTx, WriteTx};
 use provost_wire::dps::CertificateInfo;
 
-use crate::attestation::{certificate_index, shown_certificate};
+use crate::attestation::shown_certificate;
 use crate::{AdminCaller, Noun, ProvisioningError, ProvisioningService};
 
 pub(crate) const NOUN: Noun = Noun::CaCertificate;
@@ -204,7 +204,7 @@ impl ProvisioningService {
     ) -> Result<(), ProvisioningError> {
         authority.etag = Etag::generate(self.random());
         authority.updated_at = tx.now();
-        tx.put_certificate_authority(owner, authority, &certificate_index(certificate))?;
+        tx.put_certificate_authority(owner, authority, &CertificateIndex::of(certificate))?;
         tx.announce(&Change::Configuration)?;
         Ok(())
     }

@@ -142,13 +142,13 @@ impl<S: Snapshot> Judge<'_, S> {
 
     /// A leaf that the Device Registry issued and revoked proves nothing any more, also where a group stands on
     /// the CA that issued it: its device comes back by the credential it came with at first
-    /// (certificate-management.md ).
+    /// (certificate-management.md ). The same goes for all that rests on a CA it revoked, whichever
+    /// CA above it a group stands on.
     fn unless_revoked(&self, found: Match) -> Result<Match, Stop> {
-        let Some(leaf) = found.proof.leaf() else {
+        let Some(shown) = found.proof.shown() else {
             return Ok(found);
         };
-        let thumbprint = leaf.sha256_thumbprint();
-        let is_revoked = self.snapshot.is_revoked_leaf(thumbprint.as_bytes());
+        let is_revoked = self.snapshot.is_revoked_leaf(&shown);
         if is_revoked.map_err(Stop::Store)? {
             return Err(Refusal::RevokedLeaf.into());
         }

@@ -160,7 +160,7 @@ pub(crate) fn check_certifiable(
 /// Whether a run that ended like this was refused a certificate: the device is not better off for it, and
 /// comes again.
 pub(crate) fn is_refusal(failure: &RegistrationFailure) -> bool {
-    (400_210..=400_213).contains(&failure.code)
+    (400_210..=400_214).contains(&failure.code)
 }
 
 /// The refusal of a request by a device whose entry names no policy (U-7).
@@ -177,6 +177,7 @@ pub(crate) fn failure(refusal: CertificateRefusal) -> Result<RegistrationFailure
     match refusal {
         CertificateRefusal::NoPolicy(_)
         | CertificateRefusal::PolicyNotReady(_)
+        | CertificateRefusal::NameTaken(_)
         | CertificateRefusal::DeviceDisabled => Ok(final_failure(&refusal)),
         CertificateRefusal::Unreadable(_)
         | CertificateRefusal::NotVerified(_)
@@ -200,6 +201,7 @@ pub(crate) fn code(refusal: &CertificateRefusal) -> u32 {
         CertificateRefusal::PolicyNotReady(_) => 400_211,
         CertificateRefusal::DeviceDisabled => 400_212,
         CertificateRefusal::Unreadable(_) | CertificateRefusal::NotVerified(_) => 400_213,
+        CertificateRefusal::NameTaken(_) => 400_214,
         CertificateRefusal::Busy => 429_001,
         CertificateRefusal::Unavailable => 503_000,
     }

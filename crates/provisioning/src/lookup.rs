@@ -7,7 +7,8 @@ use provost_model::{
     EnrollmentGroupId, EnrollmentKind, IndividualEnrollment, ProvisioningStatus, RegistrationId,
     SymmetricKey, Timestamp,
 };
-use provost_store::{DisabledHolder, GroupAnchor, LeafStanding, ReadTx, StoreError};
+use provost_pki::ShownLeaf;
+use provost_store::{CertificateIndex, DisabledHolder, GroupAnchor, LeafStanding, ReadTx, StoreError};
 
 use crate::decide::{Claim, Decision, Entry, Judgement, Proof, Rules, Snapshot, decide};
 use crate::{ProvisioningError, ProvisioningService, Refused, RegistrationCaller, RegistrationProof};
@@ -60,12 +61,15 @@ impl Snapshot for StoredEntries<'_> {
         self.tx.has_disabled_groups(self.dps)
     }
 
-    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
-        self.tx.disabled_holder(self.dps, thumbprints)
+    fn disabled_holder(
+        &self,
+        certificates: &[CertificateIndex],
+    ) -> Result<Option<DisabledHolder>, StoreError> {
+        self.tx.disabled_holder(self.dps, certificates)
     }
 
-    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError> {
-        Ok(self.tx.leaf_standing(thumbprint)? == Some(LeafStanding::Revoked))
+    fn is_revoked_leaf(&self, shown: &ShownLeaf) -> Result<bool, StoreError> {
+        Ok(self.tx.leaf_standing(shown)? == Some(LeafStanding::Revoked))
     }
 
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {
@@ -168,7 +172,8 @@ impl ProvisioningService {
 
 /// Whether everything a match rests on is still as it was: the individual enrollment of the device or
 /// its absence, the groups and CA certificates of the instance where they were looked at, the disabled
-/// entries that hold a certificate of the device, and whether the Device Registry revoked its leaf.
+/// entries that hold a certificate of the device, and whether the Device Registry revoked its leaf
+/// or a CA above it.
 pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Result<bool, StoreError> {
     let (instance, id, found) = (caller.instance(), caller.registration_id(), caller.found());
     let dps = &instance.name;
@@ -194,10 +199,10 @@ pub(crate) fn still_stands(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Resu
     Ok(is_disabled || tx.disabled_holder(dps, &found.certificates)? == found.blocked_by)
 }
 
-/// Whether the Device Registry issued the leaf a device came with, and revoked it since.
+/// Whether the Device Registry issued the leaf a device came with and revoked it since, or revoked a CA it rests on.
 pub(crate) fn has_revoked_leaf(tx: &ReadTx<'_>, caller: &RegistrationCaller) -> Result<bool, StoreError> {
-    let Some(leaf) = caller.found().proof.leaf() else {
+    let Some(shown) = caller.found().proof.shown() else {
         return Ok(false);
     };
-    Ok(tx.leaf_standing(leaf.sha256_thumbprint().as_bytes())? == Some(LeafStanding::Revoked))
+    Ok(tx.leaf_standing(&shown)? == Some(LeafStanding::Revoked))
 }

@@ -112,6 +112,15 @@ impl From<StoreError> for NotAssigned {
     }
 }
 
+/// How the device proves itself to its hub: one that asks for a certificate connects with what is issued to it.
+fn auth_at_hub(caller: &RegistrationCaller, known: &Known) -> DeviceAuth {
+    if known.issuing.is_asked() {
+        DeviceAuth::CertificateAuthority
+    } else {
+        device_auth(&caller.found().proof)
+    }
+}
+
 /// A hub a device may be on.
 struct Place {
     hub: HubName,
@@ -158,12 +167,7 @@ impl ProvisioningService {
         let settings = entry.settings();
         let mut identity = NewIdentity {
             device_id: device.device_id,
-            auth: if known.issuing.is_asked() {
-                // From here on it connects with what is issued to it.
-                DeviceAuth::CertificateAuthority
-            } else {
-                device_auth(&caller.found().proof)
-            },
+            auth: auth_at_hub(caller, known),
             iot_edge: settings.iot_edge,
             initial_twin: settings.initial_twin.clone().unwrap_or_default(),
         };

@@ -1,12 +1,13 @@
 use provost_model::registry::{
     CaState, CertificateRefusal, Completion, NamespaceLink, PreparedCertificate, RegistryDevice,
 };
-use provost_model::{Assignment, DeviceId, Etag, NamespaceName, RegistryDeviceName};
+use provost_model::{Assignment, Etag, RegistryDeviceName};
 use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
-use provost_store::{ReadTx, StoreError, WriteTx};
+use provost_store::{StoreError, WriteTx};
 use serde_json::Map;
 
 use crate::RegistryService;
+use crate::configuration::Current;
 
 impl RegistryService {
     /// Hands a prepared certificate out, inside the transaction that gives the device its outcome: checks
@@ -22,7 +23,8 @@ impl RegistryService {
         at: &Assignment,
     ) -> Result<Completion, StoreError> {
         let device = tx.registry_device(&prepared.namespace, &prepared.device)?;
-        let completion = judge(tx, prepared, at, device.as_ref())?;
+        let current = self.configuration().in_write(tx);
+        let completion = judge(&current, prepared, at, device.as_ref())?;
         let completion = match completion {
             Completion::Issued if !complete_row(tx, prepared)? => Completion::Moved,
             other => other,
@@ -44,9 +46,7 @@ impl RegistryService {
     ) -> Result<(), StoreError> {
         let now = tx.now();
         let Some(mut device) = device else {
-            let location = tx
-                .namespace(&prepared.namespace)?
-                .map(|namespace| namespace.location);
+            let location = self.configuration().in_write(tx).location(&prepared.namespace)?;
             return tx.insert_registry_device(&RegistryDevice {
                 namespace: prepared.namespace.clone(),
                 name: prepared.device.clone(),
@@ -76,17 +76,18 @@ impl RegistryService {
 }
 
 fn judge(
-    tx: &WriteTx<'_>,
+    current: &Current<'_>,
     prepared: &PreparedCertificate,
     at: &Assignment,
     device: Option<&RegistryDevice>,
 ) -> Result<Completion, StoreError> {
-    let linked = tx.linked_namespace(&NamespaceLink::Hub(at.hub.clone()))?;
+    let tx = current.tx();
+    let linked = current.linked(&NamespaceLink::Hub(at.hub.clone()))?;
     if linked.as_ref() != Some(&prepared.namespace) {
         let reason = format!("the hub {} is not linked to the namespace", at.hub);
         return Ok(Completion::Refused(CertificateRefusal::NoPolicy(reason)));
     }
-    let state = tx.ca_state(&prepared.ca)?;
+    let state = current.ca_state(&prepared.ca)?;
     if !matches!(state, Some(CaState::Active | CaState::Retired)) {
         return Ok(Completion::Moved);
     }
@@ -95,14 +96,16 @@ fn judge(
         let reason = "its key is that of another device".to_owned();
         return Ok(Completion::Refused(CertificateRefusal::NotVerified(reason)));
     }
-    if !owns_its_hub_name(tx, &prepared.namespace, &prepared.device_id, device)? {
-        return Ok(Completion::Refused(other_device(
-            &prepared.device,
-            &prepared.device_id,
-        )));
-    }
     Ok(match device {
-        None if prepared.is_new_device => Completion::Issued,
+        None if prepared.is_new_device => {
+            // Made meanwhile under another name: the next attempt finds it.
+            let stands = tx.registry_device_by_external(&prepared.namespace, &prepared.device_id)?;
+            stands.map_or(Completion::Issued, |_| Completion::Moved)
+        }
+        Some(device) if prepared.is_new_device && device.external_device_id != prepared.device_id => {
+            Completion::Refused(name_taken(&device.name))
+        }
+        // An identifier is one device's alone, and so is its external ID, which never changes.
         Some(device) if prepared.is_new_device || device.identifier != prepared.identifier => {
             Completion::Moved
         }
@@ -112,23 +115,11 @@ fn judge(
     })
 }
 
-/// Whether the device of the registry stands for this device of the hub; a new one has to find the name free.
-pub(crate) fn owns_its_hub_name(
-    tx: &ReadTx<'_>,
-    namespace: &NamespaceName,
-    id: &DeviceId,
-    device: Option<&RegistryDevice>,
-) -> Result<bool, StoreError> {
-    if let Some(device) = device {
-        return Ok(device.external_device_id == *id);
-    }
-    Ok(tx.registry_device_by_external(namespace, id)?.is_none())
-}
-
-/// A certificate for it would never connect: the hub looks its device up by the other name.
-pub(crate) fn other_device(device: &RegistryDeviceName, id: &DeviceId) -> CertificateRefusal {
-    CertificateRefusal::NotVerified(format!(
-        "the device {device} of the namespace is not the hub's device {id}"
+/// The device is not in the registry, and would be made under its registration ID, which is the name of a device
+/// with another `externalDeviceId`.
+pub(crate) fn name_taken(name: &RegistryDeviceName) -> CertificateRefusal {
+    CertificateRefusal::NameTaken(format!(
+        "the name {name} belongs to a device of the namespace with another externalDeviceId"
     ))
 }
 

@@ -4,10 +4,11 @@ use provost_model::{Action, NamespaceName};
 use provost_store::{Audited, ReadTx, WriteTx};
 use serde_json::{Map, Value};
 
+use crate::devices::{changed, replaced_by};
 use crate::namespaces::known;
 use crate::new_ca::{WantedCa, write_down};
 use crate::service::event;
-use crate::{Made, RegistryError, RegistryService, facts};
+use crate::{DocumentChange, Made, RegistryError, RegistryService, facts};
 
 pub(crate) const SUBJECT: &str = "credential";
 
@@ -69,7 +70,8 @@ impl RegistryService {
             Ok::<_, RegistryError>(tx.registry_credential(&asked)?.is_some())
         });
         if there.await? {
-            let view = self.change_credential(caller, namespace, Some(input.location), Some(input.tags));
+            let tags = replaced_by(input.tags);
+            let view = self.change_credential(caller, namespace, Some(input.location), Some(tags));
             return Ok(Made {
                 value: view.await?,
                 is_new: false,
@@ -130,7 +132,7 @@ impl RegistryService {
         caller: &AdminCaller,
         namespace: &NamespaceName,
         location: Option<String>,
-        tags: Option<Map<String, Value>>,
+        tags: Option<DocumentChange>,
     ) -> Result<CredentialView, RegistryError> {
         caller.require(Permission::CredentialsWrite, Some(namespace))?;
         let (namespace, caller, now) = (namespace.clone(), caller.clone(), self.now());
@@ -139,7 +141,7 @@ impl RegistryService {
                 let mut view = view(&tx, &namespace)?;
                 let credential = &mut view.credential;
                 credential.location = location.unwrap_or(std::mem::take(&mut credential.location));
-                credential.tags = tags.unwrap_or(std::mem::take(&mut credential.tags));
+                credential.tags = changed(tags, &credential.tags)?;
                 credential.updated_at = now;
                 tx.put_registry_credential(credential)?;
                 let event = event(&caller, Action::Update, SUBJECT, &namespace, "default");

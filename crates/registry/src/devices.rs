@@ -1,22 +1,21 @@
+mod change;
+
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::{
     DeviceIdentifier, NamespaceLink, RegistryDevice, Revocation, RevocationReason,
 };
-use provost_model::{
-    Action, Assignment, CredentialPolicyName, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName,
-    Uuid,
-};
+use provost_model::{Action, Assignment, DeviceId, Etag, NamespaceName, PageSize, RegistryDeviceName, Uuid};
 use provost_store::{Audited, ReadTx, StoreError, WriteTx};
 use serde_json::{Map, Value};
 
+use self::change::{Change, Changed, check_policy};
+pub use self::change::{Condition, DocumentChange, PolicyChange};
+pub(crate) use self::change::{changed, replaced_by};
 use crate::namespaces::known;
 use crate::service::event;
 use crate::{Made, RegistryError, RegistryService, facts};
 
 pub(crate) const SUBJECT: &str = "registryDevice";
-
-/// Makes a new document of the one that stands, or says in words why not.
-pub type DocumentChange = Box<dyn FnOnce(&Map<String, Value>) -> Result<Map<String, Value>, String> + Send>;
 
 /// A device as a client writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +24,12 @@ pub struct DeviceInput {
     pub external_device_id: Option<DeviceId>,
     /// Whether it may connect; a new device may when absent, another stays as it is.
     pub enabled: Option<bool>,
-    /// The policy of its certificates; another device keeps the one it has when absent.
-    pub policy: Option<CredentialPolicyName>,
+    /// The policy of its certificates.
+    pub policy: PolicyChange,
     /// The rest of the resource, without what the server says itself.
     pub document: Map<String, Value>,
+    /// What must stand for it to be written.
+    pub condition: Condition,
 }
 
 /// A device as it was written, and where sessions are to be looked at.
@@ -40,9 +41,13 @@ pub struct DevicePatch {
     /// Whether it may connect; its hubs follow.
     pub enabled: Option<bool>,
     /// The policy of its certificates.
-    pub policy: Option<CredentialPolicyName>,
+    pub policy: PolicyChange,
+    /// Its name in the hub, when the caller names one: it must be the one it has.
+    pub external_device_id: Option<DeviceId>,
     /// The rest of the resource.
     pub document: Option<DocumentChange>,
+    /// What must stand for it to be written.
+    pub condition: Condition,
 }
 
 impl RegistryService {
@@ -85,7 +90,8 @@ impl RegistryService {
     /// Makes a device, or replaces what is free in it.
     ///
     /// # Errors
-    /// [`RegistryError`]; `ExternalDeviceIdTaken`, `ExternalDeviceIdImmutable`, `PolicyNotFound`.
+    /// [`RegistryError`]; `ExternalDeviceIdTaken`, `ExternalDeviceIdImmutable`, `PolicyNotFound`,
+    /// `PreconditionFailed`.
     pub async fn put_device(
         &self,
         caller: &AdminCaller,
@@ -100,24 +106,27 @@ impl RegistryService {
             .store()
             .write(move |tx| {
                 known(&tx, &namespace)?;
-                check_policy(&tx, &namespace, input.policy.as_ref())?;
-                let Some(before) = tx.registry_device(&namespace, &name)? else {
+                let stands = tx.registry_device(&namespace, &name)?;
+                input
+                    .condition
+                    .check("device", stands.as_ref().map(|device| &device.etag))?;
+                let Some(before) = stands else {
                     return service.make_device(tx, &caller, (namespace, name), input);
                 };
-                let wanted = input.external_device_id;
-                if wanted.is_some_and(|id| id != before.external_device_id) {
-                    return Err(RegistryError::invalid(
-                        "ExternalDeviceIdImmutable",
-                        "externalDeviceId of a device cannot be changed",
-                    ));
-                }
                 let change = Change {
+                    external_device_id: input.external_device_id,
                     enabled: input.enabled,
                     policy: input.policy,
-                    document: Some(input.document),
+                    document: input.document,
                 };
                 let was = facts::of_device(&before);
-                let (device, touched) = service.change(&tx, before, change)?;
+                let (device, touched) = match service.change(&tx, before, change)? {
+                    Changed::Nothing(value) => {
+                        let made = Made { value, is_new: false };
+                        return Ok(tx.unchanged((made, Vec::new())));
+                    }
+                    Changed::Written(device, touched) => (device, touched),
+                };
                 let event = event(
                     &caller,
                     Action::Update,
@@ -143,7 +152,8 @@ impl RegistryService {
     /// returns.
     ///
     /// # Errors
-    /// [`RegistryError`]; `PolicyNotFound`, `InvalidRequestContent`.
+    /// [`RegistryError`]; `PolicyNotFound`, `ExternalDeviceIdImmutable`, `InvalidRequestContent`,
+    /// `PreconditionFailed`.
     pub async fn patch_device(
         &self,
         caller: &AdminCaller,
@@ -158,17 +168,18 @@ impl RegistryService {
             .store()
             .write(move |tx| {
                 let before = found(&tx, &namespace, &name)?;
-                check_policy(&tx, &namespace, patch.policy.as_ref())?;
+                patch.condition.check("device", Some(&before.etag))?;
                 let (was_enabled, was) = (before.enabled, facts::of_device(&before));
-                let document = patch.document.map(|change| change(&before.document)).transpose();
-                let document =
-                    document.map_err(|message| RegistryError::invalid("InvalidRequestContent", message))?;
                 let change = Change {
+                    external_device_id: patch.external_device_id,
                     enabled: patch.enabled,
                     policy: patch.policy,
-                    document,
+                    document: changed(patch.document, &before.document)?,
                 };
-                let (device, touched) = service.change(&tx, before, change)?;
+                let (device, touched) = match service.change(&tx, before, change)? {
+                    Changed::Nothing(device) => return Ok(tx.unchanged((device, Vec::new()))),
+                    Changed::Written(device, touched) => (device, touched),
+                };
                 let detail = match (was_enabled, device.enabled) {
                     (true, false) => "disabled",
                     (false, true) => "enabled",
@@ -195,6 +206,7 @@ impl RegistryService {
         caller: &AdminCaller,
         namespace: &NamespaceName,
         name: &RegistryDeviceName,
+        condition: Condition,
     ) -> Result<(), RegistryError> {
         caller.require(Permission::DevicesWrite, Some(namespace))?;
         let (namespace, name, caller) = (namespace.clone(), name.clone(), caller.clone());
@@ -203,6 +215,7 @@ impl RegistryService {
             .store()
             .write(move |tx| {
                 let device = found(&tx, &namespace, &name)?;
+                condition.check("device", Some(&device.etag))?;
                 let revocation = Revocation {
                     at: tx.now(),
                     reason: RevocationReason::CessationOfOperation,
@@ -269,6 +282,8 @@ impl RegistryService {
         name: RegistryDeviceName,
         input: DeviceInput,
     ) -> Result<RegistryDevice, RegistryError> {
+        let policy = input.policy.of(None);
+        check_policy(tx, &namespace, policy.as_ref())?;
         let external = match input.external_device_id {
             Some(id) => id,
             None => DeviceId::parse(name.as_str())
@@ -287,7 +302,7 @@ impl RegistryService {
             identifier: DeviceIdentifier::generate(self.random()),
             external_device_id: external,
             enabled: input.enabled.unwrap_or(true),
-            policy: input.policy,
+            policy,
             hub: None,
             document: input.document,
             version: 1,
@@ -309,35 +324,6 @@ impl RegistryService {
             }
         }
         Ok(places)
-    }
-
-    /// Writes a changed device; answers whose sessions are to be looked at.
-    fn change(
-        &self,
-        tx: &WriteTx<'_>,
-        mut device: RegistryDevice,
-        change: Change,
-    ) -> Result<(RegistryDevice, Vec<Assignment>), RegistryError> {
-        let enabled = change.enabled.unwrap_or(device.enabled);
-        let policy = change.policy.or(device.policy.take());
-        let is_switched = enabled != device.enabled;
-        device.policy = policy;
-        device.document = change.document.unwrap_or(device.document);
-        device.enabled = enabled;
-        if is_switched {
-            device.transition_at = tx.now();
-        }
-        self.write_changed(tx, &mut device)?;
-        let places = places(tx, &device)?;
-        for place in &places {
-            if is_switched {
-                self.hubs()
-                    .set_enabled(tx, &place.hub, &place.device_id, enabled)?;
-            } else {
-                self.hubs().announce(tx, &place.hub, &place.device_id)?;
-            }
-        }
-        Ok((device, places))
     }
 
     pub(crate) fn write_changed(
@@ -371,29 +357,6 @@ impl RevokedDevice {
         tx.announce(&provost_model::Change::Leaves { device: leaves_of })?;
         Ok(Self { places, leaves_of })
     }
-}
-
-struct Change {
-    enabled: Option<bool>,
-    policy: Option<CredentialPolicyName>,
-    document: Option<Map<String, Value>>,
-}
-
-fn check_policy(
-    tx: &ReadTx<'_>,
-    namespace: &NamespaceName,
-    policy: Option<&CredentialPolicyName>,
-) -> Result<(), RegistryError> {
-    let Some(name) = policy else {
-        return Ok(());
-    };
-    if tx.credential_policy(namespace, name)?.is_some() {
-        return Ok(());
-    }
-    Err(RegistryError::invalid(
-        "PolicyNotFound",
-        format!("the namespace {namespace} has no policy {name}"),
-    ))
 }
 
 /// Where a device may be known: every hub linked to its namespace, or to a provisioning service of it, and the one

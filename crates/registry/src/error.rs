@@ -34,6 +34,12 @@ pub enum RegistryError {
         /// In words.
         message: String,
     },
+    /// The resource is not as the caller's `If-Match` or `If-None-Match` says.
+    #[error("the {noun} is not in the state that If-Match or If-None-Match names")]
+    PreconditionFailed {
+        /// The kind of thing.
+        noun: &'static str,
+    },
     /// Making a CA took so long that its key was given up.
     #[error("making the CA {0} took too long, and its key was given up")]
     KeyGivenUp(CaId),
@@ -53,6 +59,7 @@ impl RegistryError {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::PreconditionFailed { .. } => ErrorKind::PreconditionFailed,
             Self::KeyGivenUp(_) => ErrorKind::Unavailable,
             Self::Ca(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -65,6 +72,7 @@ impl RegistryError {
             Self::Forbidden(_) => "AuthorizationFailed",
             Self::NotFound { .. } => "ResourceNotFound",
             Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::PreconditionFailed { .. } => "PreconditionFailed",
             Self::KeyGivenUp(_) | Self::Ca(_) => "KeysUnavailable",
             Self::Store(error) => match error.kind() {
                 ErrorKind::Throttled { .. } => "TooManyRequests",

@@ -80,10 +80,7 @@ pub(crate) fn distrust(tx: &WriteTx<'_>, hub: &HubName, cas: &[CaId]) -> Result<
 fn named(ca: &Ca) -> Option<(CertificateName, CertificateDer, CertificateIndex)> {
     let der = ca.certificate.clone()?;
     let certificate = Certificate::from_der(&der.0).ok()?;
-    let index = CertificateIndex {
-        subject_hash: certificate.subject_hash(),
-        thumbprint: *certificate.sha256_thumbprint().as_bytes(),
-    };
+    let index = CertificateIndex::of(&certificate);
     // Another CA is another name: a policy's certificate never changes under one.
     let name = CertificateName::parse(&format!("adr-{}", ca.id)).ok()?;
     Some((name, der, index))

@@ -9,15 +9,6 @@ use provost_pki::Certificate;
 pub(crate) struct Issuer {
     pub(crate) certificate: Certificate,
     pub(crate) signer: CaSigner,
-    above: Vec<Certificate>,
-}
-
-impl Issuer {
-    /// Whether a public key, a `SubjectPublicKeyInfo`, is its own or that of a CA above it.
-    pub(crate) fn has_key(&self, spki_der: &[u8]) -> bool {
-        let mut chain = std::iter::once(&self.certificate).chain(&self.above);
-        chain.any(|certificate| certificate.spki_der() == spki_der)
-    }
 }
 
 /// CAs that signed lately, so that neither certificate nor public key is read for every leaf. What a CA may
@@ -43,11 +34,6 @@ impl Issuers {
         let issuer = Arc::new(Issuer {
             certificate: Certificate::from_der(der.unwrap_or_default())?,
             signer: keys.signer(&ca.key)?,
-            above: ca
-                .issuers
-                .iter()
-                .map(|der| Certificate::from_der(&der.0))
-                .collect::<Result<_, _>>()?,
         });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= CAPACITY {

@@ -15,12 +15,15 @@
 mod activate;
 mod certificates;
 mod complete;
+mod configuration;
 mod credentials;
+mod delete_namespace;
 mod devices;
 mod error;
 mod expiry;
 mod facts;
 mod forgetting;
+mod ground;
 mod hub_trust;
 mod issuer;
 mod links;
@@ -47,7 +50,7 @@ mod unused_keys;
 
 pub use certificates::CertificateFilter;
 pub use credentials::{CredentialInput, CredentialView};
-pub use devices::{DeviceInput, DevicePatch, DocumentChange};
+pub use devices::{Condition, DeviceInput, DevicePatch, DocumentChange, PolicyChange};
 pub use error::RegistryError;
 pub use namespaces::NamespaceInput;
 pub use offline::{

@@ -13,6 +13,9 @@ use crate::offline::is_under_offline_root;
 use crate::policies::{SUBJECT, mark_all_parts, view};
 use crate::{RegistryError, RegistryService, facts, revoke_issuer};
 
+/// After a start, keys that were given up are destroyed again: the signer of a server that was killed lives on for two
+/// seconds, and makes what was asked of it.
+const AFTER_START: Duration = Duration::from_secs(5);
 /// How often the registry looks around.
 const EVERY: Duration = Duration::from_mins(1);
 /// How long what was intended may wait to be completed; longer than any registration takes, and than a token
@@ -46,6 +49,14 @@ impl RegistryService {
 
     /// Looks around for ever. Spawned by the program.
     pub async fn maintain(self) {
+        tokio::time::sleep(AFTER_START).await;
+        let given_up = self.give_up_keys_intended(self.now().before(INTENT_LIFE));
+        if let Err(error) = given_up.await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "keys that were given up cannot be destroyed now"
+            );
+        }
         loop {
             tokio::time::sleep(EVERY).await;
             self.look_around().await;

@@ -1,9 +1,10 @@
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::Namespace;
-use provost_model::{Action, Change, NamespaceName, PageSize, Uuid};
+use provost_model::{Action, NamespaceName, PageSize, Uuid};
 use provost_store::ReadTx;
 use serde_json::{Map, Value};
 
+use crate::devices::changed;
 use crate::service::event;
 use crate::{DocumentChange, Made, RegistryError, RegistryService};
 
@@ -61,7 +62,7 @@ impl RegistryService {
     /// Makes a namespace, or replaces what is free in it; its UUID stays.
     ///
     /// # Errors
-    /// [`RegistryError`].
+    /// [`RegistryError`]; `InvalidName` for a new one (certificate-management.md 1.4).
     pub async fn put_namespace(
         &self,
         caller: &AdminCaller,
@@ -75,6 +76,15 @@ impl RegistryService {
         self.store()
             .write(move |tx| {
                 let before = tx.namespace(&name)?;
+                if before.is_none() && !name.is_for_new() {
+                    return Err(RegistryError::invalid(
+                        "InvalidName",
+                        format!(
+                            "the name of a namespace has 3 to 63 lower-case letters, digits and hyphens, which {name} \
+                             does not"
+                        ),
+                    ));
+                }
                 let namespace = Namespace {
                     name: before.as_ref().map_or(name, |before| before.name.clone()),
                     uuid: before.as_ref().map_or(uuid, |before| before.uuid),
@@ -107,7 +117,7 @@ impl RegistryService {
         &self,
         caller: &AdminCaller,
         name: &NamespaceName,
-        tags: Option<Map<String, Value>>,
+        tags: Option<DocumentChange>,
         document: Option<DocumentChange>,
     ) -> Result<Namespace, RegistryError> {
         caller.require(Permission::NamespacesWrite, Some(name))?;
@@ -115,51 +125,14 @@ impl RegistryService {
         self.store()
             .write(move |tx| {
                 let mut namespace = known(&tx, &name)?;
-                let document = document.map(|change| change(&namespace.document)).transpose();
-                let document =
-                    document.map_err(|message| RegistryError::invalid("InvalidRequestContent", message))?;
-                namespace.document = document.unwrap_or(namespace.document);
-                namespace.tags = tags.unwrap_or(namespace.tags);
+                namespace.document = changed(document, &namespace.document)?;
+                namespace.tags = changed(tags, &namespace.tags)?;
                 namespace.updated_at = tx.now();
                 tx.put_namespace(&namespace)?;
                 let event = event(&caller, Action::Update, "namespace", &namespace.name, "");
                 Ok(tx.record(&event, namespace)?)
             })
             .await
-    }
-
-    /// Removes a namespace with its devices and links. Not while it has a credential: what hangs under
-    /// that ends first, and on purpose.
-    ///
-    /// # Errors
-    /// [`RegistryError`]; `CredentialExists` while there is one.
-    pub async fn delete_namespace(
-        &self,
-        caller: &AdminCaller,
-        name: &NamespaceName,
-    ) -> Result<(), RegistryError> {
-        caller.require(Permission::NamespacesWrite, Some(name))?;
-        let (name, caller) = (name.clone(), caller.clone());
-        let done: Result<(), RegistryError> = self
-            .store()
-            .write(move |tx| {
-                known(&tx, &name)?;
-                if tx.registry_credential(&name)?.is_some() {
-                    return Err(RegistryError::conflict(
-                        "CredentialExists",
-                        format!("the namespace {name} has a credential; delete that first"),
-                    ));
-                }
-                tx.delete_namespace(&name)?;
-                // Sessions that its devices' certificates opened end with it.
-                tx.announce(&Change::Configuration)?;
-                let event = event(&caller, Action::Delete, "namespace", &name, "");
-                Ok(tx.record(&event, ())?)
-            })
-            .await;
-        done?;
-        self.hubs().settle_authorities().await;
-        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) use revoke::{at_once, replacement};
 pub use status::{OfflineNumbers, OfflineRequest, OfflineRoot};
 
 use crate::credentials::{CredentialInput, CredentialView};
+use crate::devices::replaced_by;
 use crate::namespaces::known;
 use crate::service::event;
 use crate::{Made, RegistryError, RegistryService};
@@ -62,7 +63,7 @@ impl RegistryService {
         if let Some(value) = made? {
             return Ok(Made { value, is_new: true });
         }
-        let (location, tags) = (Some(input.location), Some(input.tags));
+        let (location, tags) = (Some(input.location), Some(replaced_by(input.tags)));
         Ok(Made {
             value: self.change_credential(caller, namespace, location, tags).await?,
             is_new: false,

@@ -44,11 +44,11 @@ impl RegistryService {
     }
 }
 
-/// The same operation, done.
+/// The same operation, done; a transaction's instant may be a little older than the operation.
 pub(crate) fn done(operation: RegistryOperation, now: Timestamp) -> RegistryOperation {
     RegistryOperation {
         state: OperationState::Succeeded,
-        ended_at: Some(now),
+        ended_at: Some(now.max(operation.started_at)),
         ..operation
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn failed(
             code: error.code().to_owned(),
             message: error.public_message(),
         }),
-        ended_at: Some(now),
+        ended_at: Some(now.max(operation.started_at)),
         ..operation
     }
 }

@@ -1,44 +1,43 @@
 use std::sync::Arc;
 
-use provost_ca::{LeafOrder, SignedLeaf, new_serial, shard_of, sign_leaf};
+use provost_ca::{LeafOrder, LeafToSign, SignedLeaf, new_serial, shard_of};
 use provost_model::registry::{
-    Ca, CaState, CertificateRefusal, CertificateRequest, CredentialPolicy, DeviceIdentifier, NamespaceLink,
-    PreparedCertificate, RegistryDevice, RequestedBy,
+    Ca, CertificateRefusal, CertificateRequest, DeviceIdentifier, PreparedCertificate, SerialNumber,
 };
-use provost_model::{ErrorKind, NamespaceName, Timestamp};
+use provost_model::{ErrorKind, NamespaceName, RegistryDeviceName, Timestamp};
 use provost_pki::{Csr, VerifiedCsr};
-use provost_store::{NewIntent, ReadTx, StoreError};
+use provost_store::{AppendTx, NewIntent, StoreError};
 use tracing::{debug, error};
 
-use crate::complete::{other_device, owns_its_hub_name};
+use crate::configuration::PolicyGround;
+use crate::ground::{Ground, NoGround};
 use crate::issuer::Issuer;
 use crate::{RegistryError, RegistryService};
 
-/// What a certificate is made by, as it stood when it was read.
-struct Ground {
+/// A request that was verified, with what is drawn for it before anything is read.
+struct Asked {
+    request: CertificateRequest,
+    key_sha256: [u8; 32],
+    serial: SerialNumber,
+    /// The device's, should it be new.
+    identifier: DeviceIdentifier,
+    now: Timestamp,
+}
+
+/// What was written down, and is to be signed.
+struct Intended {
+    number: i64,
     namespace: NamespaceName,
-    policy: CredentialPolicy,
+    policy: Arc<PolicyGround>,
     ca: Ca,
-    /// That of the device in the registry; `None` when it is not there yet.
-    identifier: Option<DeviceIdentifier>,
-}
-
-/// A request that cannot be granted, or a store that fails.
-enum NoGround {
-    Refused(CertificateRefusal),
-    Store(StoreError),
-}
-
-impl From<StoreError> for NoGround {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<CertificateRefusal> for NoGround {
-    fn from(refusal: CertificateRefusal) -> Self {
-        Self::Refused(refusal)
-    }
+    /// The device's name in the registry: its own, or the one it is to be made with.
+    device: RegistryDeviceName,
+    identifier: DeviceIdentifier,
+    is_new_device: bool,
+    serial: SerialNumber,
+    shard: u32,
+    not_before: Timestamp,
+    not_after: Timestamp,
 }
 
 impl RegistryService {
@@ -52,84 +51,99 @@ impl RegistryService {
         request: &CertificateRequest,
     ) -> Result<PreparedCertificate, CertificateRefusal> {
         let csr = self.verified(request)?;
-        let (key_sha256, now) = (csr.key_sha256(), self.now());
-        let ground = self.ground(request.clone(), key_sha256, now).await?;
-        let issuer = self.issuer(&ground.ca).await;
-        let issuer = issuer.map_err(|error| unavailable(&error))?;
-        if issuer.has_key(csr.spki_der()) {
-            let reason = "its key is that of the certificate authority".to_owned();
-            return Err(CertificateRefusal::NotVerified(reason));
-        }
-        let is_new_device = ground.identifier.is_none();
-        let identifier = ground
-            .identifier
-            .unwrap_or_else(|| DeviceIdentifier::generate(self.random()));
-        let order = self.order(&ground, identifier, now);
-        let intent = NewIntent {
-            ca: ground.ca.id.clone(),
-            serial: order.serial.clone(),
-            namespace: ground.namespace.clone(),
-            device: request.device.clone(),
-            policy: ground.policy.name.clone(),
-            identifier,
+        let key_sha256 = csr.key_sha256();
+        let asked = Asked {
+            request: request.clone(),
             key_sha256,
-            not_before: order.not_before,
-            not_after: order.not_after,
-            shard: shard_of(&order.serial, ground.ca.shards),
-            created_at: now,
+            serial: new_serial(self.random()),
+            identifier: DeviceIdentifier::generate(self.random()),
+            now: self.now(),
         };
-        let number = self.intend(intent).await?;
-        let serial = order.serial.clone();
-        let signed = self.signed(order, csr, issuer).await;
-        let signed = match signed {
+        let intended = self.intended(asked).await?;
+        let signed = match self.signed(&intended, csr).await {
             Ok(signed) => signed,
             Err(error) => {
-                self.give_up(number).await;
+                self.give_up(intended.number).await;
                 return Err(unavailable(&error));
             }
         };
-        debug!(ca = %ground.ca.id, %serial, request = number, "signed a certificate");
+        debug!(ca = %intended.ca.id, serial = %intended.serial, request = intended.number, "signed a certificate");
         Ok(PreparedCertificate {
-            number,
-            namespace: ground.namespace,
-            device: request.device.clone(),
+            number: intended.number,
+            namespace: intended.namespace,
+            device: intended.device,
             device_id: request.device_id.clone(),
-            policy: ground.policy.name,
-            ca: ground.ca.id,
-            identifier,
+            policy: intended.policy.policy.name.clone(),
+            ca: intended.ca.id,
+            identifier: intended.identifier,
             key_sha256,
-            is_new_device,
+            is_new_device: intended.is_new_device,
             certificate: signed.certificate,
-            issuers: ground
+            issuers: intended
                 .ca
                 .certificate
                 .into_iter()
-                .chain(ground.ca.issuers)
+                .chain(intended.ca.issuers)
                 .collect(),
             not_after: signed.not_after,
         })
     }
 
-    /// Writes down what is about to be signed.
-    async fn intend(&self, intent: NewIntent) -> Result<i64, CertificateRefusal> {
-        let intended = self.store().append(move |tx| tx.intend_certificate(&intent));
-        let number: Result<i64, StoreError> = intended.await;
-        number.map_err(|error| unavailable(&error.into()))
-    }
-
-    async fn ground(
-        &self,
-        request: CertificateRequest,
-        key_sha256: [u8; 32],
-        now: Timestamp,
-    ) -> Result<Ground, CertificateRefusal> {
-        let read = self
-            .store()
-            .read(move |tx| ground(tx, &request, &key_sha256, now));
-        read.await.map_err(|error| match error {
+    /// Reads what the certificate rests on and writes down what is about to be signed, in one transaction that
+    /// shares its commit with others.
+    async fn intended(&self, asked: Asked) -> Result<Intended, CertificateRefusal> {
+        let service = self.clone();
+        let written = self.store().append(move |tx| service.intend(tx, asked));
+        written.await.map_err(|error| match error {
             NoGround::Refused(refusal) => refusal,
             NoGround::Store(error) => unavailable(&error.into()),
         })
+    }
+
+    fn intend(&self, tx: &AppendTx<'_>, asked: Asked) -> Result<Intended, NoGround> {
+        let current = self.configuration().in_append(tx);
+        let ground = Ground::of(&current, &asked.request, &asked.key_sha256, asked.now)?;
+        let ca = ground.policy.issuing(asked.now)?.clone();
+        let identifier = ground.identifier.unwrap_or(asked.identifier);
+        let (not_before, not_after) = self.validity(&ground.policy, &ca, asked.now);
+        let shard = shard_of(&asked.serial, ca.shards);
+        let intent = NewIntent {
+            ca: ca.id.clone(),
+            serial: asked.serial,
+            namespace: ground.namespace,
+            device: ground.device,
+            policy: ground.policy.policy.name.clone(),
+            identifier,
+            key_sha256: asked.key_sha256,
+            not_before,
+            not_after,
+            shard,
+            created_at: asked.now,
+        };
+        let number = tx.intend_certificate(&intent)?;
+        Ok(Intended {
+            number,
+            namespace: intent.namespace,
+            policy: ground.policy,
+            ca,
+            device: intent.device,
+            identifier,
+            is_new_device: ground.identifier.is_none(),
+            serial: intent.serial,
+            shard,
+            not_before,
+            not_after,
+        })
+    }
+
+    fn validity(&self, policy: &PolicyGround, ca: &Ca, now: Timestamp) -> (Timestamp, Timestamp) {
+        let options = self.options();
+        let days = options.leaf_day * policy.policy.validity_days;
+        let (begins, ends) = (ca.not_before.unwrap_or(now), ca.not_after.unwrap_or(now));
+        (
+            whole_second(now.before(options.backdate).max(begins)),
+            whole_second(now.after(days).min(ends)),
+        )
     }
 
     fn verified(&self, request: &CertificateRequest) -> Result<VerifiedCsr, CertificateRefusal> {
@@ -151,33 +165,22 @@ impl RegistryService {
         Ok(csr)
     }
 
-    fn order(&self, ground: &Ground, identifier: DeviceIdentifier, now: Timestamp) -> LeafOrder {
+    async fn signed(&self, intended: &Intended, csr: VerifiedCsr) -> Result<SignedLeaf, RegistryError> {
+        let issuer = self.issuer(&intended.ca).await?;
         let options = self.options();
-        let serial = new_serial(self.random());
-        let days = options.leaf_day * ground.policy.validity_days;
-        let ends = ground.ca.not_after.unwrap_or(now);
-        let begins = ground.ca.not_before.unwrap_or(now);
-        LeafOrder {
-            identifier,
+        let order = LeafOrder {
+            serial: intended.serial.clone(),
+            identifier: intended.identifier,
             style: options.identifier,
-            not_before: whole_second(now.before(options.backdate).max(begins)),
-            not_after: whole_second(now.after(days).min(ends)),
-            publication: options
-                .publication
-                .publication(&ground.ca.id, shard_of(&serial, ground.ca.shards)),
-            serial,
+            not_before: intended.not_before,
+            not_after: intended.not_after,
+            publication: options.publication.publication(&intended.ca.id, intended.shard),
+        };
+        let leaf = LeafToSign::new(&order, &csr, &issuer.certificate)?;
+        if let Some(signed) = leaf.sign_elsewhere(&issuer.signer).await {
+            return Ok(signed?);
         }
-    }
-
-    async fn signed(
-        &self,
-        order: LeafOrder,
-        csr: VerifiedCsr,
-        issuer: Arc<Issuer>,
-    ) -> Result<SignedLeaf, RegistryError> {
-        self.signing()
-            .run(move || sign_leaf(&order, &csr, &issuer.certificate, &issuer.signer))
-            .await
+        self.signing().run(move || leaf.sign(&issuer.signer)).await
     }
 
     async fn issuer(&self, ca: &Ca) -> Result<Arc<Issuer>, RegistryError> {
@@ -203,88 +206,6 @@ impl RegistryService {
 
 fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_unix_seconds(at.unix_seconds())
-}
-
-fn ground(
-    tx: &ReadTx<'_>,
-    request: &CertificateRequest,
-    key_sha256: &[u8; 32],
-    now: Timestamp,
-) -> Result<Ground, NoGround> {
-    let no_policy = CertificateRefusal::NoPolicy;
-    let link = match &request.by {
-        RequestedBy::Registration { dps, .. } => NamespaceLink::Dps(dps.clone()),
-        RequestedBy::Renewal { hub } => NamespaceLink::Hub(hub.clone()),
-    };
-    let namespace = tx.linked_namespace(&link)?;
-    let namespace = namespace.ok_or_else(|| no_policy("it is not linked to a namespace".to_owned()))?;
-    let device = match &request.by {
-        RequestedBy::Registration { .. } => tx.registry_device(&namespace, &request.device)?,
-        RequestedBy::Renewal { .. } => tx.registry_device_by_external(&namespace, &request.device_id)?,
-    };
-    let named = match (&request.by, &device) {
-        (RequestedBy::Registration { policy, .. }, _) => Some(policy.clone()),
-        (RequestedBy::Renewal { .. }, Some(device)) => device.policy.clone(),
-        (RequestedBy::Renewal { .. }, None) => None,
-    };
-    let named = named.ok_or_else(|| no_policy("the device has no credential policy".to_owned()))?;
-    let policy = tx.credential_policy(&namespace, &named)?;
-    let policy = policy.ok_or_else(|| no_policy(format!("the credential policy {named} is not there")))?;
-    if device.as_ref().is_some_and(|device| !device.enabled) {
-        return Err(CertificateRefusal::DeviceDisabled.into());
-    }
-    check_external_id(tx, &namespace, request, device.as_ref())?;
-    let ca = issuing(tx, &policy, now)?;
-    if tx.key_of_another_device(key_sha256, &namespace, &request.device)? {
-        let reason = "its key is that of another device".to_owned();
-        return Err(CertificateRefusal::NotVerified(reason).into());
-    }
-    Ok(Ground {
-        namespace,
-        policy,
-        ca,
-        identifier: device.map(|device| device.identifier),
-    })
-}
-
-/// The device of the registry stands for this device of the hub; one that is new to it must not take another
-/// one's place there.
-fn check_external_id(
-    tx: &ReadTx<'_>,
-    namespace: &NamespaceName,
-    request: &CertificateRequest,
-    device: Option<&RegistryDevice>,
-) -> Result<(), NoGround> {
-    if owns_its_hub_name(tx, namespace, &request.device_id, device)? {
-        return Ok(());
-    }
-    if device.is_some() {
-        return Err(other_device(&request.device, &request.device_id).into());
-    }
-    let reason = format!("the device ID {} belongs to another device", request.device_id);
-    Err(CertificateRefusal::NotVerified(reason).into())
-}
-
-fn issuing(tx: &ReadTx<'_>, policy: &CredentialPolicy, now: Timestamp) -> Result<Ca, NoGround> {
-    let not_ready = |reason: &str| {
-        CertificateRefusal::PolicyNotReady(format!("the credential policy {} {reason}", policy.name))
-    };
-    let ca = match &policy.issuing {
-        Some(id) => tx.ca(id)?,
-        None => None,
-    };
-    let ca = ca.filter(|ca| ca.state == CaState::Active && ca.certificate.is_some());
-    let ca = ca.ok_or_else(|| {
-        not_ready(if policy.is_external {
-            "waits for its external certificate authority"
-        } else {
-            "waits for its root, which is kept offline"
-        })
-    })?;
-    if ca.not_after.is_none_or(|ends| ends <= now) {
-        return Err(not_ready("has an issuing CA that has expired").into());
-    }
-    Ok(ca)
 }
 
 fn unavailable(error: &RegistryError) -> CertificateRefusal {

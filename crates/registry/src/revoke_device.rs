@@ -107,7 +107,9 @@ impl RegistryService {
         }
         let revoked_device = RevokedDevice::announced(&tx, &device, places)?;
         let resource = format!("devices/{name}");
-        let operation = done(self.begin(namespace, "revokeDevice", resource), tx.now());
+        let mut operation = self.begin(namespace, "revokeDevice", resource);
+        operation.started_at = tx.now();
+        let operation = done(operation, tx.now());
         tx.put_registry_operation(&operation)?;
         let detail = format!(
             "{} certificates, reason {}{}; generation {} -> {}",

@@ -21,7 +21,9 @@ use crate::{RegistryError, RegistryService};
 use self::begin::begin;
 pub(crate) use self::old_ca::{revoke_ca, thumbprint};
 pub use self::outcome::Outcome;
+use self::replace::end_done;
 pub(crate) use self::started::Started;
+use self::started::{Found, Work};
 
 pub(crate) const KIND: &str = "revokeIssuer";
 
@@ -96,9 +98,14 @@ impl RegistryService {
     async fn replace_issuer(&self, operation: RegistryOperation) -> Result<RegistryOperation, RegistryError> {
         let started = Started::read(&operation)?;
         let (asked, namespace) = (started.clone(), operation.namespace.clone());
-        let work = self.store().read(move |tx| asked.work(tx, &namespace)).await?;
-        let policy = work.policy.name;
-        let wanted = match work.root.map(Box::new) {
+        let found = self.store().read(move |tx| asked.work(tx, &namespace)).await?;
+        let work = match found {
+            Found::Work(work) => work,
+            Found::Done(outcome) => return self.end_revoked(operation, started, outcome).await,
+        };
+        let Work { policy, root } = *work;
+        let policy = policy.name;
+        let wanted = match root.map(Box::new) {
             Some(root) => WantedCa::Issuing { policy, root },
             None => WantedCa::External(policy),
         };
@@ -121,6 +128,21 @@ impl RegistryService {
             self.give_up_key(made).await;
         }
         self.after_revoking(revoked.unwrap_or_default()).await;
+        Ok(operation)
+    }
+
+    /// Another request was quicker; sessions of what the CA signed are closed when this returns all the same.
+    async fn end_revoked(
+        &self,
+        operation: RegistryOperation,
+        started: Started,
+        outcome: Outcome,
+    ) -> Result<RegistryOperation, RegistryError> {
+        let written = self
+            .store()
+            .write(move |tx| end_done(tx, operation, &started, outcome));
+        let (operation, _): Replaced = written.await?;
+        self.after_revoking(Vec::new()).await;
         Ok(operation)
     }
 

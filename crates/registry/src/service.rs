@@ -6,6 +6,7 @@ use provost_model::registry::KeyRef;
 use provost_model::{Action, AuditEvent, Clock, NamespaceName, Random, Timestamp};
 use provost_store::{Store, StoreError, in_same_origin};
 
+use crate::configuration::Configuration;
 use crate::issuer::Issuers;
 use crate::once_in::OnceIn;
 use crate::signing::SigningThreads;
@@ -16,6 +17,7 @@ use crate::{LinkedHubs, RegistryError, RegistryOptions};
 pub struct RegistryService {
     parts: Arc<RegistryParts>,
     issuers: Arc<Issuers>,
+    configuration: Arc<Configuration>,
     ends_warned: Arc<OnceIn>,
     lines_forgotten: Arc<OnceIn>,
     signing: Arc<SigningThreads>,
@@ -54,6 +56,7 @@ impl RegistryService {
         Self {
             parts: Arc::new(parts),
             issuers: Arc::new(Issuers::default()),
+            configuration: Arc::new(Configuration::default()),
             ends_warned: Arc::new(OnceIn::default()),
             lines_forgotten: Arc::new(OnceIn::default()),
             signing: Arc::new(signing),
@@ -99,6 +102,10 @@ impl RegistryService {
 
     pub(crate) fn issuers(&self) -> &Issuers {
         &self.issuers
+    }
+
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     pub(crate) fn signing(&self) -> &SigningThreads {

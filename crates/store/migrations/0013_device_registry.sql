@@ -41,6 +41,7 @@ CREATE TABLE credential_policy (
 );
 
 -- issuers: each DER behind its length in four bytes, big-endian. A CA is never forgotten while something it signed may be asked about.
+-- subject_hash and key_sha256 are what it is recognised by in a path: SHA-256 over the subject and the key of its certificate.
 CREATE TABLE ca (
     id {text} PRIMARY KEY,
     namespace {text} NOT NULL,
@@ -52,6 +53,8 @@ CREATE TABLE ca (
     subject {text} NOT NULL,
     signing_request {blob},
     certificate {blob},
+    subject_hash {blob},
+    key_sha256 {blob},
     issuers {blob} NOT NULL,
     not_before BIGINT,
     not_after BIGINT,
@@ -63,6 +66,7 @@ CREATE TABLE ca (
 CREATE INDEX ca_namespace ON ca (namespace, created_at, id);
 CREATE INDEX ca_state ON ca (state, not_after);
 CREATE INDEX ca_parent ON ca (parent);
+CREATE INDEX ca_subject ON ca (subject_hash);
 
 -- A key that is about to be made, for a CA or for who answers for one: written down before there is a key. Whoever
 -- writes down the CA takes the row away in the same transaction. `state` is 'intended', or 'givenUp': the key, if
@@ -223,6 +227,11 @@ ALTER TABLE ca_certificate ADD COLUMN credential_policy {text};
 -- role may name several, with commas between; with a namespace they count for that one only.
 ALTER TABLE admin_token ADD COLUMN namespace {text};
 
+-- SHA-256 over what was signed of the certificate that is held: its holder can change the bytes of the signature,
+-- and with them the thumbprint. Null where the certificate is not at hand any more.
+ALTER TABLE disabled_anchor ADD COLUMN content_hash {blob};
+CREATE INDEX disabled_anchor_content ON disabled_anchor (dps, content_hash);
+
 -- The policy an entry's devices are issued certificates by.
 ALTER TABLE enrollment ADD COLUMN credential_policy {text};
 
@@ -255,7 +264,8 @@ CREATE INDEX certificate_renewal_expiry ON certificate_renewal (expires_at);
 CREATE INDEX certificate_renewal_state ON certificate_renewal (state, due_at);
 
 -- From where, what before and after (JSON), how it ended; and the hash of the event and everything before it.
--- counter.head is the hash of the last event.
+-- counter.head is the hash of the last event. counter.registry is raised by every change of links, policies and
+-- CAs: who keeps them in memory sees by it whether they still stand.
 ALTER TABLE audit_event ADD COLUMN address {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN tracking_id {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN was {text} NOT NULL DEFAULT '';
@@ -263,3 +273,4 @@ ALTER TABLE audit_event ADD COLUMN became {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN result {text} NOT NULL DEFAULT '';
 ALTER TABLE audit_event ADD COLUMN hash {blob};
 ALTER TABLE counter ADD COLUMN head {blob};
+ALTER TABLE counter ADD COLUMN registry BIGINT NOT NULL DEFAULT 0;

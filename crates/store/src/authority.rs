@@ -3,6 +3,7 @@ use provost_model::{
     AuthorityOwner, CertificateAuthority, CertificateDer, CertificateName, CredentialPolicyName, Etag,
     NamespaceName, Secret, SynchronizedCa, Timestamp,
 };
+use provost_pki::Certificate;
 
 use crate::convert::Place;
 use crate::sql::{Row, params};
@@ -11,13 +12,26 @@ use crate::{ReadTx, StoreError, WriteTx};
 const COLUMNS: &str = "name, certificate, is_verified, verification_code, etag, created_at, updated_at, \
                        ca, credential_policy";
 
-/// What a certificate is found by: both SHA-256, computed where certificates are understood.
+/// What a certificate is found by, each a SHA-256, computed where certificates are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CertificateIndex {
     /// Over the subject name's DER.
     pub subject_hash: [u8; 32],
     /// Over the whole certificate's DER.
     pub thumbprint: [u8; 32],
+    /// Over what was signed of it.
+    pub content_hash: [u8; 32],
+}
+
+impl CertificateIndex {
+    /// That of a certificate.
+    pub fn of(certificate: &Certificate) -> Self {
+        Self {
+            subject_hash: certificate.subject_hash(),
+            thumbprint: *certificate.sha256_thumbprint().as_bytes(),
+            content_hash: certificate.content_sha256(),
+        }
+    }
 }
 
 pub(crate) fn owner_text(owner: &AuthorityOwner) -> String {
@@ -97,7 +111,7 @@ impl WriteTx<'_> {
         ];
         self.execute(sql, params)?;
         if let AuthorityOwner::Dps(dps) = owner {
-            self.block_referred(dps, &authority.name, &index.thumbprint)?;
+            self.block_referred(dps, &authority.name, index)?;
         }
         self.trust_changed(owner)
     }

@@ -82,6 +82,8 @@ impl WriteTx<'_> {
 
     fn delete_owned(&self, owner: &PolicyOwner) -> Result<(), StoreError> {
         let owner = owner_text(owner);
+        // A link to a namespace is among them.
+        self.registry_changes();
         for table in OF_OWNER {
             let sql = format!("DELETE FROM {table} WHERE owner = ?1");
             self.execute(&sql, params![&owner])?;

@@ -1,10 +1,10 @@
 //! Which certificates and CA names an entry trusts: how a presented chain finds its entry.
 
 use provost_model::{
-    AuthorityOwner, CertificateDer, CertificateName, DpsName, EnrollmentKind, ProvisioningStatus, Timestamp,
+    CertificateDer, CertificateName, DpsName, EnrollmentKind, ProvisioningStatus, Timestamp,
 };
 
-use crate::authority::{CertificateIndex, owner_text};
+use crate::authority::CertificateIndex;
 use crate::convert::{Place, status};
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -19,7 +19,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Primary => "primary",
             Self::Secondary => "secondary",
@@ -96,57 +96,6 @@ impl ReadTx<'_> {
     }
 }
 
-/// A disabled entry that holds a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisabledHolder {
-    /// Which kind of entry.
-    pub kind: EnrollmentKind,
-    /// Its ID in lower case.
-    pub entry_key: String,
-}
-
-impl ReadTx<'_> {
-    /// Whether any group of the instance that stands on certificates is disabled.
-    // The one selected is not read: PostgreSQL gives a literal another width than a column.
-    pub fn has_disabled_groups(&self, dps: &DpsName) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM disabled_anchor WHERE dps = ?1 AND kind = 'group' LIMIT 1";
-        Ok(self.find(sql, params![dps.key()], |_| Ok(()))?.is_some())
-    }
-
-    /// The first disabled entry that holds one of these certificates, by SHA-256 thumbprint, in the
-    /// order given. A group holds the CA certificates it refers to as well, as they were when it was
-    /// disabled.
-    pub fn disabled_holder(
-        &self,
-        dps: &DpsName,
-        thumbprints: &[[u8; 32]],
-    ) -> Result<Option<DisabledHolder>, StoreError> {
-        // Where nothing is disabled this is all that is asked.
-        let any = "SELECT 1 FROM disabled_anchor WHERE dps = ?1 LIMIT 1";
-        if self.find(any, params![dps.key()], |_| Ok(()))?.is_none() {
-            return Ok(None);
-        }
-        let sql = "SELECT kind, entry_key FROM disabled_anchor WHERE dps = ?1 AND thumbprint = ?2 \
-                   ORDER BY kind, entry_key LIMIT 1";
-        for thumbprint in thumbprints {
-            let holder = self.find(sql, params![dps.key(), thumbprint], disabled_holder)?;
-            if holder.is_some() {
-                return Ok(holder);
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl ReadTx<'_> {
-    fn authority_thumbprint(&self, dps: &DpsName, name_key: &str) -> Result<Option<[u8; 32]>, StoreError> {
-        let owner = owner_text(&AuthorityOwner::Dps(dps.clone()));
-        let sql = "SELECT thumbprint FROM ca_certificate WHERE owner = ?1 AND name_key = ?2";
-        let found = self.find(sql, params![&owner, name_key], |row| row.blob(0))?;
-        Ok(found.and_then(|bytes| bytes.try_into().ok()))
-    }
-}
-
 impl WriteTx<'_> {
     /// Replaces the anchors of an entry.
     pub(crate) fn put_anchors(
@@ -176,38 +125,10 @@ impl WriteTx<'_> {
             ];
             self.execute(sql, params)?;
             if status == ProvisioningStatus::Disabled {
-                let meant = match (kind, reference) {
-                    (EnrollmentKind::Group, Some(name_key)) => self.authority_thumbprint(dps, name_key)?,
-                    _ => None,
-                };
-                let sql = "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-                let thumbprint = thumbprint.or(meant.as_ref());
-                let params = params![
-                    dps.key(),
-                    kind_word(kind),
-                    entry_key,
-                    slot.as_str(),
-                    thumbprint,
-                    reference
-                ];
-                self.execute(sql, params)?;
+                self.block(dps, (kind, entry_key), *slot, anchor)?;
             }
         }
         Ok(())
-    }
-
-    /// A CA certificate came that a disabled group has been waiting for.
-    pub(crate) fn block_referred(
-        &self,
-        dps: &DpsName,
-        name: &CertificateName,
-        thumbprint: &[u8; 32],
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE disabled_anchor SET thumbprint = ?3 WHERE dps = ?1 AND kind = 'group' \
-                   AND reference_key = ?2 AND thumbprint IS NULL";
-        self.execute(sql, params![dps.key(), name.key(), thumbprint])
-            .map(|_| ())
     }
 
     pub(crate) fn delete_anchors(
@@ -226,20 +147,6 @@ impl WriteTx<'_> {
             EnrollmentKind::Individual => Ok(()),
         }
     }
-}
-
-fn disabled_holder(row: &Row<'_>) -> Result<DisabledHolder, StoreError> {
-    let entry_key = row.text(1)?;
-    let place = Place {
-        table: "disabled_anchor",
-        key: &entry_key,
-    };
-    let kind = match row.text(0)?.as_str() {
-        "individual" => EnrollmentKind::Individual,
-        "group" => EnrollmentKind::Group,
-        _ => return Err(place.inconsistent("kind")),
-    };
-    Ok(DisabledHolder { kind, entry_key })
 }
 
 fn group_anchor(row: &Row<'_>) -> Result<GroupAnchor, StoreError> {

@@ -22,6 +22,7 @@ mod convert;
 mod credential;
 mod device;
 mod device_message;
+mod disabled_anchor;
 mod dropping;
 mod engine;
 mod enrollment;
@@ -69,7 +70,8 @@ pub use blast_radius::{CertificateHolder, Holding};
 pub use certificate_renewal::{CertificateRenewal, RenewalError, RenewalState};
 pub use credential::Credential;
 pub use device_message::MessageQueues;
-pub use enrollment_anchor::{AnchorIndex, DisabledHolder, GroupAnchor, Slot};
+pub use disabled_anchor::DisabledHolder;
+pub use enrollment_anchor::{AnchorIndex, GroupAnchor, Slot};
 pub use entry_count::Counted;
 pub use error::StoreError;
 pub use job::DeviceJobFilter;
@@ -78,8 +80,9 @@ pub use pending::Claim;
 pub use refusal::StoredRefusal;
 pub use registration_list::{Looked, RegistrationFilter};
 pub use registry::{
-    CaOfNamespace, CrlPart, CrlWork, GivenUpKey, HolderCounts, Holders, IssuedAfter, LeafStanding,
-    LeafStatus, NewCrl, NewIntent, RegistryIdentity, RevokedLeaves, StandingOf, StandingPage, StoredCrl,
+    CaOfNamespace, CrlPart, CrlWork, GivenUpKey, HolderCounts, Holders, IssuedAfter, KnownIssuers,
+    LeafStanding, LeafStatus, NewCrl, NewIntent, RegistryIdentity, RegistryVersion, RevokedLeaves,
+    StandingOf, StandingPage, StoredCrl,
 };
 pub use reprovision::ReprovisionNote;
 pub use store::{CommitCounts, Store, StoreAddress, StoreOptions};

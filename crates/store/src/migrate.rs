@@ -4,7 +4,7 @@ use provost_model::Timestamp;
 
 use crate::engine::Engine;
 use crate::sql::params;
-use crate::{StoreError, audit, tag_leaf};
+use crate::{StoreError, audit, disabled_anchor, tag_leaf};
 
 /// The steps; one that was released is never edited.
 const STEPS: [&str; 13] = [
@@ -57,6 +57,9 @@ fn apply_missing(engine: Engine<'_>, now: Timestamp) -> Result<(), StoreError> {
         engine.run_script(&in_dialect(engine, step))?;
         if step.contains("CREATE TABLE tag_leaf ") {
             tag_leaf::backfill(engine)?;
+        }
+        if step.contains("ALTER TABLE disabled_anchor ADD COLUMN content_hash ") {
+            disabled_anchor::fill_contents(engine)?;
         }
         if step.contains("ALTER TABLE audit_event ADD COLUMN hash ") {
             audit::keep(engine)?;

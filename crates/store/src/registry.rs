@@ -21,7 +21,9 @@ mod responder;
 mod revoked;
 mod standing;
 mod standing_leaves;
+mod version;
 
+pub(crate) use self::ca::identify as identify_cas;
 pub use self::crl::{CrlWork, NewCrl, StoredCrl};
 pub use self::expired::CaOfNamespace;
 pub use self::holders::{HolderCounts, Holders};
@@ -31,5 +33,6 @@ pub use self::issued_list::IssuedAfter;
 pub use self::key_intent::GivenUpKey;
 pub use self::responder::LeafStatus;
 pub use self::revoked::{CrlPart, RevokedLeaves};
-pub use self::standing::LeafStanding;
+pub use self::standing::{KnownIssuers, LeafStanding};
 pub use self::standing_leaves::{StandingOf, StandingPage};
+pub use self::version::RegistryVersion;

@@ -231,7 +231,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         self.submit(move |context| {
-            let answer = append(&AppendTx::new(context.engine, context.numbers));
+            let answer = append(&AppendTx::new(context));
             (answer.is_ok(), answer)
         })
         .await

@@ -6,6 +6,7 @@ use provost_model::{AuditEvent, AuditOrigin, Change, Timestamp};
 
 use crate::audit::AuditHash;
 use crate::engine::Engine;
+use crate::registry::RegistryVersion;
 use crate::sql::{Param, Row, params};
 use crate::writer::JobContext;
 use crate::{StoreError, audit, feed};
@@ -47,6 +48,7 @@ pub struct WriteTx<'a> {
     head: &'a Cell<AuditHash>,
     now: Timestamp,
     has_changes: &'a Cell<bool>,
+    registry: &'a RegistryVersion,
     origin: Option<Arc<AuditOrigin>>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> WriteTx<'a> {
             head: context.head,
             now: context.now,
             has_changes: context.has_changes,
+            registry: context.registry,
             origin,
         }
     }
@@ -100,6 +103,23 @@ impl<'a> WriteTx<'a> {
         self.has_changes.set(true);
     }
 
+    /// What stands before it, and what it wrote itself.
+    pub fn reader(&self) -> ReadTx<'a> {
+        ReadTx {
+            engine: self.engine(),
+        }
+    }
+
+    /// See [`RegistryVersion`].
+    pub fn registry_version(&self) -> Option<i64> {
+        self.registry.committed()
+    }
+
+    /// What certificates are issued by is changed in this transaction: nobody goes on with what he read before.
+    pub(crate) fn registry_changes(&self) {
+        self.registry.raise();
+    }
+
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         self.engine().execute(sql, params)
     }
@@ -130,11 +150,21 @@ impl<'a> Deref for WriteTx<'a> {
 pub struct AppendTx<'a> {
     engine: Engine<'a>,
     numbers: &'a Cell<i64>,
+    registry: &'a RegistryVersion,
 }
 
 impl<'a> AppendTx<'a> {
-    pub(crate) fn new(engine: Engine<'a>, numbers: &'a Cell<i64>) -> Self {
-        Self { engine, numbers }
+    pub(crate) fn new(context: &JobContext<'a>) -> Self {
+        Self {
+            engine: context.engine,
+            numbers: context.numbers,
+            registry: context.registry,
+        }
+    }
+
+    /// See [`RegistryVersion`].
+    pub fn registry_version(&self) -> Option<i64> {
+        self.registry.committed()
     }
 
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
@@ -165,11 +195,26 @@ pub(crate) fn take_number(numbers: &Cell<i64>) -> i64 {
     next
 }
 
-/// Reads the number row: the last number given out and the hash of the last audit event. On PostgreSQL
-/// this also takes the lock that puts writers in a line.
-pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<(i64, AuditHash), StoreError> {
-    let sql = "UPDATE counter SET value = value WHERE name = 'number' RETURNING value, head";
-    let rows = engine.query(sql, &[], |row| Ok((row.int(0)?, audit::head(row.opt_blob(1)?)?)))?;
+/// What the number row holds.
+pub(crate) struct Numbers {
+    /// The last number given out.
+    pub(crate) last: i64,
+    /// The hash of the last audit event.
+    pub(crate) head: AuditHash,
+    /// See [`RegistryVersion`].
+    pub(crate) registry: i64,
+}
+
+/// Reads the number row. On PostgreSQL this also takes the lock that puts writers in a line.
+pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<Numbers, StoreError> {
+    let sql = "UPDATE counter SET value = value WHERE name = 'number' RETURNING value, head, registry";
+    let rows = engine.query(sql, &[], |row| {
+        Ok(Numbers {
+            last: row.int(0)?,
+            head: audit::head(row.opt_blob(1)?)?,
+            registry: row.int(2)?,
+        })
+    })?;
     rows.into_iter().next().ok_or_else(|| StoreError::Inconsistent {
         table: "counter",
         column: "value",
@@ -177,12 +222,12 @@ pub(crate) fn lock_numbers(engine: Engine<'_>) -> Result<(i64, AuditHash), Store
     })
 }
 
-/// Stores the last number given out and the hash of the last audit event.
-pub(crate) fn save_numbers(engine: Engine<'_>, last: i64, head: &AuditHash) -> Result<(), StoreError> {
+/// Stores what became of it.
+pub(crate) fn save_numbers(engine: Engine<'_>, numbers: &Numbers) -> Result<(), StoreError> {
     engine
         .execute(
-            "UPDATE counter SET value = ?1, head = ?2 WHERE name = 'number'",
-            params![last, head.as_bytes()],
+            "UPDATE counter SET value = ?1, head = ?2, registry = ?3 WHERE name = 'number'",
+            params![numbers.last, numbers.head.as_bytes(), numbers.registry],
         )
         .map(|_| ())
 }

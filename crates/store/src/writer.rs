@@ -14,7 +14,8 @@ use tracing::error;
 use crate::StoreError;
 use crate::audit::AuditHash;
 use crate::engine::Engine;
-use crate::tx::{lock_numbers, save_numbers};
+use crate::registry::RegistryVersion;
+use crate::tx::{Numbers, lock_numbers, save_numbers};
 
 /// Writes that share one commit at most.
 const MAX_BATCH: usize = 256;
@@ -31,6 +32,7 @@ pub(crate) struct JobContext<'a> {
     /// The hash of the last audit event.
     pub(crate) head: &'a Cell<AuditHash>,
     pub(crate) has_changes: &'a Cell<bool>,
+    pub(crate) registry: &'a RegistryVersion,
     pub(crate) now: Timestamp,
 }
 
@@ -83,7 +85,9 @@ impl<C: Connect> Writer<C> {
             .engine()
             .and_then(|engine| run_transaction(engine, batch, &has_changes, now, &mut answers));
         match &result {
-            Ok(()) => {
+            // Nothing of it was to be kept: there was nothing to wait for.
+            Ok(Kept::Nothing) => {}
+            Ok(Kept::Something) => {
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.counters
                     .writes
@@ -96,11 +100,11 @@ impl<C: Connect> Writer<C> {
         }
         for answer in answers {
             answer(match &result {
-                Ok(()) => Ok(()),
+                Ok(_) => Ok(()),
                 Err(error) => Err(StoreError::NotCommitted(error.to_string())),
             });
         }
-        if result.is_ok() && has_changes.get() {
+        if matches!(result, Ok(Kept::Something)) && has_changes.get() {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
@@ -130,7 +134,14 @@ fn drain(batch: &mut Vec<Job>, jobs: &mut mpsc::Receiver<Job>) {
     }
 }
 
-/// Runs the jobs and commits. Jobs not run because of an early failure are dropped, which closes
+/// What a batch leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nothing,
+    Something,
+}
+
+/// Runs the jobs and commits, or rolls back when none of them is kept: a refusal costs no fsync. Jobs not run because of an early failure are dropped, which closes
 /// their callers' channels: those read [`StoreError::Closed`].
 fn run_transaction(
     engine: Engine<'_>,
@@ -138,32 +149,49 @@ fn run_transaction(
     has_changes: &Cell<bool>,
     now: Timestamp,
     answers: &mut Vec<Answer>,
-) -> Result<(), StoreError> {
+) -> Result<Kept, StoreError> {
     engine.control(begin(engine))?;
-    let work = lock_numbers(engine).and_then(|(last, head)| {
-        let (numbers, head) = (Cell::new(last), Cell::new(head));
+    let work = lock_numbers(engine).and_then(|begun| {
+        let (numbers, head) = (Cell::new(begun.last), Cell::new(begun.head));
+        let registry = RegistryVersion::new(begun.registry);
         let context = JobContext {
             engine,
             numbers: &numbers,
             head: &head,
             has_changes,
+            registry: &registry,
             now,
         };
+        let mut kept = Kept::Nothing;
         for job in batch {
-            run_job(&context, job, answers)?;
+            if run_job(&context, job, answers)? {
+                kept = Kept::Something;
+            }
         }
-        if numbers.get() != last {
-            save_numbers(engine, numbers.get(), &head.get())?;
+        if kept == Kept::Nothing {
+            return Ok(kept);
+        }
+        if numbers.get() != begun.last || registry.committed().is_none() {
+            let numbers = Numbers {
+                last: numbers.get(),
+                head: head.get(),
+                registry: registry.get(),
+            };
+            save_numbers(engine, &numbers)?;
         }
         if has_changes.get()
             && let Engine::Postgres(session) = engine
         {
             session.run_script("NOTIFY provost_change")?;
         }
-        Ok(())
+        Ok(kept)
     });
     match work {
-        Ok(()) => engine.control("COMMIT").inspect_err(|_| roll_back(engine)),
+        Ok(Kept::Nothing) => engine.control("ROLLBACK").map(|()| Kept::Nothing),
+        Ok(kept) => {
+            engine.control("COMMIT").inspect_err(|_| roll_back(engine))?;
+            Ok(kept)
+        }
         Err(error) => {
             roll_back(engine);
             Err(error)
@@ -186,10 +214,11 @@ fn roll_back(engine: Engine<'_>) {
     }
 }
 
-/// Runs one job in its savepoint. An error here means the whole transaction is lost.
-fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Result<(), StoreError> {
+/// Runs one job in its savepoint; says whether what it wrote is kept. An error here means the whole transaction
+/// is lost.
+fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Result<bool, StoreError> {
     let engine = context.engine;
-    let head = context.head.get();
+    let (head, registry) = (context.head.get(), context.registry.get());
     engine.execute("SAVEPOINT job", &[])?;
     let keep = if let Ok((keep, answer)) = catch_unwind(AssertUnwindSafe(|| job(context))) {
         answers.push(answer);
@@ -207,8 +236,9 @@ fn run_job(context: &JobContext<'_>, job: Job, answers: &mut Vec<Answer>) -> Res
     if !keep {
         // Its audit event is rolled back, too: the next one follows the one before it.
         context.head.set(head);
+        context.registry.put_back(registry);
         engine.execute("ROLLBACK TO SAVEPOINT job", &[])?;
     }
     engine.execute("RELEASE SAVEPOINT job", &[])?;
-    Ok(())
+    Ok(keep)
 }

@@ -62,6 +62,10 @@ pub enum RouteError {
     /// A query parameter has a value that is not allowed.
     #[error("query parameter `{0}` is not valid")]
     Parameter(&'static str),
+    /// A query parameter that the address does not know, on a request that changes something: it may have been
+    /// meant to hold that back. What is kept of its name is short and printable.
+    #[error("query parameter `{0}` is not known here; nothing was changed")]
+    UnknownParameter(String),
 }
 
 impl RouteError {
@@ -74,7 +78,21 @@ impl RouteError {
     pub fn code(&self) -> u32 {
         match self {
             Self::ApiVersion { code } => *code,
-            Self::Id(_) | Self::Encoding | Self::Parameter(_) | Self::UnsupportedVersion { .. } => 400_004,
+            Self::Id(_)
+            | Self::Encoding
+            | Self::Parameter(_)
+            | Self::UnknownParameter(_)
+            | Self::UnsupportedVersion { .. } => 400_004,
+        }
+    }
+
+    /// The query parameter it is about.
+    pub fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::ApiVersion { .. } | Self::UnsupportedVersion { .. } => Some("api-version"),
+            Self::Parameter(name) => Some(name),
+            Self::UnknownParameter(name) => Some(name),
+            Self::Id(_) | Self::Encoding => None,
         }
     }
 
@@ -174,6 +192,78 @@ impl<'a> Query<'a> {
         })
     }
 
+    /// A switch: absent is off; there without a value, or `true`, is on; `false` is off.
+    ///
+    /// # Errors
+    /// Another value, one that cannot be decoded, or the parameter twice: a switch that holds something back is
+    /// never taken for absent.
+    pub(crate) fn switch(&self, name: &'static str) -> Result<bool, RouteError> {
+        let mut given = self.pairs().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let Some((_, value)) = given.next() else {
+            return Ok(false);
+        };
+        if given.next().is_some() {
+            return Err(RouteError::Parameter(name));
+        }
+        match percent::decode_form(value).as_deref() {
+            Some("" | "true") => Ok(true),
+            Some("false") => Ok(false),
+            _ => Err(RouteError::Parameter(name)),
+        }
+    }
+
+    /// A switch that lets more happen: the same, but it counts with its value written out only.
+    ///
+    /// # Errors
+    /// As [`Self::switch`], and without a value.
+    pub(crate) fn spelled_switch(&self, name: &'static str) -> Result<bool, RouteError> {
+        match self.get(name).as_deref() {
+            Some("") => Err(RouteError::Parameter(name)),
+            _ => self.switch(name),
+        }
+    }
+
+    /// Refuses parameters other than these and `api-version`, which many clients always send.
+    ///
+    /// # Errors
+    /// [`RouteError::UnknownParameter`].
+    pub(crate) fn has_only(&self, names: &[&str]) -> Result<(), RouteError> {
+        let is_known = |key: &str| {
+            key.eq_ignore_ascii_case("api-version") || names.iter().any(|name| key.eq_ignore_ascii_case(name))
+        };
+        match self.pairs().find(|(key, _)| !is_known(key)) {
+            Some((key, _)) => Err(unknown(&key)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what asks to be shown only what would happen, or for more to happen than the address does: `dryRun`
+    /// and `force`, also misspelt with hyphens or underscores.
+    ///
+    /// # Errors
+    /// [`RouteError::UnknownParameter`].
+    pub(crate) fn has_no_reservation(&self) -> Result<(), RouteError> {
+        let is_one = |key: &str| {
+            let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+            ["dryrun", "force", "whatif"]
+                .iter()
+                .any(|word| letters.eq_ignore_ascii_case(word))
+        };
+        match self.pairs().find(|(key, _)| is_one(key)) {
+            Some((key, _)) => Err(unknown(&key)),
+            None => Ok(()),
+        }
+    }
+
+    /// Names, decoded as far as they can be, with their values, still encoded.
+    fn pairs(&self) -> impl Iterator<Item = (String, &'a str)> {
+        let parts = self.0.split('&').filter(|pair| !pair.is_empty());
+        parts.map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent::decode_form(key).unwrap_or_else(|| key.to_owned()), value)
+        })
+    }
+
     /// `api-version`; absent is empty.
     pub fn api_version(&self) -> ApiVersion {
         ApiVersion::new(&self.get("api-version").unwrap_or_default())
@@ -198,9 +288,56 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Most characters that are told of a name somebody else chose.
+const MAX_TOLD: usize = 32;
+
+fn unknown(key: &str) -> RouteError {
+    let told = key.chars().filter(char::is_ascii_graphic).take(MAX_TOLD);
+    RouteError::UnknownParameter(told.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_switch_that_is_there_is_never_absent() {
+        let read = |text| Query::new(text).switch("dryRun");
+        for (text, is_on) in [
+            ("", false),
+            ("dryRun", true),
+            ("dryRun=", true),
+            ("DRYRUN=true", true),
+            ("dry%52un=true", true),
+            ("dryRun=false", false),
+        ] {
+            assert_eq!(read(text), Ok(is_on), "{text}");
+        }
+        for text in ["dryRun=%ff", "dryRun=yes", "dryRun=false&dryrun=true"] {
+            assert_eq!(read(text), Err(RouteError::Parameter("dryRun")), "{text}");
+        }
+        for text in ["force", "force=", "force=1"] {
+            let read = Query::new(text).spelled_switch("force");
+            assert_eq!(read, Err(RouteError::Parameter("force")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_in_few_words() {
+        let query = Query::new("api-version=1&dryRun&dry-run=true");
+        let unknown = Err(RouteError::UnknownParameter("dry-run".to_owned()));
+        assert_eq!(query.has_only(&["dryRun"]), unknown);
+        assert_eq!(Query::new("api-version=1&dryRun").has_only(&["dryRun"]), Ok(()));
+        for text in ["dryRun=true", "dry_run", "dry%2Drun=1", "FORCE=true", "what-if"] {
+            assert!(Query::new(text).has_no_reservation().is_err(), "{text}");
+        }
+        assert_eq!(Query::new("api-version=1&$top=3").has_no_reservation(), Ok(()));
+        let long = format!("%FF\u{7}{}=1", "x".repeat(500));
+        let Err(RouteError::UnknownParameter(told)) = Query::new(&long).has_only(&[]) else {
+            panic!("taken");
+        };
+        assert_eq!(told.len(), MAX_TOLD);
+    }
 
     #[test]
     fn versions_compare_by_date() {

@@ -116,14 +116,15 @@ fn nearly_right() -> impl Strategy<Value = Value> {
 fn registry_bodies(body: &[u8]) {
     use crate::arm::registry::*;
     let _ = NamespaceInput::parse(body);
-    let _ = NamespacePatch::parse(body).map(|patch| patch.apply(&Map::new()));
+    let _ = NamespacePatch::parse(body, PatchForm::Merge).map(|patch| patch.apply(&Map::new()));
     let _ = CredentialInput::parse(body);
-    let _ = CredentialPatch::parse(body);
+    let _ = CredentialPatch::parse(body, PatchForm::Merge)
+        .map(|patch| patch.tags.map(|tags| tags.apply(&Map::new())));
     let _ = RegistryPolicyInput::parse(body, RegistryVersion::First);
     let _ = PolicyPatch::parse(body);
     let _ = ActivateInput::parse(body);
     let _ = RegistryDeviceInput::parse(body);
-    let _ = DevicePatch::parse(body).map(|patch| patch.apply(&Map::new()));
+    let _ = DevicePatch::parse(body, PatchForm::Merge).map(|patch| patch.apply(&Map::new()));
     let _ = DeviceRevokeInput::parse(body);
     let _ = NamespaceLinkInput::of_hub(body);
     let _ = NamespaceLinkInput::of_dps(body);

@@ -58,6 +58,14 @@ impl BodyError {
         }
     }
 
+    /// The member it is about.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Syntax(_) => None,
+            Self::Shape { path, .. } | Self::Value { path, .. } => Some(path),
+        }
+    }
+
     /// What the caller may read.
     pub fn public_message(&self) -> String {
         self.to_string()

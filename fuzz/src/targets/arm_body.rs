@@ -2,8 +2,8 @@
 
 use provost_wire::arm::registry::{
     ActivateInput, CredentialInput, CredentialPatch, DevicePatch, DeviceRevokeInput, NamespaceId,
-    NamespaceInput, NamespaceLinkInput, NamespacePatch, PolicyId, PolicyPatch, RegistryDeviceInput,
-    RegistryPolicyInput, RegistryVersion,
+    NamespaceInput, NamespaceLinkInput, NamespacePatch, PatchForm, PolicyId, PolicyPatch,
+    RegistryDeviceInput, RegistryPolicyInput, RegistryVersion,
 };
 use provost_wire::arm::{ArmError, CertificateUpload, parse_verification};
 
@@ -13,9 +13,9 @@ pub(crate) fn run(data: &[u8]) {
     };
     match which % 13 {
         0 => drop(NamespaceInput::parse(body)),
-        1 => drop(NamespacePatch::parse(body)),
+        1 => drop(NamespacePatch::parse(body, PatchForm::Merge)),
         2 => drop(CredentialInput::parse(body)),
-        3 => drop(CredentialPatch::parse(body)),
+        3 => drop(CredentialPatch::parse(body, PatchForm::Merge)),
         4 => {
             for version in [RegistryVersion::First, RegistryVersion::Second] {
                 drop(RegistryPolicyInput::parse(body, version));
@@ -24,7 +24,7 @@ pub(crate) fn run(data: &[u8]) {
         5 => drop(PolicyPatch::parse(body)),
         6 => drop(ActivateInput::parse(body)),
         7 => drop(RegistryDeviceInput::parse(body)),
-        8 => drop(DevicePatch::parse(body)),
+        8 => drop(DevicePatch::parse(body, PatchForm::Merge)),
         9 => drop(DeviceRevokeInput::parse(body)),
         10 => {
             drop(NamespaceLinkInput::of_hub(body));

@@ -7,7 +7,7 @@ use provost_model::ambient::SystemRandom;
 use provost_model::registry::NamespaceLink;
 use provost_model::{DeviceStatus, SymmetricKey, pem};
 use provost_pki::Certificate;
-use provost_registry::DevicePatch;
+use provost_registry::{Condition, DevicePatch};
 use provost_testkit::{Device, Enrollment, Via};
 use serde_json::json;
 
@@ -48,7 +48,7 @@ async fn a_device_that_was_deleted_does_not_return_through_an_uploaded_copy() {
     plant.revoke_issuer().await;
     plant
         .registry()
-        .delete_device(&plant.caller, &namespace(), &named("press"))
+        .delete_device(&plant.caller, &namespace(), &named("press"), Condition::default())
         .await
         .unwrap();
     assert!(!plant.connects(&certified).await);
@@ -168,10 +168,19 @@ async fn switch(plant: &Plant, enabled: bool) {
 /// Disabled in a namespace is disabled at a hub from the moment it is linked, by whatever it was admitted.
 #[tokio::test(flavor = "multi_thread")]
 async fn linking_a_hub_ends_the_sessions_of_devices_that_are_disabled_in_the_namespace() {
+    for to_the_service in [false, true] {
+        ends_by_linking(to_the_service).await;
+    }
+}
+
+async fn ends_by_linking(to_the_service: bool) {
     let plant = Plant::open().await;
     plant.certify("press").await;
     let link = NamespaceLink::Hub(plant.server.hub_name());
     plant.registry().unlink(&plant.caller, &link).await.unwrap();
+    let (own, dps) = (plant.server.own_api(), &plant.server.dps().name);
+    let linked_hub = format!("/provost/dps/{dps}/linkedHubs/{}", plant.server.hub().name);
+    own.delete(&linked_hub).await.no_content();
     let key = SymmetricKey::generate(&SystemRandom);
     let keys = json!({ "primaryKey": key.to_base64(), "secondaryKey": key.to_base64() });
     let authentication = json!({ "type": "sas", "symmetricKey": keys });
@@ -195,10 +204,11 @@ async fn linking_a_hub_ends_the_sessions_of_devices_that_are_disabled_in_the_nam
         .connect(&plant.server)
         .await
         .unwrap();
-    plant
-        .registry()
-        .link(&plant.caller, &link, &namespace())
-        .await
-        .unwrap();
+    if to_the_service {
+        own.put(&linked_hub, &json!({})).await.ok();
+    } else {
+        let linked = plant.registry().link(&plant.caller, &link, &namespace()).await;
+        linked.unwrap();
+    }
     assert!(session.closed(SOON).await);
 }

@@ -22,7 +22,7 @@ impl Customer {
     }
 
     /// Signs a request; answers the chain in PEM, root last.
-    fn sign(&self, request: &[u8], days: u32) -> String {
+    pub(super) fn sign(&self, request: &[u8], days: u32) -> String {
         self.folder.write("ica.csr", pem("CERTIFICATE REQUEST", request));
         self.folder.run(&format!(
             "x509 -req -in ica.csr -CA root.pem -CAkey root.key -CAcreateserial -days {days} -sha384 \
@@ -32,7 +32,7 @@ impl Customer {
     }
 }
 
-async fn request(plant: &Plant) -> Vec<u8> {
+pub(super) async fn request(plant: &Plant) -> Vec<u8> {
     let pending = plant.policy().await.pending;
     pending
         .and_then(|ca| ca.signing_request)
@@ -46,7 +46,7 @@ pub(super) async fn activate_with(plant: &Plant, customer: &Customer) {
     plant.synchronize().await;
 }
 
-async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
+pub(super) async fn activate(plant: &Plant, chain: &str) -> Result<(), RegistryError> {
     let done = plant
         .registry()
         .activate(&plant.caller, &namespace(), &policy(), chain)

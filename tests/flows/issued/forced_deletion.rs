@@ -1,5 +1,8 @@
 //! Deleting what certificates still hang on, and what is told of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use provost_testkit::eventually;
 use provost_wire::own::registry::{IssuedPageView, OrphansView};
 use serde_json::Value;
 
@@ -127,4 +130,33 @@ async fn a_043_a_forced_credential_deletion_takes_its_policies_along() {
     assert_eq!(credential.unwrap_err().code(), "ResourceNotFound");
     assert!(plant.is_refused_a_certificate("press").await);
     assert!(plant.connects(&press).await);
+}
+
+/// What is issued while it is counted is counted, too: whoever has a certificate in the end is told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_043_certificates_issued_during_a_forced_deletion_are_among_the_orphaned() {
+    let plant = Plant::open_active().await;
+    let issued = AtomicU64::new(0);
+    let register = async |line: u32| {
+        for number in 0..60 {
+            if plant
+                .is_refused_a_certificate(&format!("press-{line}-{number}"))
+                .await
+            {
+                return;
+            }
+            issued.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let delete = async {
+        eventually("some have certificates", async || {
+            (issued.load(Ordering::SeqCst) >= 12).then_some(())
+        })
+        .await;
+        delete(&plant, &format!("{POLICY}?force=true")).await
+    };
+    let (done, ..) = tokio::join!(delete, register(1), register(2), register(3));
+    let issued = issued.load(Ordering::SeqCst);
+    assert!(issued < 180, "it was deleted meanwhile");
+    assert_eq!((done.certificates, done.devices), (issued, issued));
 }

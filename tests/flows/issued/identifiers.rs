@@ -1,5 +1,6 @@
 use provost_model::registry::CaId;
 use provost_model::registry::{RevocationReason, SerialNumber};
+use provost_registry::Condition;
 
 use super::plant::{Certified, Plant, namespace};
 
@@ -29,7 +30,7 @@ async fn a_015_a_leaf_of_an_earlier_device_of_the_same_name_is_refused() {
     let name = super::plant::named("press");
     plant
         .registry()
-        .delete_device(&plant.caller, &namespace(), &name)
+        .delete_device(&plant.caller, &namespace(), &name, Condition::default())
         .await
         .unwrap();
     assert!(!plant.connects(&earlier).await);

@@ -1,6 +1,7 @@
 use provost_device::certificate::SigningRequest;
 use provost_pki::Certificate;
 use provost_testkit::{Via, over_every_transport};
+use serde_json::json;
 
 use super::plant::{Plant, policy};
 
@@ -69,6 +70,68 @@ async fn a_request_for_another_name_or_with_another_devices_key_is_refused() {
     // The same key again for the same device is a renewal.
     let again = plant.ask("other", Via::Mqtt, other.csr()).await.unwrap();
     assert!(!again.issued_chain.is_empty());
+}
+
+/// Makes a device of the registry as management does.
+async fn make_device(plant: &Plant, name: &str, external: &str) {
+    let path = format!(
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.DeviceRegistry/namespaces/plant-7/devices/{name}\
+         ?api-version=2026-03-01-preview"
+    );
+    let body = json!({ "location": "here", "properties": { "externalDeviceId": external } });
+    let made = plant
+        .server
+        .management()
+        .send("PUT", &path, &[], Some(&body))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+}
+
+/// certificate-management.md 3.1, step 4: what the registry has under this external ID is the device.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_found_by_its_external_id_whatever_its_name() {
+    let plant = Plant::open().await;
+    make_device(&plant, "hall-3", "press").await;
+    let certified = plant.certify("press").await;
+    assert!(plant.connects(&certified).await);
+    let device = plant.device("hall-3").await;
+    assert_eq!(device.policy, Some(policy()));
+    assert_eq!(device.hub, Some(plant.server.hub_name()));
+    assert_eq!(plant.issued("hall-3").await, 1);
+    let again = plant.certify("press").await;
+    let preview = "/provost/namespaces/plant-7/devices/hall-3/revoke?dryRun";
+    let would = plant.server.own_api().post(preview, &json!({})).await.ok();
+    assert_eq!(
+        (&would["canRenew"], &would["stranded"]),
+        (&json!(1), &json!(0)),
+        "{would}"
+    );
+    plant.revoke("hall-3", true).await;
+    assert!(!plant.connects(&certified).await && !plant.connects(&again).await);
+    assert!(plant.is_refused_a_certificate("press").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_another_device_has_is_told_as_such() {
+    let plant = Plant::open().await;
+    make_device(&plant, "press", "drill").await;
+    let request = SigningRequest::new("press").unwrap();
+    let outcome = plant.ask("press", Via::Https, request.csr()).await.unwrap();
+    let state = &outcome.raw["registrationState"];
+    assert_eq!(
+        (&state["status"], &state["errorCode"]),
+        (&json!("failed"), &json!(400_214))
+    );
+    assert!(
+        state["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("another externalDeviceId"),
+        "{state}"
+    );
+    let drill = plant.certify("drill").await;
+    assert!(plant.connects(&drill).await);
+    assert_eq!(plant.issued("press").await, 1);
 }
 
 /// A-001: one leaf is issued, managed and revoked.

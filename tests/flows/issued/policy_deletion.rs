@@ -236,3 +236,35 @@ async fn a_049_a_new_credential_is_another_root() {
     assert_ne!(old_root.spki_der(), new_root.spki_der());
     assert_ne!(old_issuing.issuer_der(), new_root.subject_der());
 }
+
+/// Nobody could revoke them afterwards: a namespace is where certificates are looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_namespace_revokes_what_its_devices_have() {
+    let plant = Plant::open().await;
+    let certified = [plant.certify("press").await, plant.certify("drill").await];
+    let issuing = plant.policy().await.issuing.unwrap().id;
+    delete_policy(&plant).await;
+    let registry = plant.registry();
+    let refused = registry.delete_namespace(&plant.caller, &namespace()).await;
+    assert_eq!(refused.unwrap_err().code(), "CredentialExists");
+    delete_credential(&plant).await;
+    assert!(plant.connects(&certified[0]).await);
+    registry
+        .delete_namespace(&plant.caller, &namespace())
+        .await
+        .unwrap();
+    for certified in &certified {
+        assert!(!plant.connects(certified).await);
+        let serial = SerialNumber::parse(&certified.certificate.leaf().serial_hex()).unwrap();
+        let part = CrlPart {
+            ca: issuing.clone(),
+            shard: 0,
+        };
+        let store = plant.server.stored().store();
+        let read = store.read(move |tx| tx.is_revoked(&part, serial.as_bytes()));
+        let is_revoked: Result<bool, StoreError> = read.await;
+        assert!(is_revoked.unwrap());
+    }
+    let gone = registry.namespace(&plant.caller, &namespace()).await;
+    assert_eq!(gone.unwrap_err().code(), "ResourceNotFound");
+}

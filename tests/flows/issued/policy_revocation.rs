@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use provost_model::HubName;
-use provost_model::registry::CaState;
+use provost_model::registry::{CaState, OperationState};
+use provost_model::{Action, Actor, AuditEvent, HubName};
 use provost_pki::Certificate;
-use provost_store::CrlPart;
+use provost_store::{CrlPart, StoreError};
 use provost_testkit::Via;
 use serde_json::json;
 
@@ -41,9 +41,29 @@ async fn a_024_a_revoked_issuer_is_replaced_by_another_key_subject_and_serial() 
     let store = plant.server.stored().store();
     let read = store.read(move |tx| {
         let is_revoked = tx.is_revoked(&part, serial.as_bytes())?;
-        Ok::<_, provost_store::StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
+        Ok::<_, StoreError>((is_revoked, tx.ca(&old.id)?.map(|ca| ca.state)))
     });
     assert_eq!(read.await.unwrap(), (true, Some(CaState::Revoked)));
+}
+
+/// Whoever asks while another one is at it has what he asked for, and one CA is revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_revocations_at_the_same_moment_all_succeed_and_one_is_done() {
+    let plant = Plant::open().await;
+    let old = plant.policy().await.issuing.unwrap();
+    let (namespace, policy) = (namespace(), policy());
+    let revoke = || plant.registry().revoke_issuer(&plant.caller, &namespace, &policy);
+    let (first, second, third) = tokio::join!(revoke(), revoke(), revoke());
+    for done in [first, second, third] {
+        assert_eq!(done.unwrap().state, OperationState::Succeeded);
+    }
+    let new = plant.policy().await.issuing.unwrap();
+    assert_ne!(new.id, old.id);
+    let events = plant.server.stored().audit_events().await;
+    let revoked = events.iter().filter(|event| {
+        event.detail.starts_with("issuing CA ") && event.before.contains(&old.id.to_string())
+    });
+    assert_eq!(revoked.count(), 1);
 }
 
 /// A-026: what the old one signed is refused, live sessions end, and registering heals.
@@ -217,5 +237,31 @@ async fn a_031_no_leaf_from_before_is_of_any_use() {
     plant.synchronize().await;
     for leaf in &leaves {
         assert!(!plant.connects(leaf).await);
+    }
+}
+
+/// A restored database knows of the CA it had that it was revoked, or closed, and nothing of the one after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_whose_issuer_ended_without_another_is_given_one_by_revoking() {
+    for ended in [CaState::Revoked, CaState::Closed] {
+        let plant = Plant::open().await;
+        let old = plant.policy().await.issuing.unwrap().id;
+        let (id, store) = (old.clone(), plant.server.stored().store());
+        let end = store.write(move |tx| {
+            let is_ended = tx.set_ca_state(&id, ended, tx.now())?;
+            let event = AuditEvent::new(Actor::System, Action::Update, "ca", "plant-7", id.as_str());
+            tx.record(&event, is_ended)
+        });
+        let is_ended: Result<bool, StoreError> = end.await;
+        assert!(is_ended.unwrap());
+        assert!(plant.is_refused_a_certificate("press").await);
+        let path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DeviceRegistry/namespaces/plant-7\
+                    /credentials/default/policies/line-7?api-version=2026-03-01-preview";
+        let shown = plant.server.management().get(path).await.ok();
+        assert_eq!(shown["properties"]["provisioningState"], "Failed", "{shown}");
+        plant.revoke_issuer().await;
+        assert_ne!(plant.policy().await.issuing.unwrap().id, old);
+        let certified = plant.certify("press").await;
+        assert!(plant.connects(&certified).await);
     }
 }

@@ -9,7 +9,7 @@ use provost_device::mqtt::MqttClient;
 use provost_model::pem;
 use provost_model::registry::NamespaceLink;
 use provost_pki::Certificate;
-use provost_registry::DeviceRevocation;
+use provost_registry::{Condition, DeviceRevocation};
 use provost_testkit::{Device, Endpoints, Enrollment, HubConnect, eventually};
 use provost_transport::mqtt::codec::QoS;
 use serde_json::{Value, json};
@@ -49,7 +49,10 @@ impl Deed {
                 let done = registry.revoke_devices(caller, of, &[named(id)], how).await;
                 assert!(done.unwrap().iter().all(|(_, outcome)| outcome.is_ok()));
             }
-            Self::Delete => registry.delete_device(caller, of, &named(id)).await.unwrap(),
+            Self::Delete => registry
+                .delete_device(caller, of, &named(id), Condition::default())
+                .await
+                .unwrap(),
             Self::RevokeIssuer => {
                 registry.revoke_issuer(caller, of, &policy()).await.unwrap();
             }

@@ -5,7 +5,7 @@ use provost_device::certificate::SigningRequest;
 use provost_device::provisioning::RegistrationStatus;
 use provost_model::ambient::SystemRandom;
 use provost_model::{DeviceStatus, SymmetricKey};
-use provost_registry::{DeviceInput, DevicePatch};
+use provost_registry::{Condition, DeviceInput, DevicePatch, PolicyChange};
 use provost_testkit::{Device, Enrollment, FixtureAuthority, Leaf, Via, assigned_hub, clients, signers};
 use serde_json::{Map, json};
 
@@ -85,8 +85,9 @@ async fn disable_in_registry(plant: &Plant) {
     let input = DeviceInput {
         external_device_id: None,
         enabled: Some(false),
-        policy: None,
+        policy: PolicyChange::Keep,
         document: Map::new(),
+        condition: Condition::default(),
     };
     let made = plant
         .registry()

@@ -117,7 +117,8 @@ async fn answer(
         }
         match &mut *to_client {
             Some(hears) => {
-                if hears.write_all(said).await.is_err() {
+                let passed = hears.write_all(said).await;
+                if passed.is_err() {
                     return;
                 }
             }

@@ -71,7 +71,7 @@ async fn a_key_that_a_crash_left_is_destroyed_at_the_next_start_and_its_row_goes
         test.clock.advance(Duration::from_secs(1));
         registry.resume(true).await.unwrap();
         assert_eq!(keys.count(), 0, "with key: {with_key}");
-        assert_eq!(given_up(&test.store).await, [key.0.clone()]);
+        assert_eq!(given_up(&test.store).await, std::slice::from_ref(&key.0));
         // A signer that was slow made it after all.
         if !with_key {
             let purpose = KeyPurpose {

@@ -5,7 +5,7 @@ use provost_model::{
     AccessPolicy, AccessRight, AuthorityOwner, DeviceAuth, DeviceStatus, HubName, IdentityId, PolicyName,
     PolicyOwner, SymmetricKey, Timestamp,
 };
-use provost_pki::{Sha1Thumbprint, Sha256Thumbprint};
+use provost_pki::{Sha1Thumbprint, Sha256Thumbprint, ShownLeaf};
 use provost_store::{Credential, LeafStanding, ReadTx, RegistryIdentity, StoreError};
 
 use crate::session::CloseReason;
@@ -37,6 +37,8 @@ pub(crate) enum AdmittedBy {
         sha256: Sha256Thumbprint,
         /// A CA of the Device Registry issued it, and its revocation ends the session.
         is_issued: bool,
+        /// By what that revocation finds it.
+        shown: ShownLeaf,
     },
     /// A CA certificate of the hub.
     Authority {
@@ -44,6 +46,8 @@ pub(crate) enum AdmittedBy {
         thumbprint: Sha256Thumbprint,
         /// The certificate that chained to it.
         leaf: Sha256Thumbprint,
+        /// The same, and the CAs up to the anchor, as a revocation finds them.
+        shown: ShownLeaf,
         /// What it said of a device that the Device Registry manages.
         identifier: Option<DeviceIdentifier>,
     },
@@ -64,6 +68,14 @@ impl Admitted {
         match &self.by {
             AdmittedBy::Thumbprint { sha256, .. } => Some(*sha256.as_bytes()),
             AdmittedBy::Authority { leaf, .. } => Some(*leaf.as_bytes()),
+            AdmittedBy::DeviceKey(_) | AdmittedBy::Policy { .. } => None,
+        }
+    }
+
+    /// What a revocation finds its certificate by.
+    fn shown(&self) -> Option<&ShownLeaf> {
+        match &self.by {
+            AdmittedBy::Thumbprint { shown, .. } | AdmittedBy::Authority { shown, .. } => Some(shown),
             AdmittedBy::DeviceKey(_) | AdmittedBy::Policy { .. } => None,
         }
     }
@@ -109,11 +121,9 @@ impl Admitted {
         if !self.by.stands(tx, hub, &registered)? {
             return Ok(Some(CloseReason::CredentialChanged));
         }
-        // Whatever it was admitted by: a leaf that the registry revoked is good nowhere.
-        let leaf = self
-            .certificate()
-            .map(|leaf| tx.leaf_standing(&leaf))
-            .transpose()?;
+        // Whatever it was admitted by: a leaf that the registry revoked is good nowhere, nor one under a CA it
+        // revoked.
+        let leaf = self.shown().map(|leaf| tx.leaf_standing(leaf)).transpose()?;
         let is_revoked = leaf.flatten() == Some(LeafStanding::Revoked);
         Ok(is_revoked.then_some(CloseReason::Revoked))
     }

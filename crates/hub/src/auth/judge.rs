@@ -9,7 +9,7 @@ use provost_model::{
     Timestamp,
 };
 use provost_pki::{Certificate, ChainError, PresentedChain, SignatureMemo, VerifiedChain, verify_chain};
-use provost_store::{Credential, LeafStanding, RegistryIdentity};
+use provost_store::{Credential, KnownIssuers, LeafStanding, RegistryIdentity};
 use provost_wire::hub::device::sas_audience;
 
 use super::admitted::{Admitted, AdmittedBy, admits_devices};
@@ -31,8 +31,8 @@ pub(super) struct Known {
     pub(super) anchors: Vec<Anchor>,
     /// The device as the Device Registry has it.
     pub(super) registry: Option<RegistryIdentity>,
-    /// What became of the leaf that was presented, when a CA of the registry issued it.
-    pub(super) leaf: Option<LeafStanding>,
+    /// What the registry knows of the CAs the certificates name, and of the leaf.
+    pub(super) issuers: KnownIssuers,
 }
 
 impl<'a> Presented<'a> {
@@ -112,7 +112,8 @@ fn end_of(leaf: &Certificate) -> Timestamp {
 }
 
 /// A leaf that the registry revoked is good nowhere: not as a thumbprint, and not under a copy of its CA
-/// that somebody uploaded.
+/// that somebody uploaded. Nor is anything that rests on a CA the registry revoked, whichever CA above it is
+/// trusted (certificate-management.md ).
 fn refuse_revoked(leaf: Option<LeafStanding>) -> Result<(), RefusalReason> {
     match leaf {
         Some(LeafStanding::Revoked) => Err(RefusalReason::RevokedLeaf),
@@ -193,11 +194,14 @@ impl Proof<'_> {
     ) -> Result<(AdmittedBy, Option<Timestamp>), RefusalReason> {
         let leaf = self.chain(registered)?.leaf();
         verify_thumbprints(leaf, slots.iter().map(String::as_str), self.now)?;
-        refuse_revoked(known.leaf)?;
+        let shown = leaf.shown();
+        let standing = known.issuers.standing(&shown);
+        refuse_revoked(standing)?;
         let by = AdmittedBy::Thumbprint {
             sha1: leaf.sha1_thumbprint(),
             sha256: leaf.sha256_thumbprint(),
-            is_issued: known.leaf.is_some(),
+            is_issued: standing.is_some(),
+            shown,
         };
         Ok((by, Some(end_of(leaf))))
     }
@@ -213,11 +217,13 @@ impl Proof<'_> {
         let (anchor, verified) = judge_chain(chain, &known.anchors, memo, self.now)?;
         check_identity_id(leaf, self.id)?;
         let identifier = judge_identifier(leaf, anchor, known.registry.as_ref())?;
-        refuse_revoked(known.leaf)?;
+        let shown = verified.shown();
+        refuse_revoked(known.issuers.standing(&shown))?;
         let by = AdmittedBy::Authority {
             subject_hash: verified.anchor().subject_hash(),
             thumbprint: verified.anchor().sha256_thumbprint(),
             leaf: leaf.sha256_thumbprint(),
+            shown,
             identifier,
         };
         Ok((by, Some(end_of(leaf))))

@@ -93,6 +93,7 @@ pub(super) fn of_refusal(refusal: &CertificateRefusal, is_measured: bool) -> Opt
         }
         CertificateRefusal::NoPolicy(_)
         | CertificateRefusal::PolicyNotReady(_)
+        | CertificateRefusal::NameTaken(_)
         | CertificateRefusal::DeviceDisabled => (PRECONDITION, None),
         CertificateRefusal::Busy | CertificateRefusal::Unavailable => return None,
     };

@@ -91,10 +91,7 @@ impl House {
 
     async fn register(&self, name: &str, ca: &Made, is_verified: bool, synchronized: Option<SynchronizedCa>) {
         let owner = AuthorityOwner::Hub(self.hub.name.clone());
-        let index = CertificateIndex {
-            subject_hash: ca.certificate.subject_hash(),
-            thumbprint: *ca.certificate.sha256_thumbprint().as_bytes(),
-        };
+        let index = CertificateIndex::of(&ca.certificate);
         let authority = CertificateAuthority {
             name: CertificateName::parse(name).unwrap(),
             certificate: CertificateDer(ca.certificate.der().to_vec()),

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use provost_model::registry::KeyRef;
 use tracing::{error, info};
 
-use super::connection::{Connection, gone};
+use super::connection::{Connection, gone, unexpected};
 use super::frame::{read_frame, write_frame};
 use super::message::{Answer, NotOpened, Opened, Opening, PROTOCOL_VERSION, Task};
-use crate::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose};
+use crate::{KeyAlgorithm, KeyProvider, KeyProviderError, KeyPurpose, PendingSignature};
 
 /// How long opening the keys may take: a passphrase costs a fraction of a second, a token far away some.
 const OPENING_LIMIT: Duration = Duration::from_mins(1);
@@ -117,16 +117,17 @@ impl SignerProcess {
         }
     }
 
+    fn connection(&self) -> Result<Arc<Connection>, KeyProviderError> {
+        let link = lock(&self.shared.link);
+        match (&link.connection, &link.given_up) {
+            (Some(connection), _) => Ok(Arc::clone(connection)),
+            (None, Some(reason)) => Err(KeyProviderError::Unavailable(reason.clone())),
+            (None, None) => Err(gone()),
+        }
+    }
+
     fn ask(&self, task: Task) -> Result<Answer, KeyProviderError> {
-        let connection = {
-            let link = lock(&self.shared.link);
-            match (&link.connection, &link.given_up) {
-                (Some(connection), _) => Arc::clone(connection),
-                (None, Some(reason)) => return Err(KeyProviderError::Unavailable(reason.clone())),
-                (None, None) => return Err(gone()),
-            }
-        };
-        match connection.ask(task)? {
+        match self.connection()?.ask(task)? {
             Answer::Failed(error) => Err(error),
             answer => Ok(answer),
         }
@@ -177,6 +178,13 @@ impl KeyProvider for SignerProcess {
             None => self.public(key)?.1,
         };
         self.sign_digest(key, &algorithm.digest(message))
+    }
+
+    fn begin_signing(&self, key: &KeyRef, message: &[u8]) -> Option<PendingSignature> {
+        // One whose kind is not known yet, or that cannot be asked for now, is asked for where one may wait.
+        let algorithm = lock(&self.shared.known).get(key).map(|known| known.1)?;
+        let connection = self.connection().ok()?;
+        connection.begin_signing(key, algorithm.digest(message))
     }
 
     fn sign_digest(&self, key: &KeyRef, digest: &[u8]) -> Result<Vec<u8>, KeyProviderError> {
@@ -375,10 +383,6 @@ fn reap(process: &mut Option<Child>) -> String {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     }
-}
-
-fn unexpected() -> KeyProviderError {
-    KeyProviderError::Unavailable("the signer process answers what it was not asked".to_owned())
 }
 
 fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {

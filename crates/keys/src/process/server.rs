@@ -15,8 +15,13 @@ use tracing::debug;
 
 use super::frame::{FrameError, read_frame, write_frame};
 use super::message::{Answer, MessageError, NotOpened, Opened, Opening, PROTOCOL_VERSION, Request, Task};
+use super::outbox::Outbox;
 use crate::{KeyProvider, KeyProviderError};
 
+/// A signature that took no longer may wait for the next ones.
+const MOMENT: Duration = Duration::from_micros(300);
+/// So many answers are written together at most.
+const TOGETHER: usize = 8;
 /// How long a signature under way may take once the server is gone.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
@@ -80,7 +85,7 @@ pub fn serve_signer(
     let desk = Arc::new(Desk {
         provider: opened.provider,
         reader: Mutex::new(reader),
-        writer: Mutex::new(writer),
+        outbox: Outbox::default(),
         stream,
         signatures: Mutex::default(),
     });
@@ -109,7 +114,7 @@ struct Desk {
     provider: Box<dyn KeyProvider>,
     /// Whoever is free reads the next request himself: it need not be handed on.
     reader: Mutex<BufReader<UnixStream>>,
-    writer: Mutex<UnixStream>,
+    outbox: Outbox,
     stream: UnixStream,
     /// Since the start, for each key.
     signatures: Mutex<HashMap<KeyRef, u64>>,
@@ -117,15 +122,38 @@ struct Desk {
 
 impl Desk {
     fn work(&self) -> Result<(), SignerError> {
-        loop {
-            let frame = read_frame(&mut *lock(&self.reader))?;
-            let Some(frame) = frame else {
-                return Ok(());
-            };
+        while let Some(frame) = self.next()? {
             let Request { id, task } = Request::parse(&frame)?;
+            let is_signature = matches!(task, Task::Sign(..));
+            if !is_signature {
+                // May take long: nobody's signature waits for it.
+                self.outbox.write_to(&self.stream)?;
+            }
+            let begun = Instant::now();
             let answer = self.answer(id, task).unwrap_or_else(Answer::Failed);
-            write_frame(&mut *lock(&self.writer), &answer.to_bytes(id))?;
+            let waiting = self.outbox.leave(&answer.to_bytes(id))?;
+            let is_quick = is_signature && begun.elapsed() < MOMENT;
+            if !(is_quick && waiting < TOGETHER && self.has_more()) {
+                self.outbox.write_to(&self.stream)?;
+            }
         }
+        Ok(())
+    }
+
+    /// The next request. Whoever would wait for it first writes the answers that are there.
+    fn next(&self) -> Result<Option<Vec<u8>>, SignerError> {
+        let mut reader = lock(&self.reader);
+        if reader.buffer().is_empty() {
+            self.outbox.write_to(&self.stream)?;
+        }
+        Ok(read_frame(&mut *reader)?)
+    }
+
+    /// Whether another request is here already. Not when somebody waits for one: he cannot write.
+    fn has_more(&self) -> bool {
+        self.reader
+            .try_lock()
+            .is_ok_and(|reader| !reader.buffer().is_empty())
     }
 
     fn answer(&self, id: u64, task: Task) -> Result<Answer, KeyProviderError> {

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -160,6 +162,101 @@ fn answers_reach_who_asked_though_they_come_in_another_order() {
             let (keys, key) = (&keys, &key);
             scope.spawn(move || assert_eq!(keys.sign_digest(key, &[number]), Ok(vec![number])));
         }
+    });
+}
+
+/// Runs a future that somebody else wakes.
+fn awaited<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn signatures_that_nobody_waits_for_are_asked_for_together_and_reach_who_began_them() {
+    const BEGUN: u8 = 100;
+    let folder = folder();
+    let (keys, _) = start(vec![real(&folder)]).unwrap();
+    let key = keys.generate(&purpose("ica-1")).unwrap();
+    // Its kind has to be known first.
+    assert!(keys.begin_signing(&key, b"m").is_none());
+    let (public, _) = keys.public(&key).unwrap();
+    let public = ParsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, public).unwrap();
+    let begun: Vec<_> = (0..BEGUN)
+        .map(|number| (number, keys.begin_signing(&key, &[number]).unwrap()))
+        .collect();
+    for (number, signature) in begun {
+        let signature = awaited(signature).unwrap();
+        public.verify_sig(&[number], &signature).unwrap();
+    }
+}
+
+#[test]
+fn what_was_begun_fails_once_when_a_signer_dies_and_is_not_asked_again() {
+    let folder = folder();
+    let (told, hears) = std::sync::mpsc::channel();
+    let dies: Play = Box::new(move |stream| {
+        greet(&stream);
+        let Request { id, .. } = next_request(&stream).unwrap();
+        let known = Answer::Public(vec![1], KeyAlgorithm::P384);
+        write_frame(&mut &stream, &known.to_bytes(id)).unwrap();
+        told.send(next_request(&stream).unwrap().task).unwrap();
+    });
+    let (keys, _) = start(vec![dies, real(&folder)]).unwrap();
+    let key = KeyRef("sealed:1".to_owned());
+    keys.public(&key).unwrap();
+    let failed = awaited(keys.begin_signing(&key, b"m").unwrap()).unwrap_err();
+    assert!(matches!(failed, KeyProviderError::Unavailable(_)), "{failed}");
+    let digest = KeyAlgorithm::P384.digest(b"m");
+    assert_eq!(hears.recv().unwrap(), Task::Sign(key, digest));
+    until("it is started again", || keys.health().ok());
+}
+
+#[test]
+fn no_more_are_begun_than_may_be_under_way_and_who_lets_go_makes_room() {
+    let (ours, _its) = UnixStream::pair().unwrap();
+    let connection = Arc::new(Connection::new(ours, Duration::from_secs(20)).unwrap());
+    let key = KeyRef("sealed:1".to_owned());
+    let begin = || connection.begin_signing(&key, vec![0; 48]);
+    let mut begun: Vec<_> = std::iter::from_fn(begin).take(1_000).collect();
+    assert_eq!(begun.len(), 256);
+    begun.pop();
+    assert!(begin().is_some());
+}
+
+#[test]
+fn a_signer_that_signs_nothing_that_was_begun_is_let_go() {
+    let (ours, its) = UnixStream::pair().unwrap();
+    let connection = Arc::new(Connection::new(ours, Duration::from_millis(50)).unwrap());
+    let key = KeyRef("sealed:1".to_owned());
+    let pending = connection.begin_signing(&key, vec![0; 48]).unwrap();
+    assert_eq!(pending.patience(), Duration::from_millis(50));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Nobody answers, so that nothing ends it but the connection.
+            until("it is handed on", || next_request(&its));
+            assert!(next_request(&its).is_none(), "the connection is broken off");
+        });
+        let deadline = Instant::now() + pending.patience();
+        let mut pending = pending;
+        let waker = std::task::Waker::noop();
+        while Instant::now() < deadline {
+            let polled = std::pin::Pin::new(&mut pending).poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+            thread::yield_now();
+        }
+        assert!(pending.too_late().to_string().contains("in time"));
     });
 }
 

@@ -118,6 +118,11 @@ impl KekDescription {
         Ok(Some(read))
     }
 
+    /// Whether a passphrase opens it.
+    pub(crate) fn wants_passphrase(&self) -> bool {
+        self.argon2id.is_some()
+    }
+
     /// The text of `kek.json`.
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, KeyProviderError> {
         serde_json::to_vec_pretty(self).map_err(|error| KeyProviderError::Unavailable(error.to_string()))

@@ -132,10 +132,25 @@ fn every_altered_field_makes_the_key_unusable_and_leaves_the_others() {
             "{what}: {error}"
         );
         assert!(keys.public(&key).is_err(), "{what}");
+        let listed = keys.check_all().unwrap();
+        let unusable: Vec<_> = listed.iter().filter(|(_, info)| info.is_err()).collect();
+        assert!(matches!(&unusable[..], [(named, _)] if *named == key), "{what}");
         keys.sign(&other, b"m").unwrap();
     }
     fs::write(folder.file(&key), &text).unwrap();
     keys.sign(&key, b"m").unwrap();
+}
+
+#[test]
+fn a_folder_says_what_opens_it() {
+    let folder = Folder::new();
+    assert_eq!(is_passphrase_wanted(&folder.path()).unwrap(), None);
+    opened(&folder.path(), &key_source(1)).unwrap();
+    assert_eq!(is_passphrase_wanted(&folder.path()).unwrap(), Some(false));
+    let folder = Folder::new();
+    let passphrase = KekSource::Passphrase(Secret::new(b"correct horse battery".to_vec()));
+    opened(&folder.path(), &passphrase).unwrap();
+    assert_eq!(is_passphrase_wanted(&folder.path()).unwrap(), Some(true));
 }
 
 #[test]

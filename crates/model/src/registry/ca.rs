@@ -101,6 +101,11 @@ pub enum CaState {
 }
 
 impl CaState {
+    /// Whether it signs nothing any more and never will again, for no policy.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Revoked | Self::Closed)
+    }
+
     const ALL: [Self; 6] = [
         Self::Pending,
         Self::Spare,

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::registry::CaId;
@@ -46,4 +48,13 @@ pub enum NamespaceLink {
     Dps(DpsName),
     /// A hub.
     Hub(HubName),
+}
+
+impl fmt::Display for NamespaceLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dps(name) => write!(f, "the provisioning service {name}"),
+            Self::Hub(name) => write!(f, "the hub {name}"),
+        }
+    }
 }

@@ -26,9 +26,10 @@ pub enum RequestedBy {
 /// A device asks for a certificate; it is proven to be that device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
-    /// Its name in the registry.
+    /// The name it is made with when the registry does not have it yet.
     pub device: RegistryDeviceName,
-    /// Its name in the hub; the common name of the request must be it, exactly.
+    /// Its name in the hub, by which the registry is searched for it; the common name of the request must be it,
+    /// exactly.
     pub device_id: DeviceId,
     /// By which way.
     pub by: RequestedBy,
@@ -93,6 +94,9 @@ pub enum CertificateRefusal {
     /// The policy cannot issue now: it waits for its external CA, or that CA ends too soon.
     #[error("{0}")]
     PolicyNotReady(String),
+    /// The registry does not have the device, and its name there belongs to another one.
+    #[error("{0}")]
+    NameTaken(String),
     /// The device is disabled in the registry.
     #[error("the device is disabled in the device registry")]
     DeviceDisabled,
@@ -112,6 +116,7 @@ impl CertificateRefusal {
             Self::NotVerified(_) => "csrNotVerified",
             Self::NoPolicy(_) => "noPolicy",
             Self::PolicyNotReady(_) => "policyNotReady",
+            Self::NameTaken(_) => "nameTaken",
             Self::DeviceDisabled => "deviceDisabled",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",

@@ -111,15 +111,43 @@ impl ToBeSigned {
         &self.serial
     }
 
+    /// The bytes the signature is made over.
+    pub fn message(&self) -> &[u8] {
+        &self.tbs
+    }
+
     /// Signs it. The key must be the issuer's.
     ///
     /// # Errors
     /// [`IssueError::KeyMismatch`], and what the signer says.
     pub fn signed_with(&self, signer: &dyn Signer) -> Result<Certificate, IssueError> {
+        self.check_signer(signer)?;
+        self.with_signature(&signer.sign(&self.tbs)?)
+    }
+
+    /// Whether the key is the issuer's.
+    ///
+    /// # Errors
+    /// [`IssueError::KeyMismatch`], and what the signer says.
+    pub fn check_signer(&self, signer: &dyn Signer) -> Result<(), IssueError> {
         if signer.algorithm() != self.algorithm || signer.public_key_der()? != self.signer_key_der {
             return Err(IssueError::KeyMismatch);
         }
-        Certificate::from_der(&sealed(&self.tbs, signer)?).map_err(|_| IssueError::Encoding)
+        Ok(())
+    }
+
+    /// The certificate with a signature over [`Self::message`] that a signer made which passed [`Self::check_signer`];
+    /// the signature is not verified.
+    ///
+    /// # Errors
+    /// [`IssueError::Encoding`].
+    pub fn with_signature(&self, signature: &[u8]) -> Result<Certificate, IssueError> {
+        let signature = encode::bit_string(signature);
+        let der = encode::tlv(
+            SEQUENCE,
+            &[&self.tbs, &self.algorithm.identifier_der(), &signature],
+        );
+        Certificate::from_der(&der).map_err(|_| IssueError::Encoding)
     }
 }
 

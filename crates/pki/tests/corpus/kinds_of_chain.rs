@@ -71,6 +71,22 @@ pub(crate) const SIGNATURES: &[Kind] = &[
             bytes
         };
     }),
+    ("signature of the same content, the other one", |c, _| {
+        c.leaf.signature = other_signature;
+    }),
+    ("signature with a zero too many in a number", |c, _| {
+        c.leaf.signature = |bytes| [&[0x30, bytes[1] + 1, 2, bytes[3] + 1, 0], &bytes[4..]].concat();
+    }),
+    ("signature with a long length", |c, _| {
+        c.leaf.signature = |bytes| [&[0x30, 0x81], &bytes[1..]].concat();
+    }),
+    ("signature with a number out of range", |c, _| {
+        c.leaf.signature = |bytes| {
+            let r = &bytes[2..4 + usize::from(bytes[3])];
+            let s = [&[2, 33, 0], ORDER.as_slice()].concat();
+            tlv(0x30, &[r, &s])
+        };
+    }),
     ("algorithms inside and outside differ", |c, _| {
         c.leaf.outer_algorithm = algorithm(ECDSA_SHA_384);
     }),
@@ -145,3 +161,33 @@ pub(crate) const SENT: &[Kind] = &[
 
 /// Nothing: the chain as it should be.
 pub(crate) const GOOD: &[Kind] = &[("nothing", |_: &mut Chain, _: &Keys| {})];
+
+/// The order of the group of P-256 (SEC 2 2.4.2).
+const ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+    0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+/// (r, n - s) instead of (r, s): anybody can make it of the other, and it is as good.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a chain's signatures")]
+fn other_signature(bytes: Vec<u8>) -> Vec<u8> {
+    let (r, s) = bytes[2..].split_at(2 + usize::from(bytes[3]));
+    let s = &s[2..];
+    let mut borrowed = 0;
+    let mut other: Vec<u8> = (0..ORDER.len())
+        .map(|place| {
+            let taken = s.len().checked_sub(place + 1).map_or(0, |at| s[at]);
+            let wanted = i16::from(ORDER[ORDER.len() - 1 - place]) - i16::from(taken) - borrowed;
+            borrowed = i16::from(wanted < 0);
+            u8::try_from(wanted.rem_euclid(256)).unwrap()
+        })
+        .collect();
+    while other.last() == Some(&0) {
+        other.pop();
+    }
+    if other.last().is_some_and(|byte| *byte >= 0x80) {
+        other.push(0);
+    }
+    other.reverse();
+    tlv(0x30, &[r, &tlv(2, &[&other])])
+}

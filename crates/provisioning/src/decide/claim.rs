@@ -4,8 +4,8 @@ use provost_model::{
     DeviceId, EnrollmentGroup, EnrollmentGroupId, EnrollmentKind, EnrollmentSettings, IdScope,
     IndividualEnrollment, KeyPair, ProvisioningStatus, RegistrationId, Timestamp,
 };
-use provost_pki::{Certificate, PresentedChain, VerifiedChain};
-use provost_store::DisabledHolder;
+use provost_pki::{Certificate, PresentedChain, ShownLeaf, VerifiedChain};
+use provost_store::{CertificateIndex, DisabledHolder};
 
 /// Who a device says it is and what it shows for it.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +100,15 @@ impl Proof {
         }
     }
 
+    /// What the certificate is recognised by, when the Device Registry may have revoked it.
+    pub fn shown(&self) -> Option<ShownLeaf> {
+        match self {
+            Self::Pinned(pinned) => Some(pinned.leaf().shown()),
+            Self::Chain(chain) => Some(chain.shown()),
+            Self::Key { .. } => None,
+        }
+    }
+
     /// The last instant this is a proof.
     pub fn valid_until(&self) -> Timestamp {
         match self {
@@ -117,20 +126,20 @@ pub struct Match {
     pub entry: Entry,
     /// The proof.
     pub proof: Proof,
-    /// SHA-256 thumbprints of the certificates no disabled entry may hold: those of the path and
-    /// those the device sent with it; of a pinned leaf itself alone.
-    pub certificates: Vec<[u8; 32]>,
+    /// The certificates no disabled entry may hold: those of the path and those the device sent with
+    /// it; of a pinned leaf itself alone.
+    pub certificates: Vec<CertificateIndex>,
     /// The disabled entry that holds one of them.
     pub blocked_by: Option<DisabledHolder>,
 }
 
 impl Match {
     pub(super) fn new(entry: Entry, proof: Proof, presented: Option<&PresentedChain>) -> Self {
-        let mut certificates: Vec<[u8; 32]> = Vec::new();
+        let mut certificates: Vec<CertificateIndex> = Vec::new();
         let mut add = |certificate: &Certificate| {
-            let thumbprint = *certificate.sha256_thumbprint().as_bytes();
-            if !certificates.contains(&thumbprint) {
-                certificates.push(thumbprint);
+            let index = CertificateIndex::of(certificate);
+            if !certificates.contains(&index) {
+                certificates.push(index);
             }
         };
         proof.leaf().into_iter().for_each(&mut add);

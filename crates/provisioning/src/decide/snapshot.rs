@@ -2,7 +2,8 @@ use provost_model::{
     CertificateAuthority, CertificateName, EnrollmentGroup, IndividualEnrollment, ProvisioningStatus,
     RegistrationId, SymmetricKey,
 };
-use provost_store::{DisabledHolder, GroupAnchor, StoreError};
+use provost_pki::ShownLeaf;
+use provost_store::{CertificateIndex, DisabledHolder, GroupAnchor, StoreError};
 
 /// The entries and CA certificates of one instance at one moment.
 ///
@@ -30,11 +31,14 @@ pub trait Snapshot {
     /// Whether any group that stands on certificates is disabled.
     fn has_disabled_groups(&self) -> Result<bool, StoreError>;
 
-    /// A disabled entry that holds one of these certificates, by SHA-256 thumbprint.
-    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError>;
+    /// A disabled entry that holds one of these certificates, in whatever form they come.
+    fn disabled_holder(
+        &self,
+        certificates: &[CertificateIndex],
+    ) -> Result<Option<DisabledHolder>, StoreError>;
 
-    /// Whether a CA of the Device Registry issued the leaf with this SHA-256 and it was revoked since.
-    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError>;
+    /// Whether a CA of the Device Registry issued this leaf and it was revoked since, or a CA of its path.
+    fn is_revoked_leaf(&self, shown: &ShownLeaf) -> Result<bool, StoreError>;
 
     /// A CA certificate of the instance by name.
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError>;

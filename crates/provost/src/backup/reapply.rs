@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use provost_model::Timestamp;
+use provost_model::ambient::SystemRandom;
 use provost_store::{StoreAddress, database_facts, finish_restore};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ pub(crate) fn reapply(target: &StoreAddress, newer: Option<&StoreAddress>, now: 
         lock.with_source(path).context("the newer database is in use")?;
     }
     let before = database_facts(target).context("cannot read the restored database")?;
-    let done = finish_restore(target, newer, now)?;
+    let done = finish_restore(target, newer, now, &SystemRandom)?;
     let mut report = json!({ "lastAuditEvent": before.last_audit_event });
     tell(&mut report, newer.map(name_of).as_deref(), &done);
     Ok(report)

@@ -37,6 +37,14 @@ fn shut_out(done: &Reapplied) -> Value {
         "credentialPolicies": done.removed_credential_policies,
         "credentials": done.removed_credentials,
         "namespaceLinks": done.removed_links,
+        "hubRemovals": done.removals,
+        "madeAfterTheBackup": {
+            "enrollments": done.made_entries,
+            "registryDevices": done.made_registry_devices,
+            "hubDevices": done.made_hub_devices,
+            "cas": done.made_cas,
+            "named": done.named,
+        },
     })
 }
 
@@ -44,10 +52,12 @@ fn shut_out(done: &Reapplied) -> Value {
 fn renewed(done: &Reapplied) -> Value {
     json!({
         "issuedCertificates": done.issued_certificates,
+        "registryDevices": done.replaced_registry_devices,
         "hubDevices": done.renewed_devices,
         "modules": done.renewed_modules,
         "enrollments": done.renewed_entries,
         "accessPolicies": done.renewed_policies,
         "adminTokens": done.changed_admin_tokens,
+        "namespaceLinks": done.made_links,
     })
 }

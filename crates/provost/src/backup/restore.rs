@@ -4,6 +4,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use provost_keys::{FolderLock, lock_folder};
 use provost_model::Timestamp;
+use provost_model::ambient::SystemRandom;
 use provost_store::{StoreAddress, database_facts, finish_restore};
 use serde_json::{Value, json};
 
@@ -200,8 +201,8 @@ fn prepare_database(
     let hash = hash.context("the backup names no database")?;
     copy_verified(&place.from.join(DATABASE), &ready, &hash.sha256)?;
     let address = StoreAddress::Sqlite(ready.clone());
-    let done =
-        finish_restore(&address, newer, now).context("the backup's database cannot be brought up to date")?;
+    let done = finish_restore(&address, newer, now, &SystemRandom)
+        .context("the backup's database cannot be brought up to date")?;
     key_files::remove_destroyed(&address, &place.stage(now).join("keys"))?;
     tell(&mut moves.report, newer.map(name_of).as_deref(), &done);
     for suffix in ["", "-wal", "-shm"] {

@@ -2,16 +2,16 @@
 
 mod unused;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use provost_keys::{KekSource, SealedKeys, rewrap};
+use provost_keys::{KekSource, SealedKeys, is_passphrase_wanted, rewrap};
 use provost_model::ambient::{SystemClock, SystemRandom};
 use provost_model::registry::KeyRef;
 use provost_wire::time::iso_seconds;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Context, Failure};
 use crate::config::{KeysEnvironment, OpenedBy};
@@ -105,9 +105,10 @@ impl OpenArguments {
             .or_else(|| self.key_file.clone().map(OpenedBy::KeyFile));
         let opened_by = match named {
             Some(named) => named,
-            None => KeysEnvironment::read()
-                .passphrase()
-                .unwrap_or_else(|| OpenedBy::OwnKeyFile(self.folder(context).join("kek"))),
+            None => match KeysEnvironment::read().passphrase() {
+                Some(passphrase) => passphrase,
+                None => own_key_file(&self.folder(context))?,
+            },
         };
         opened_by.source().map_err(Failure::Other)
     }
@@ -124,6 +125,17 @@ impl OpenArguments {
         let source = self.source(context)?;
         SealedKeys::open(&folder, &source, Duration::ZERO, clock, random).map_err(other)
     }
+}
+
+/// The key file that the server made, where it did.
+fn own_key_file(folder: &Path) -> Result<OpenedBy, Failure> {
+    if is_passphrase_wanted(folder).map_err(other)? == Some(true) {
+        return Err(Failure::usage(format!(
+            "the keys in {} are sealed with a passphrase: give --passphrase-file",
+            folder.display()
+        )));
+    }
+    Ok(OpenedBy::OwnKeyFile(folder.join("kek")))
 }
 
 fn other(error: provost_keys::KeyProviderError) -> Failure {
@@ -146,8 +158,7 @@ fn check(arguments: &OpenArguments, context: &Context) -> Result<(), Failure> {
     let keys = arguments.open(context)?;
     let mut rows = Vec::new();
     let mut unusable = 0;
-    for listed in keys.list().map_err(other)? {
-        let checked = listed.and_then(|info| keys.check(&info.key).map(|()| info));
+    for (key, checked) in keys.check_all().map_err(other)? {
         rows.push(match checked {
             Ok(info) => json!({
                 "key": info.key.0,
@@ -158,7 +169,7 @@ fn check(arguments: &OpenArguments, context: &Context) -> Result<(), Failure> {
             }),
             Err(error) => {
                 unusable += 1;
-                json!({ "key": Value::Null, "state": error.to_string() })
+                json!({ "key": key.0, "state": error.to_string() })
             }
         });
     }

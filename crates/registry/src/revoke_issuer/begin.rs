@@ -41,7 +41,9 @@ pub(super) fn begin(
 /// The CA that a policy signs with, when it is ours to revoke.
 fn revocable(view: &PolicyView, of_external: ByorRevoke) -> Result<&CaId, RegistryError> {
     let (name, is_external) = (&view.policy.name, view.policy.is_external);
-    if is_external && of_external == ByorRevoke::Refuse {
+    // One that ended already has nothing more to be revoked: it is replaced.
+    let has_ended = view.issuing.as_ref().is_some_and(|ca| ca.state.has_ended());
+    if is_external && of_external == ByorRevoke::Refuse && !has_ended {
         return Err(RegistryError::invalid(
             "ExternalIssuerNotRevocable",
             format!(

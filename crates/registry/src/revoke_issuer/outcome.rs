@@ -14,6 +14,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Where the root is here, or a customer's.
+    pub(super) fn at_once(is_external: bool) -> Self {
+        if is_external {
+            Self::WaitsForExternalCa
+        } else {
+            Self::Replaced
+        }
+    }
+
     /// The word an operation ends with.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use provost_store::{Audited, WriteTx};
 
 use super::old_ca::{revoke_ca, thumbprint};
 use super::outcome::Outcome;
-use super::started::Started;
+use super::started::{Found, Started};
 use super::{Replaced, ended};
 use crate::hub_trust::{distrust, trust, trusted_cas};
 use crate::new_ca::write_down;
@@ -31,7 +31,10 @@ impl RegistryService {
         if let Some(ended) = ended(&tx, &operation)? {
             return Ok(tx.unchanged((ended, None)));
         }
-        let mut policy = started.work(&tx, &namespace)?.policy;
+        let mut policy = match started.work(&tx, &namespace)? {
+            Found::Work(work) => work.policy,
+            Found::Done(outcome) => return end_done(tx, operation, started, outcome),
+        };
         let old = trusted_cas(&tx, &policy)?;
         write_down(&tx, new)?;
         give_place(&tx, &mut policy, new)?;
@@ -43,11 +46,7 @@ impl RegistryService {
             mark_all_parts(&tx, new)?;
         }
         let mut operation = done(operation, tx.now());
-        operation.progress = started.ended(if policy.is_external {
-            Outcome::WaitsForExternalCa
-        } else {
-            Outcome::Replaced
-        });
+        operation.progress = started.ended(Outcome::at_once(policy.is_external));
         tx.put_registry_operation(&operation)?;
         let event = replaced(started, &policy, &old, new);
         Ok(tx.record(&event, (operation, Some(old)))?)
@@ -70,6 +69,26 @@ impl RegistryService {
         }
         Ok(())
     }
+}
+
+/// Ends an operation whose CA another request revoked: what it asked for is done. The event of the revocation is
+/// that request's.
+pub(super) fn end_done(
+    tx: WriteTx<'_>,
+    operation: RegistryOperation,
+    started: &Started,
+    outcome: Outcome,
+) -> Result<Audited<Replaced>, RegistryError> {
+    if let Some(ended) = ended(&tx, &operation)? {
+        return Ok(tx.unchanged((ended, None)));
+    }
+    let mut operation = done(operation, tx.now());
+    operation.progress = started.ended(outcome);
+    tx.put_registry_operation(&operation)?;
+    let (namespace, id) = (operation.namespace.as_str(), &operation.id);
+    let event = AuditEvent::new(Actor::System, Action::Update, "registryOperation", namespace, id);
+    let event = event.with_detail("ended: the issuing CA was revoked by another request");
+    Ok(tx.record(&event, (operation, None))?)
 }
 
 /// The policy signs with the new CA, or waits for it when a customer has to sign it first.

@@ -16,6 +16,14 @@ pub(super) struct Work {
     pub(super) root: Option<Ca>,
 }
 
+/// How an operation that goes on finds its policy.
+pub(super) enum Found {
+    /// The CA is there to be replaced.
+    Work(Box<Work>),
+    /// Another request revoked the CA, and what took its place is no part of what was asked for.
+    Done(Outcome),
+}
+
 /// What the operation row keeps.
 #[derive(Debug, Clone)]
 pub(crate) struct Started {
@@ -49,26 +57,32 @@ impl Started {
 
     /// The policy while the CA that is to be revoked is trusted, though a renewal may have put another one in
     /// its place meanwhile: whatever the policy has then is replaced with it.
-    pub(super) fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Work, RegistryError> {
+    pub(super) fn work(&self, tx: &ReadTx<'_>, namespace: &NamespaceName) -> Result<Found, RegistryError> {
         let policy = view(tx, namespace, &self.policy)?.policy;
         let old = CaId::parse(&self.old).map(|id| tx.ca(&id)).transpose()?.flatten();
-        // The one the policy has may be revoked already: a backup knew nothing of the one after it.
+        // The one the policy has may have ended already: a backup knew nothing of the one after it.
         let is_replaced = |ca: &Ca| match ca.state {
             CaState::Active | CaState::Retired => true,
-            CaState::Revoked => policy.issuing.as_ref() == Some(&ca.id),
-            CaState::Pending | CaState::Spare | CaState::Closed => false,
+            CaState::Revoked | CaState::Closed => policy.issuing.as_ref() == Some(&ca.id),
+            CaState::Pending | CaState::Spare => false,
         };
+        if old
+            .as_ref()
+            .is_some_and(|ca| ca.state == CaState::Revoked && !is_replaced(ca))
+        {
+            return Ok(Found::Done(Outcome::at_once(policy.is_external)));
+        }
         if !old.as_ref().is_some_and(is_replaced) {
             return Err(RegistryError::conflict(
                 "IssuerChanged",
                 format!(
-                    "the issuing CA of the policy {} was revoked or closed meanwhile",
+                    "the issuing CA of the policy {} was closed meanwhile",
                     self.policy
                 ),
             ));
         }
         let root = (!policy.is_external).then(|| crate::credentials::view(tx, namespace));
         let root = root.transpose()?.map(|credential| credential.root);
-        Ok(Work { policy, root })
+        Ok(Found::Work(Box::new(Work { policy, root })))
     }
 }

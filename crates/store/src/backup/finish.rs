@@ -1,6 +1,6 @@
 //! Makes the database of an earlier day fit to serve.
 
-use provost_model::{Action, Actor, AuditEvent, Timestamp};
+use provost_model::{Action, Actor, AuditEvent, Random, Timestamp};
 
 use super::database::Database;
 use super::reapply::{self, Reapplied};
@@ -8,7 +8,7 @@ use super::{newer, path_text};
 use crate::engine::Engine;
 use crate::migrate::migrate;
 use crate::sql::params;
-use crate::tx::{lock_numbers, save_numbers};
+use crate::tx::{Numbers, lock_numbers, save_numbers};
 use crate::{StoreAddress, StoreError};
 
 /// By how much the numbers of CRLs rise: more than a CA publishes in a lifetime.
@@ -28,6 +28,7 @@ pub fn finish_restore(
     target: &StoreAddress,
     newer: Option<&StoreAddress>,
     now: Timestamp,
+    random: &dyn Random,
 ) -> Result<Reapplied, StoreError> {
     let database = Database::open_for_writing(target)?;
     database.refuse_in_use()?;
@@ -40,19 +41,28 @@ pub fn finish_restore(
         Engine::Sqlite(_) => "BEGIN IMMEDIATE",
         Engine::Postgres(_) => "BEGIN",
     })?;
-    let done = in_transaction(engine, newer.is_some(), now);
+    let done = in_transaction(engine, newer.is_some(), now, random);
     engine.run_script(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     done
 }
 
-fn in_transaction(engine: Engine<'_>, with_newer: bool, now: Timestamp) -> Result<Reapplied, StoreError> {
-    let (mut last, head) = lock_numbers(engine)?;
+fn in_transaction(
+    engine: Engine<'_>,
+    with_newer: bool,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<Reapplied, StoreError> {
+    let Numbers {
+        mut last,
+        head,
+        registry,
+    } = lock_numbers(engine)?;
     let mut done = Reapplied::default();
     if with_newer {
         // No number is given out a second time: exported logs and offsets of readers stay what they are.
         let theirs = engine.query("SELECT value FROM newer_counter", &[], |row| row.int(0))?;
         last = theirs.into_iter().fold(last, i64::max);
-        done = reapply::reapply(engine, now, &mut last)?;
+        done = reapply::reapply(engine, now, random, &mut last)?;
     }
     // What has its last CRL out stays as it is, and what a root kept offline signed: nothing could be signed
     // here in its place.
@@ -65,10 +75,16 @@ fn in_transaction(engine: Engine<'_>, with_newer: bool, now: Timestamp) -> Resul
     // What was being made when the copy was taken may have been completed since, and its key be in use elsewhere.
     engine.execute("DELETE FROM key_intent WHERE state = 'intended'", params![])?;
     let number = last + 1;
-    let event = AuditEvent::new(Actor::System, Action::Update, "store", "", RESTORE_ITEM)
-        .with_detail(format!("restored from a backup; shut out again: {done:?}"));
+    let event = AuditEvent::new(Actor::System, Action::Update, "store", "", RESTORE_ITEM).with_detail(
+        format!("restored from a backup; shut out again: {}", done.counts()),
+    );
     let head = crate::audit::insert(engine, number, now, &event, None, &head)?;
-    save_numbers(engine, number, &head)?;
+    let numbers = Numbers {
+        last: number,
+        head,
+        registry: registry + 1,
+    };
+    save_numbers(engine, &numbers)?;
     Ok(done)
 }
 

@@ -17,7 +17,7 @@ struct Table {
     key: &'static str,
 }
 
-const TABLES: [Table; 18] = [
+const TABLES: [Table; 20] = [
     Table {
         name: "counter",
         columns: "t.name i.value",
@@ -39,6 +39,16 @@ const TABLES: [Table; 18] = [
         key: "owner, thumbprint",
     },
     Table {
+        name: "namespace",
+        columns: "t.name_key t.uuid",
+        key: "name_key",
+    },
+    Table {
+        name: "hub_removal",
+        columns: "t.hub t.device_id t.action",
+        key: "hub, device_id",
+    },
+    Table {
         name: "namespace_link",
         columns: "t.owner t.namespace",
         key: "owner",
@@ -50,9 +60,12 @@ const TABLES: [Table; 18] = [
     },
     Table {
         name: "enrollment",
-        columns: "t.dps t.kind t.entry_key t.status t.etag t.mechanism b.primary_key \
-                  b.secondary_key b.primary_certificate b.secondary_certificate \
-                  t.primary_reference t.secondary_reference",
+        columns: "t.dps t.kind t.entry_key t.entry_id t.status t.etag i.created_at i.updated_at \
+                  t.mechanism b.primary_key b.secondary_key b.primary_certificate \
+                  b.secondary_certificate t.primary_reference t.secondary_reference t.device_id \
+                  i.iot_edge t.reprovision t.allocation t.iot_hubs t.webhook_url \
+                  t.webhook_api_version t.initial_tags t.initial_desired \
+                  t.optional_device_information t.credential_policy",
         key: "dps, kind, entry_key",
     },
     Table {
@@ -62,13 +75,14 @@ const TABLES: [Table; 18] = [
     },
     Table {
         name: "disabled_anchor",
-        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key",
+        columns: "t.dps t.kind t.entry_key t.slot b.thumbprint t.reference_key b.content_hash",
         key: "dps, kind, entry_key",
     },
     Table {
         name: "device",
-        columns: "t.hub t.device_id t.generation_id t.etag t.status t.auth b.primary_key \
-                  b.secondary_key t.primary_thumbprint t.secondary_thumbprint",
+        columns: "t.hub t.device_id t.generation_id t.etag t.status t.status_reason \
+                  i.status_updated_at t.auth b.primary_key b.secondary_key t.primary_thumbprint \
+                  t.secondary_thumbprint i.iot_edge t.device_scope",
         key: "hub, device_id",
     },
     Table {
@@ -79,7 +93,9 @@ const TABLES: [Table; 18] = [
     },
     Table {
         name: "ca",
-        columns: "t.id t.state i.key_destroyed_at",
+        columns: "t.id t.namespace t.policy t.role t.parent t.state t.key_ref t.subject \
+                  b.signing_request b.certificate b.subject_hash b.key_sha256 b.issuers i.not_before i.not_after i.shards \
+                  i.created_at i.changed_at i.key_destroyed_at",
         key: "id",
     },
     Table {
@@ -90,7 +106,9 @@ const TABLES: [Table; 18] = [
     },
     Table {
         name: "registry_device",
-        columns: "t.namespace t.name_key t.uuid t.generation i.enabled",
+        columns: "t.namespace t.name_key t.name t.uuid t.generation t.external_device_id i.enabled \
+                  t.policy t.assigned_hub t.document i.version t.etag i.created_at i.updated_at \
+                  i.transition_at",
         key: "namespace, name_key",
     },
     Table {
@@ -178,6 +196,12 @@ pub(super) fn bring(target: &Database, newer: &StoreAddress) -> Result<(), Store
         copy(reading, target.engine(), &table)?;
     }
     reading.run_script("COMMIT")
+}
+
+/// The columns that are read of a table.
+pub(super) fn columns_of(table: &str) -> Option<String> {
+    let table = TABLES.into_iter().find(|known| known.name == table)?;
+    Some(names(table.columns))
 }
 
 /// Names and keys of the tables.

@@ -1,15 +1,22 @@
 //! What the newer database knew of, done again in the restored one. Only ever takes rights away: what the
 //! newer database allowed and the restored one does not stays refused. Keys are the newer ones wherever
-//! both know the thing.
+//! both know the thing. What was made since is made again only where it keeps somebody out.
 
-use provost_model::Timestamp;
+mod brought_back;
+mod devices;
+mod entries;
+
+use provost_model::{Random, Timestamp};
+
+use self::brought_back::Rows;
 
 use crate::StoreError;
 use crate::engine::Engine;
+use crate::registry::identify_cas;
 use crate::sql::{Param, params};
 
 /// What a newer database knew of what must stay shut out, and was done again in the restored one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reapplied {
     /// Certificates issued after the backup that have a row again.
     pub issued_certificates: u64,
@@ -51,27 +58,61 @@ pub struct Reapplied {
     pub removed_credentials: u64,
     /// Hubs and provisioning services that were unlinked from a namespace.
     pub removed_links: u64,
+    /// Enrollments and groups made after the backup that are there again, disabled.
+    pub made_entries: u64,
+    /// Devices of the registry made after the backup that were disabled: they are there again.
+    pub made_registry_devices: u64,
+    /// Devices of hubs, the same.
+    pub made_hub_devices: u64,
+    /// CAs made after the backup: known again, so that what they signed is, and without keys.
+    pub made_cas: u64,
+    /// Devices of the registry that were deleted and made again: the newer ones are there.
+    pub replaced_registry_devices: u64,
+    /// Hubs and provisioning services that were linked to a namespace after the backup, and are again.
+    pub made_links: u64,
+    /// Identities on hubs elsewhere that are still to be taken from them.
+    pub removals: u64,
+    /// The first of each kind of what is there again, by name.
+    pub named: Vec<String>,
 }
 
-/// What a device or a module is known by at its hub.
-const CREDENTIAL: [&str; 5] = [
-    "auth",
-    "primary_key",
-    "secondary_key",
-    "primary_thumbprint",
-    "secondary_thumbprint",
-];
+impl Reapplied {
+    /// Everything but names, as it stands in the audit log.
+    pub(super) fn counts(&self) -> String {
+        let without_names = Self {
+            named: Vec::new(),
+            ..self.clone()
+        };
+        format!("{without_names:?}")
+    }
+
+    /// Keeps the names, and answers how many there were.
+    fn note(&mut self, (count, names): (u64, Vec<String>)) -> u64 {
+        self.named.extend(names);
+        count
+    }
+}
 
 /// Does it again. `last` is the number last given out; new rows take the next ones.
-pub(super) fn reapply(engine: Engine<'_>, now: Timestamp, last: &mut i64) -> Result<Reapplied, StoreError> {
+pub(super) fn reapply(
+    engine: Engine<'_>,
+    now: Timestamp,
+    random: &dyn Random,
+    last: &mut i64,
+) -> Result<Reapplied, StoreError> {
     let work = Work {
         engine,
         at: now.as_micros(),
     };
     let mut done = Reapplied::default();
+    // CAs before certificates, which are known by them.
+    work.new_cas(&mut done)?;
     work.certificates(&mut done, last)?;
     work.cas(&mut done)?;
-    work.devices(&mut done)?;
+    identify_cas(engine)?;
+    work.registry_devices(&mut done, random)?;
+    work.hub_devices(&mut done)?;
+    work.removals(&mut done)?;
     // Entries before CA certificates: what a disabled group referred to is looked up there.
     work.entries(&mut done)?;
     work.access(&mut done)?;
@@ -91,6 +132,35 @@ impl Work<'_> {
 
     fn with(&self, sql: &str, values: &[Param<'_>]) -> Result<u64, StoreError> {
         self.engine.execute(sql, values)
+    }
+
+    /// Without their rows nothing would know what they signed wherever a CA above them is trusted. Their keys
+    /// are in no backup: they sign nothing more, and their CRLs stay the last.
+    fn new_cas(&self, done: &mut Reapplied) -> Result<(), StoreError> {
+        let made = self.bring_back(
+            &Rows {
+                table: "ca",
+                name: "'CA ' || n.namespace || '/' || n.id",
+                changed: &[
+                    (
+                        "state",
+                        "CASE n.state WHEN 'revoked' THEN 'revoked' ELSE 'closed' END",
+                    ),
+                    ("changed_at", "CAST(?1 AS BIGINT)"),
+                    (
+                        "key_destroyed_at",
+                        "CASE WHEN n.key_ref = 'offline' THEN n.key_destroyed_at \
+                         ELSE COALESCE(n.key_destroyed_at, CAST(?1 AS BIGINT)) END",
+                    ),
+                ],
+                added: &[],
+                which: "CAST(?1 AS BIGINT) IS NOT NULL AND n.certificate IS NOT NULL \
+                        AND NOT EXISTS (SELECT 1 FROM ca c WHERE c.id = n.id)",
+            },
+            params![self.at],
+        )?;
+        done.made_cas = done.note(made);
+        Ok(())
     }
 
     /// A certificate without a row would be on no CRL, whatever becomes of its device.
@@ -134,6 +204,12 @@ impl Work<'_> {
              OR (n.state = 'closed' AND ca.state NOT IN ('revoked', 'closed')))",
             params![self.at],
         )?;
+        // One that ended is recognised in a path by the certificate it got after the backup.
+        self.run(
+            "UPDATE ca SET certificate = n.certificate, subject_hash = n.subject_hash, \
+             key_sha256 = n.key_sha256 FROM newer_ca n WHERE n.id = ca.id AND ca.certificate IS NULL \
+             AND n.certificate IS NOT NULL AND ca.state IN ('revoked', 'closed')",
+        )?;
         self.run(
             "UPDATE ca SET key_destroyed_at = n.key_destroyed_at FROM newer_ca n WHERE n.id = ca.id \
              AND ca.key_destroyed_at IS NULL AND n.key_destroyed_at IS NOT NULL",
@@ -146,6 +222,11 @@ impl Work<'_> {
              next_update = excluded.next_update, der = excluded.der, entries = excluded.entries, \
              changes = excluded.changes, told = excluded.told, due_at = excluded.due_at \
              WHERE excluded.number >= crl.number",
+        )?;
+        // Of a key that is gone nothing more is signed.
+        self.run(
+            "UPDATE crl SET due_at = NULL WHERE due_at IS NOT NULL AND ca IN (SELECT id FROM ca \
+             WHERE key_destroyed_at IS NOT NULL AND key_ref <> 'offline')",
         )?;
         Ok(())
     }
@@ -164,127 +245,6 @@ impl Work<'_> {
              AND NOT EXISTS (SELECT 1 FROM credential_policy p WHERE p.namespace = credential.namespace)",
         )?;
         Ok(())
-    }
-
-    fn devices(&self, done: &mut Reapplied) -> Result<(), StoreError> {
-        done.rotated_devices = self.run(
-            "UPDATE registry_device SET generation = n.generation FROM newer_registry_device n \
-             WHERE n.namespace = registry_device.namespace AND n.name_key = registry_device.name_key \
-             AND n.uuid = registry_device.uuid AND n.generation <> registry_device.generation",
-        )?;
-        done.disabled_registry_devices = self.run(
-            "UPDATE registry_device SET enabled = 0, version = version + 1 WHERE enabled = 1 AND NOT EXISTS \
-             (SELECT 1 FROM newer_registry_device n WHERE n.namespace = registry_device.namespace \
-             AND n.name_key = registry_device.name_key AND n.uuid = registry_device.uuid AND n.enabled = 1)",
-        )?;
-        done.renewed_devices = self.renew_credentials("device", &["hub", "device_id", "generation_id"])?;
-        done.disabled_hub_devices = self.with(
-            "UPDATE device SET status = 'disabled', status_updated_at = ?1, \
-             status_reason = 'disabled or deleted after the backup that was restored' \
-             WHERE status = 'enabled' AND NOT EXISTS (SELECT 1 FROM newer_device n WHERE n.hub = device.hub \
-             AND n.device_id = device.device_id AND n.generation_id = device.generation_id \
-             AND n.status = 'enabled')",
-            params![self.at],
-        )?;
-        self.modules(done)
-    }
-
-    /// A module has no status of its own: one that was deleted is deleted again.
-    fn modules(&self, done: &mut Reapplied) -> Result<(), StoreError> {
-        done.removed_modules = self.run(
-            "DELETE FROM module WHERE NOT EXISTS (SELECT 1 FROM newer_module n WHERE n.hub = module.hub \
-             AND n.device_id = module.device_id AND n.module_id = module.module_id \
-             AND n.generation_id = module.generation_id)",
-        )?;
-        self.run(
-            "DELETE FROM kept_session WHERE module_id <> '' AND NOT EXISTS (SELECT 1 FROM module m \
-             WHERE m.hub = kept_session.hub AND m.device_id = kept_session.device_id \
-             AND m.module_id = kept_session.module_id)",
-        )?;
-        done.renewed_modules = self.renew_credentials("module", &["hub", "device_id", "module_id"])?;
-        Ok(())
-    }
-
-    /// Gives what has a credential of its own, a device or a module, the newer one where it has another.
-    fn renew_credentials(&self, table: &str, same: &[&str]) -> Result<u64, StoreError> {
-        let joined = |columns: &[&str], operator: &str, between: &str| -> String {
-            let pairs = columns
-                .iter()
-                .map(|column| format!("n.{column} {operator} {table}.{column}"));
-            pairs.collect::<Vec<_>>().join(between)
-        };
-        let set = CREDENTIAL
-            .map(|column| format!("{column} = n.{column}"))
-            .join(", ");
-        let is_same = joined(same, "=", " AND ");
-        let is_other = joined(&CREDENTIAL, "IS DISTINCT FROM", " OR ");
-        self.run(&format!(
-            "UPDATE {table} SET etag = n.etag, {set} FROM newer_{table} n WHERE {is_same} AND ({is_other})"
-        ))
-    }
-
-    fn entries(&self, done: &mut Reapplied) -> Result<(), StoreError> {
-        done.renewed_entries = self.with(
-            "UPDATE enrollment SET etag = n.etag, updated_at = ?1, mechanism = n.mechanism, \
-             primary_key = n.primary_key, secondary_key = n.secondary_key, \
-             primary_certificate = n.primary_certificate, secondary_certificate = n.secondary_certificate, \
-             primary_reference = n.primary_reference, secondary_reference = n.secondary_reference \
-             FROM newer_enrollment n WHERE n.dps = enrollment.dps AND n.kind = enrollment.kind \
-             AND n.entry_key = enrollment.entry_key AND (n.mechanism <> enrollment.mechanism \
-             OR n.primary_key IS DISTINCT FROM enrollment.primary_key \
-             OR n.secondary_key IS DISTINCT FROM enrollment.secondary_key \
-             OR n.primary_certificate IS DISTINCT FROM enrollment.primary_certificate \
-             OR n.secondary_certificate IS DISTINCT FROM enrollment.secondary_certificate \
-             OR n.primary_reference IS DISTINCT FROM enrollment.primary_reference \
-             OR n.secondary_reference IS DISTINCT FROM enrollment.secondary_reference)",
-            params![self.at],
-        )?;
-        self.run(
-            "DELETE FROM enrollment_anchor WHERE EXISTS (SELECT 1 FROM newer_enrollment n \
-             WHERE n.dps = enrollment_anchor.dps AND n.kind = enrollment_anchor.kind \
-             AND n.entry_key = enrollment_anchor.entry_key)",
-        )?;
-        self.run(
-            "INSERT INTO enrollment_anchor (dps, kind, entry_key, slot, subject_hash, thumbprint, reference_key) \
-             SELECT n.dps, n.kind, n.entry_key, n.slot, n.subject_hash, n.thumbprint, n.reference_key \
-             FROM newer_enrollment_anchor n JOIN enrollment e ON e.dps = n.dps AND e.kind = n.kind \
-             AND e.entry_key = n.entry_key",
-        )?;
-        done.disabled_entries = self.with(
-            "UPDATE enrollment SET status = 'disabled', updated_at = ?1 WHERE status = 'enabled' \
-             AND NOT EXISTS (SELECT 1 FROM newer_enrollment n WHERE n.dps = enrollment.dps \
-             AND n.kind = enrollment.kind AND n.entry_key = enrollment.entry_key AND n.status = 'enabled')",
-            params![self.at],
-        )?;
-        self.block()
-    }
-
-    /// What a disabled entry holds blocks chains that come in by other groups too.
-    fn block(&self) -> Result<(), StoreError> {
-        // As it was meant when the entry was disabled; then what the newer database never knew as disabled.
-        self.run(
-            "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
-             SELECT n.dps, n.kind, n.entry_key, n.slot, n.thumbprint, n.reference_key \
-             FROM newer_disabled_anchor n JOIN enrollment e ON e.dps = n.dps AND e.kind = n.kind \
-             AND e.entry_key = n.entry_key WHERE e.status = 'disabled' \
-             ON CONFLICT (dps, kind, entry_key, slot) DO UPDATE SET thumbprint = excluded.thumbprint, \
-             reference_key = excluded.reference_key",
-        )?;
-        self.run(
-            "INSERT INTO disabled_anchor (dps, kind, entry_key, slot, thumbprint, reference_key) \
-             SELECT a.dps, a.kind, a.entry_key, a.slot, CASE WHEN a.kind = 'group' \
-             AND a.reference_key IS NOT NULL THEN (SELECT c.thumbprint FROM ca_certificate c \
-             WHERE c.owner = 'dps:' || a.dps AND c.name_key = a.reference_key) ELSE a.thumbprint END, \
-             a.reference_key FROM enrollment_anchor a JOIN enrollment e ON e.dps = a.dps AND e.kind = a.kind \
-             AND e.entry_key = a.entry_key WHERE e.status = 'disabled' \
-             ON CONFLICT (dps, kind, entry_key, slot) DO NOTHING",
-        )?;
-        self.run(
-            "UPDATE dps SET trust_version = n.trust_version FROM newer_dps n WHERE n.name_key = dps.name_key \
-             AND n.trust_version > dps.trust_version",
-        )?;
-        self.run("UPDATE dps SET trust_version = trust_version + 1")
-            .map(|_| ())
     }
 
     fn access(&self, done: &mut Reapplied) -> Result<(), StoreError> {
@@ -315,9 +275,22 @@ impl Work<'_> {
              WHERE n.hash = admin_token.hash AND (n.role <> admin_token.role \
              OR n.namespace IS DISTINCT FROM admin_token.namespace)",
         )?;
+        self.links(done)
+    }
+
+    /// In a namespace a device may be disabled that is not at its hub, and only who is linked asks there.
+    fn links(&self, done: &mut Reapplied) -> Result<(), StoreError> {
         done.removed_links = self.run(
             "DELETE FROM namespace_link WHERE NOT EXISTS (SELECT 1 FROM newer_namespace_link n \
              WHERE n.owner = namespace_link.owner AND n.namespace = namespace_link.namespace)",
+        )?;
+        done.made_links = self.run(
+            "INSERT INTO namespace_link (owner, namespace) SELECT n.owner, n.namespace \
+             FROM newer_namespace_link n WHERE NOT EXISTS (SELECT 1 FROM namespace_link o \
+             WHERE o.owner = n.owner) AND EXISTS (SELECT 1 FROM namespace s JOIN newer_namespace m \
+             ON m.name_key = s.name_key AND m.uuid = s.uuid WHERE s.name_key = n.namespace) \
+             AND (EXISTS (SELECT 1 FROM dps WHERE 'dps:' || dps.name_key = n.owner) \
+             OR EXISTS (SELECT 1 FROM hub WHERE 'hub:' || hub.name_key = n.owner))",
         )?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::migrate::migrate;
 use crate::{StoreAddress, audit};
 
+mod newer_only;
 mod postgres;
 
 fn now() -> Timestamp {
@@ -97,7 +98,8 @@ fn databases(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
 }
 
 fn add_event(engine: Engine<'_>, what: &str) {
-    let (last, head) = crate::tx::lock_numbers(engine).unwrap();
+    let mut numbers = crate::tx::lock_numbers(engine).unwrap();
+    numbers.last += 1;
     let event = provost_model::AuditEvent::new(
         provost_model::Actor::System,
         provost_model::Action::Update,
@@ -105,8 +107,8 @@ fn add_event(engine: Engine<'_>, what: &str) {
         "",
         what,
     );
-    let head = audit::insert(engine, last + 1, now(), &event, None, &head).unwrap();
-    crate::tx::save_numbers(engine, last + 1, &head).unwrap();
+    numbers.head = audit::insert(engine, numbers.last, now(), &event, None, &numbers.head).unwrap();
+    crate::tx::save_numbers(engine, &numbers).unwrap();
 }
 
 fn at(path: &Path) -> StoreAddress {
@@ -114,7 +116,8 @@ fn at(path: &Path) -> StoreAddress {
 }
 
 fn finish(older: &Path, newer: Option<&Path>) -> Result<Reapplied, StoreError> {
-    finish_restore(&at(older), newer.map(at).as_ref(), now())
+    let random = provost_model::ambient::SystemRandom;
+    finish_restore(&at(older), newer.map(at).as_ref(), now(), &random)
 }
 
 fn text(connection: &Connection, sql: &str) -> String {
@@ -131,7 +134,7 @@ fn what_the_newer_database_shut_out_is_shut_out_again() {
         Reapplied {
             issued_certificates: 3,
             revoked_certificates: 1,
-            rotated_devices: 1,
+            rotated_devices: 2,
             disabled_registry_devices: 1,
             ended_cas: 2,
             removed_admin_tokens: 1,
@@ -361,7 +364,7 @@ fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     let (older, newer) = databases(folder.path());
     let connection = open_existing(&newer).unwrap();
     add_event(Engine::Sqlite(&connection), "after the backup");
-    let newer_log = crate::ReadTx {
+    let newer_log = ReadTx {
         engine: Engine::Sqlite(&connection),
     };
     let mark = newer_log.audit_mark().unwrap().unwrap();
@@ -369,7 +372,7 @@ fn a_database_put_back_by_hand_is_told_from_the_one_that_was_there() {
     assert!(newer_log.holds_audit_mark(&mark, taken_at).unwrap());
     let holds = || {
         let connection = open_existing(&older).unwrap();
-        let log = crate::ReadTx {
+        let log = ReadTx {
             engine: Engine::Sqlite(&connection),
         };
         log.holds_audit_mark(&mark, taken_at).unwrap()

@@ -1,8 +1,10 @@
 use provost_model::registry::{Ca, CaId, CaRole, CaState, KeyRef};
 use provost_model::{CertificateDer, CredentialPolicyName, NamespaceName, Timestamp};
+use provost_pki::{CaIdentity, Certificate};
 
 use super::certificates;
 use crate::convert::Place;
+use crate::engine::Engine;
 use crate::sql::{Row, params};
 use crate::{ReadTx, StoreError, WriteTx};
 
@@ -64,9 +66,10 @@ impl WriteTx<'_> {
     /// Stores a new CA.
     pub fn insert_ca(&self, ca: &Ca) -> Result<(), StoreError> {
         let sql = "INSERT INTO ca (id, namespace, policy, role, parent, state, key_ref, subject, signing_request, \
-                   certificate, issuers, not_before, not_after, shards, created_at, changed_at) VALUES (?1, ?2, ?3, \
-                   ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                   certificate, issuers, not_before, not_after, shards, created_at, changed_at, subject_hash, key_sha256) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
         let issuers = certificates::join(&ca.issuers);
+        let identity = identity(ca);
         let params = params![
             ca.id.as_str(),
             ca.namespace.key(),
@@ -84,7 +87,10 @@ impl WriteTx<'_> {
             i64::from(ca.shards),
             ca.created_at.as_micros(),
             ca.changed_at.as_micros(),
+            identity.as_ref().map(|identity| identity.subject_hash.as_slice()),
+            identity.as_ref().map(|identity| identity.key_sha256.as_slice()),
         ];
+        self.registry_changes();
         self.execute(sql, params).map(|_| ())
     }
 
@@ -92,8 +98,10 @@ impl WriteTx<'_> {
     /// is none of its name.
     pub fn update_ca(&self, ca: &Ca) -> Result<bool, StoreError> {
         let sql = "UPDATE ca SET state = ?2, parent = ?3, subject = ?4, certificate = ?5, issuers = ?6, \
-                   not_before = ?7, not_after = ?8, changed_at = ?9 WHERE id = ?1";
+                   not_before = ?7, not_after = ?8, changed_at = ?9, subject_hash = ?10, key_sha256 = ?11 \
+                   WHERE id = ?1";
         let issuers = certificates::join(&ca.issuers);
+        let identity = identity(ca);
         let params = params![
             ca.id.as_str(),
             ca.state.as_str(),
@@ -104,7 +112,10 @@ impl WriteTx<'_> {
             ca.not_before.map(Timestamp::as_micros),
             ca.not_after.map(Timestamp::as_micros),
             ca.changed_at.as_micros(),
+            identity.as_ref().map(|identity| identity.subject_hash.as_slice()),
+            identity.as_ref().map(|identity| identity.key_sha256.as_slice()),
         ];
+        self.registry_changes();
         Ok(self.execute(sql, params)? > 0)
     }
 
@@ -121,6 +132,29 @@ impl WriteTx<'_> {
         ca.changed_at = now;
         self.update_ca(&ca)
     }
+}
+
+/// What a CA is recognised by in a path. One that cannot be read stands in none.
+fn identity(ca: &Ca) -> Option<CaIdentity> {
+    identity_of(&ca.certificate.as_ref()?.0)
+}
+
+fn identity_of(der: &[u8]) -> Option<CaIdentity> {
+    let certificate = Certificate::from_der(der).ok()?;
+    Some(certificate.ca_identity())
+}
+
+/// Notes what CAs are recognised by of which it is not noted: their rows or certificates came from another
+/// database.
+pub(crate) fn identify(engine: Engine<'_>) -> Result<(), StoreError> {
+    let sql = "SELECT id, certificate FROM ca WHERE certificate IS NOT NULL AND subject_hash IS NULL";
+    for (id, der) in engine.query(sql, &[], |row| Ok((row.text(0)?, row.blob(1)?)))? {
+        if let Some(identity) = identity_of(&der) {
+            let sql = "UPDATE ca SET subject_hash = ?2, key_sha256 = ?3 WHERE id = ?1";
+            engine.execute(sql, params![&id, &identity.subject_hash, &identity.key_sha256])?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn ca(row: &Row<'_>) -> Result<Ca, StoreError> {

@@ -108,6 +108,9 @@ fn held<'a>(holders: Holders<'a>, params: &mut Vec<Param<'a>>) -> String {
     )
 }
 
+/// The key a device registers by: its name in the registry may be another one.
+const REGISTERS_AS: &str = "LOWER(d.external_device_id)";
+
 fn let_in<'a>(services: &'a [DpsName], params: &mut Vec<Param<'a>>) -> String {
     const ISSUES: &str =
         "CASE WHEN e.status = 'enabled' AND e.credential_policy IS NOT NULL THEN 1 ELSE 0 END";
@@ -117,9 +120,9 @@ fn let_in<'a>(services: &'a [DpsName], params: &mut Vec<Param<'a>>) -> String {
         let dps = format!("?{}", params.len());
         ways.push(format!(
             "COALESCE((SELECT {ISSUES} FROM enrollment e WHERE e.dps = {dps} AND e.kind = 'individual' \
-             AND e.entry_key = h.device), \
+             AND e.entry_key = {REGISTERS_AS}), \
              (SELECT {ISSUES} FROM registration r JOIN enrollment e ON e.dps = {dps} AND e.kind = 'group' \
-             AND e.entry_key = r.group_key WHERE r.dps = {dps} AND r.registration_key = h.device), 0) = 1"
+             AND e.entry_key = r.group_key WHERE r.dps = {dps} AND r.registration_key = {REGISTERS_AS}), 0) = 1"
         ));
     }
     if ways.is_empty() {

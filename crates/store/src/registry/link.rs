@@ -63,6 +63,7 @@ impl WriteTx<'_> {
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO namespace_link (owner, namespace) VALUES (?1, ?2) \
                    ON CONFLICT (owner) DO UPDATE SET namespace = excluded.namespace";
+        self.registry_changes();
         self.execute(sql, params![&text(link), namespace.key()])
             .map(|_| ())
     }
@@ -70,6 +71,7 @@ impl WriteTx<'_> {
     /// Ends a link; `false` when there was none.
     pub fn delete_namespace_link(&self, link: &NamespaceLink) -> Result<bool, StoreError> {
         let sql = "DELETE FROM namespace_link WHERE owner = ?1";
+        self.registry_changes();
         Ok(self.execute(sql, params![&text(link)])? > 0)
     }
 }

@@ -46,12 +46,14 @@ impl WriteTx<'_> {
             namespace.created_at.as_micros(),
             namespace.updated_at.as_micros(),
         ];
+        self.registry_changes();
         self.execute(sql, params).map(|_| ())
     }
 
     /// Removes a namespace with its links and its devices. What its CAs signed, the CAs and the traces of
     /// its operations stay. The caller has seen that it has no credential.
     pub fn delete_namespace(&self, name: &NamespaceName) -> Result<bool, StoreError> {
+        self.registry_changes();
         for table in ["namespace_link", "registry_device"] {
             let sql = format!("DELETE FROM {table} WHERE namespace = ?1");
             self.execute(&sql, params![name.key()])?;

@@ -55,6 +55,7 @@ impl WriteTx<'_> {
             policy.created_at.as_micros(),
             policy.updated_at.as_micros(),
         ];
+        self.registry_changes();
         self.execute(sql, params).map(|_| ())
     }
 
@@ -65,6 +66,7 @@ impl WriteTx<'_> {
         name: &CredentialPolicyName,
     ) -> Result<bool, StoreError> {
         let sql = "DELETE FROM credential_policy WHERE namespace = ?1 AND name_key = ?2";
+        self.registry_changes();
         Ok(self.execute(sql, params![namespace.key(), name.key()])? > 0)
     }
 }

@@ -129,8 +129,7 @@ impl HttpApi {
     async fn perform(&self, call: &Call, connection: &Connection, routed: Routed<Route>) -> Answer {
         let parts = &*self.parts;
         if !call.has_json() && !takes_any_body(&routed) {
-            let error = CallError::MediaType;
-            return parts.refuse(&call.tracking_id, error.code(), &error.to_string());
+            return parts.unreadable(&call.path, &call.tracking_id, &CallError::MediaType);
         }
         match routed {
             Routed::To(Route::DpsDevice(_) | Route::DpsService(_))
@@ -162,10 +161,25 @@ impl HttpApi {
     }
 }
 
-/// Whether an address is one of the management plane, whose errors have a shape of their own.
+/// Whether an address is one of the management plane, whose errors have a shape of their own; what the Device
+/// Registry has beside it has the same.
 fn is_management_path(path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next();
-    first.is_some_and(|word| word.eq_ignore_ascii_case("subscriptions"))
+    let mut words = path.split('/').filter(|word| !word.is_empty());
+    let is =
+        |word: Option<&str>, expected: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(expected));
+    let first = words.next();
+    is(first, "subscriptions") || is(first, "provost") && is(words.next(), "namespaces")
+}
+
+impl ApiParts {
+    /// A request that could not be read, in the shape of its address.
+    fn unreadable(&self, path: &str, tracking_id: &str, error: &CallError) -> Answer {
+        if is_management_path(path) {
+            arm::unreadable(error)
+        } else {
+            self.refuse(tracking_id, error.code(), &error.to_string())
+        }
+    }
 }
 
 /// Whether what is sent to an address may be anything. Elsewhere it is JSON.
@@ -185,6 +199,7 @@ impl Connection {
     pub async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let parts = &self.api.parts;
         let tracking_id = parts.random.uuid();
+        let path = request.uri().path().to_owned();
         let answer = match Call::read(request, tracking_id.clone(), parts.limits).await {
             Ok(call) => {
                 let origin = AuditOrigin {
@@ -193,7 +208,7 @@ impl Connection {
                 };
                 Box::pin(with_origin(origin, self.api.dispatch(&call, self))).await
             }
-            Err(refusal) => parts.refuse(&tracking_id, refusal.code(), &refusal.to_string()),
+            Err(refusal) => parts.unreadable(&path, &tracking_id, &refusal),
         };
         answer.into_response(&tracking_id)
     }

@@ -3,13 +3,17 @@ use serde::{Deserialize, Serialize};
 use crate::json;
 
 /// An error of the management plane (dps-service-api.md 4.2). The body has both forms az reads:
-/// `{"error":{"code","message"},"code","message"}`.
+/// `{"error":{"code","message","target"},"code","message","target"}`. `details` and `additionalInfo` are left out:
+/// there is never anything in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmError {
     /// A word: `ResourceNotFound`, `IH400053`, …
     pub code: String,
     /// What the caller may read.
     pub message: String,
+    /// The member or parameter it is about, where that is known: `properties.externalDeviceId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -25,6 +29,16 @@ impl ArmError {
         Self {
             code: code.into(),
             message: message.into(),
+            target: None,
+        }
+    }
+
+    /// The same, about this member or parameter.
+    #[must_use]
+    pub fn about(self, target: Option<impl Into<String>>) -> Self {
+        Self {
+            target: target.map(Into::into),
+            ..self
         }
     }
 
@@ -53,6 +67,9 @@ mod tests {
             String::from_utf8(error.to_json()).unwrap(),
             r#"{"error":{"code":"IH400053","message":"no issuer"},"code":"IH400053","message":"no issuer"}"#
         );
-        assert_eq!(ArmError::parse(&error.to_json()), Some(error));
+        assert_eq!(ArmError::parse(&error.to_json()), Some(error.clone()));
+        let about = error.about(Some("properties.certificate"));
+        let told: serde_json::Value = serde_json::from_slice(&about.to_json()).unwrap();
+        assert_eq!(told["error"]["target"], "properties.certificate");
     }
 }

@@ -61,7 +61,12 @@ pub fn instance(view: &InstanceView<'_>) -> Value {
     if let (Some(Value::Object(properties)), Some(namespace)) =
         (resource.get_mut("properties"), view.namespace)
     {
-        let link = json!({ "resourceId": namespace_id(view.scope, namespace) });
+        // The service needs no identity to reach its own namespace; clients that write one are shown the kind that
+        // names none of theirs (certificate-management.md 1.8).
+        let link = json!({
+            "resourceId": namespace_id(view.scope, namespace),
+            "authenticationType": "SystemAssigned",
+        });
         properties.insert("deviceRegistryNamespace".to_owned(), link);
     }
     resource

@@ -3,6 +3,7 @@
 
 mod credential;
 mod device;
+mod endpoints;
 mod hub;
 mod members;
 mod namespace;
@@ -13,8 +14,11 @@ mod route;
 mod version;
 
 pub use credential::{CredentialInput, CredentialPatch, credential};
-pub use device::{DevicePatch, DeviceRevokeInput, DeviceView, RegistryDeviceInput, registry_device};
+pub use device::{
+    DevicePatch, DeviceRevokeInput, DeviceView, PolicyMember, RegistryDeviceInput, registry_device,
+};
 pub use hub::{HubResourceView, NamespaceLinkInput, hub_resource};
+pub use members::{PatchForm, TagsPatch};
 pub use namespace::{NamespaceInput, NamespacePatch, namespace};
 pub use operation::{OperationAddress, operation_location, operation_result, operation_status};
 pub use policy::{ActivateInput, PolicyPatch, PolicyView, RegistryPolicyInput, policy};

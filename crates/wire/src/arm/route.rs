@@ -71,7 +71,29 @@ const MAX_SCOPE_TEXT: usize = 128;
 /// Reads `/subscriptions/{s}[/resourceGroups/{g}]/providers/Microsoft.Devices/{kind}[/{name}[/…]]`, and the
 /// same under `Microsoft.DeviceRegistry`;
 /// all fixed words compare without case.
+///
+/// `dryRun` and `force` are no parameters of Azure's contract: where something would be done all the same that
+/// cannot be taken back, they are refused.
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<ArmRoute> {
+    match route(method, path, query) {
+        Routed::To(route) if is_irreversible(method, &route.operation) => {
+            let plain = Query::new(query).has_no_reservation();
+            plain.map(|()| route).into()
+        }
+        routed => routed,
+    }
+}
+
+fn is_irreversible(method: &str, operation: &ArmOperation) -> bool {
+    use RegistryAction as Action;
+    method == "DELETE"
+        || matches!(
+            operation,
+            ArmOperation::Registry(_, Action::RevokeDevice(..) | Action::RevokeIssuer(..))
+        )
+}
+
+fn route(method: &str, path: &str, query: &str) -> Routed<ArmRoute> {
     let parts = segments(path);
     let (scope, rest) = match parts.as_slice() {
         [word, subscription, group_word, group, rest @ ..]

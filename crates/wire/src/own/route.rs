@@ -88,8 +88,34 @@ pub enum OwnOperation {
 pub fn parse_route(method: &str, path: &str, query: &str) -> Routed<OwnOperation> {
     let parts = segments(path);
     match parts.as_slice() {
-        [own, rest @ ..] if is(own, "provost") => operation(method, rest, Query::new(query)),
+        [own, rest @ ..] if is(own, "provost") => {
+            let query = Query::new(query);
+            match operation(method, rest, query) {
+                Routed::To(operation) if method != "GET" => {
+                    let known = query.has_only(parameters(&operation));
+                    known.map(|()| operation).into()
+                }
+                routed => routed,
+            }
+        }
         _ => Routed::NotFound,
+    }
+}
+
+/// What may be in the query of a request that changes something. Others are refused there: a word that is
+/// misspelt may be the one that was to hold it back.
+fn parameters(operation: &OwnOperation) -> &'static [&'static str] {
+    use RegistryExtra as Extra;
+    match operation {
+        OwnOperation::DeleteHub(..) | OwnOperation::DeleteInstance(..) => &["force"],
+        OwnOperation::Registry(_, Extra::DeletePolicy(..) | Extra::DeleteCredential(_)) => {
+            &["dryRun", "force"]
+        }
+        OwnOperation::Registry(
+            _,
+            Extra::RevokeDevice(..) | Extra::RevokeDevices(_) | Extra::RevokeIssuer(..),
+        ) => &["dryRun"],
+        _ => &[],
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use provost_model::{GroupMechanism, Slots};
+use provost_model::{GroupMechanism, IndividualMechanism, Slots};
 
 use super::memory::*;
 use crate::fixture::{Made, NOW, id};
@@ -237,7 +237,7 @@ fn trace_tells_what_was_looked_at_in_order() {
 fn a_leaf_that_the_registry_revoked_opens_no_group_and_no_enrollment() {
     let f = Family::new();
     let chain = f.leaf.with(&[&f.lower]);
-    let revoked = vec![*f.leaf.certificate.sha256_thumbprint().as_bytes()];
+    let revoked = vec![f.leaf.certificate.shown().key_sha256];
     for memory in [
         Memory::default().group("line", signed_by(&f.lower), Enabled),
         Memory::default().individual("press-1", pinned(&f.leaf), Enabled),
@@ -248,5 +248,31 @@ fn a_leaf_that_the_registry_revoked_opens_no_group_and_no_enrollment() {
             ..memory
         };
         assert_eq!(outcome(&memory.judge_chain("press-1", &chain)), "revokedLeaf");
+    }
+}
+
+/// whatever a CA that the registry revoked has signed, known to it or not, and whichever CA above it is
+/// trusted; what the others signed is as good as before.
+#[test]
+fn under_a_ca_that_the_registry_revoked_nothing_opens_a_group_or_an_enrollment() {
+    let f = Family::new();
+    let chain = f.leaf.with(&[&f.lower, &f.upper]);
+    let by_reference = IndividualMechanism::CaReferences(reference("ca"));
+    for memory in [
+        Memory::default().group("line", signed_by(&f.lower), Enabled),
+        Memory::default().group("line", signed_by(&f.upper), Enabled),
+        Memory::default().group("line", signed_by(&f.root), Enabled),
+        Memory::default()
+            .authority("ca", &f.root, true)
+            .individual("press-1", by_reference, Enabled),
+    ] {
+        assert!(outcome(&memory.judge_chain("press-1", &chain)).starts_with("admitted"));
+        let revoking = |made: &Made| Memory {
+            revoked_cas: vec![made.certificate.ca_identity()],
+            ..memory.clone()
+        };
+        let judged = |made: &Made| outcome(&revoking(made).judge_chain("press-1", &chain));
+        assert_eq!(judged(&f.lower), "revokedLeaf");
+        assert!(judged(&f.leaf).starts_with("admitted"), "it is no CA");
     }
 }

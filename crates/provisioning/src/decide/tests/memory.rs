@@ -8,8 +8,8 @@ use provost_model::{
     EnrollmentKind, Etag, GroupMechanism, IdScope, IndividualEnrollment, IndividualMechanism,
     ProvisioningStatus, RegistrationId, Slots, SymmetricKey, Timestamp,
 };
-use provost_pki::{Certificate, PresentedChain, SignatureMemo};
-use provost_store::{DisabledHolder, GroupAnchor, StoreError};
+use provost_pki::{CaIdentity, Certificate, PresentedChain, ShownLeaf, SignatureMemo};
+use provost_store::{CertificateIndex, DisabledHolder, GroupAnchor, StoreError};
 
 use crate::decide::{Claim, Decision, Judgement, Rules, Snapshot, decide};
 use crate::fixture::{Made, NOW, id, keys, settings};
@@ -21,8 +21,10 @@ pub(super) struct Memory {
     pub(super) individuals: Vec<IndividualEnrollment>,
     pub(super) groups: Vec<EnrollmentGroup>,
     pub(super) authorities: Vec<CertificateAuthority>,
-    /// SHA-256 thumbprints of leaves the Device Registry revoked.
+    /// Leaves the Device Registry revoked, by key.
     pub(super) revoked: Vec<[u8; 32]>,
+    /// CAs it revoked.
+    pub(super) revoked_cas: Vec<CaIdentity>,
 }
 
 impl Memory {
@@ -172,10 +174,14 @@ impl Snapshot for Memory {
         Ok(self.groups.iter().any(is_disabled))
     }
 
-    fn disabled_holder(&self, thumbprints: &[[u8; 32]]) -> Result<Option<DisabledHolder>, StoreError> {
+    fn disabled_holder(
+        &self,
+        certificates: &[CertificateIndex],
+    ) -> Result<Option<DisabledHolder>, StoreError> {
         let is_one = |der: &CertificateDer| {
             let certificate = Certificate::from_der(&der.0).unwrap();
-            thumbprints.contains(certificate.sha256_thumbprint().as_bytes())
+            let content = certificate.content_sha256();
+            certificates.iter().any(|held| held.content_hash == content)
         };
         let holds = |slots: &Slots<CertificateDer>| slots.iter().any(is_one);
         let means = |name: &CertificateName| {
@@ -214,8 +220,9 @@ impl Snapshot for Memory {
         }))
     }
 
-    fn is_revoked_leaf(&self, thumbprint: &[u8; 32]) -> Result<bool, StoreError> {
-        Ok(self.revoked.contains(thumbprint))
+    fn is_revoked_leaf(&self, shown: &ShownLeaf) -> Result<bool, StoreError> {
+        let is_revoked = |ca: &CaIdentity| self.revoked_cas.contains(ca);
+        Ok(self.revoked.contains(&shown.key_sha256) || shown.path.iter().any(is_revoked))
     }
 
     fn authority(&self, name: &CertificateName) -> Result<Option<CertificateAuthority>, StoreError> {

@@ -88,6 +88,7 @@ async fn what_is_wrong_with_policy_or_device_ends_the_run() {
         (CertificateRefusal::NoPolicy("gone".into()), 400_210),
         (CertificateRefusal::PolicyNotReady("waits".into()), 400_211),
         (CertificateRefusal::DeviceDisabled, 400_212),
+        (CertificateRefusal::NameTaken("gone".into()), 400_214),
     ] {
         *house.issuer.refusal.lock().unwrap() = Some(refusal);
         let run = register(&house, Some("MIIB")).await.unwrap();

@@ -1,5 +1,6 @@
 use clap::{Args, Subcommand};
 use provost_device::http::Method;
+use provost_model::{CredentialPolicyName, IdError, NamespaceName};
 use serde_json::{Value, json};
 
 use super::credential::{self, CredentialVerb};
@@ -9,7 +10,7 @@ use super::registry::{Registry, all_namespaces};
 use super::{Confirmation, Group, Waiting};
 use crate::cli::input::{confirm, json_object};
 use crate::cli::{Context, Failure};
-use crate::output::{Column, say};
+use crate::output::{Column, say, warn};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum NamespaceVerb {
@@ -30,7 +31,7 @@ pub(in crate::cli) enum NamespaceVerb {
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost adr namespace update --name plant --tags '{\"hall\":\"7\"}'")]
     Update(UpdateArguments),
-    /// Delete a namespace that holds nothing any more
+    /// Delete a namespace with its devices and links, which cannot be taken back; its credential goes first
     #[command(after_help = "Example:\n  provost adr namespace create --name plant\n  \
         provost adr namespace delete --name plant --yes")]
     Delete(DeleteArguments),
@@ -128,10 +129,11 @@ impl NamespaceVerb {
                 registry.show(&changed)
             }
             Self::Delete(arguments) => {
+                let mut registry = arguments.named.open(context)?;
                 if !arguments.confirmation.yes {
+                    tell_what_goes(&mut registry).await?;
                     confirm(&format!("Delete the namespace {}?", arguments.named.name))?;
                 }
-                let mut registry = arguments.named.open(context)?;
                 let answer = registry.begin(Method::DELETE, "", None).await?;
                 registry.finish(&answer, arguments.waiting.no_wait).await
             }
@@ -142,8 +144,72 @@ impl NamespaceVerb {
     }
 }
 
+/// Most devices that are counted before somebody is asked.
+const COUNTED: usize = 1000;
+
+async fn tell_what_goes(registry: &mut Registry<'_>) -> Result<(), Failure> {
+    let devices = registry.first("/devices", COUNTED + 1).await?.len();
+    let devices = match devices {
+        1 => "1 device".to_owned(),
+        0..=COUNTED => format!("{devices} devices"),
+        _ => format!("more than {COUNTED} devices"),
+    };
+    say(&format!(
+        "{devices} of it and its links to hubs and provisioning services go with it"
+    ));
+    warn("this cannot be taken back");
+    Ok(())
+}
+
 impl CreateArguments {
+    /// What the server would refuse at the last of several requests is refused before the first one.
+    fn check(&self) -> Result<(), Failure> {
+        let usage = |flag: &str, error: IdError| Failure::usage(format!("{flag}: {error}"));
+        NamespaceName::parse(&self.named.name).map_err(|error| usage("--name", error))?;
+        CredentialPolicyName::parse(&self.policy_name).map_err(|error| usage("--policy-name", error))?;
+        if self.cert_validity_days == 0 {
+            return Err(Failure::usage("--cert-validity-days must be at least 1"));
+        }
+        Ok(())
+    }
+
+    /// Credential and policy of a namespace that was made; when one is refused, says what is there and how to go on.
+    async fn certify(&self, registry: &mut Registry<'_>) -> Result<(), Failure> {
+        let (name, policy_name) = (&self.named.name, &self.policy_name);
+        let go_on = format!(
+            "provost adr policy create --ns {name} --name {policy_name} --cert-validity-days {}",
+            self.cert_validity_days
+        );
+        let made = registry
+            .write(Method::PUT, credential::PATH, &credential::body(&self.location))
+            .await;
+        made.inspect_err(|_| {
+            warn(&format!(
+                "the namespace {name} is there, its credential was not made; go on with `provost adr credential \
+                 create --ns {name}`, then `{go_on}`"
+            ));
+        })?;
+        let body = policy::body(self.cert_validity_days, false);
+        let made = registry
+            .write(Method::PUT, &policy::path(policy_name), &body)
+            .await;
+        made.inspect_err(|_| {
+            warn(&format!(
+                "the namespace {name} and its credential are there, the policy {policy_name} was not made; go on with \
+                 `{go_on}`, changed as the error says"
+            ));
+        })?;
+        say(&format!(
+            "made the credential and the policy {policy_name}; link a hub and a provisioning service to the namespace, \
+             then `provost adr credential sync`"
+        ));
+        Ok(())
+    }
+
     async fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.enable_certificate_management {
+            self.check()?;
+        }
         let mut registry = self.named.open(context)?;
         let tags = match &self.tags {
             Some(text) => Value::Object(json_object("--tags", text)?),
@@ -157,18 +223,7 @@ impl CreateArguments {
         });
         let made = registry.write(Method::PUT, "", &body).await?;
         if self.enable_certificate_management {
-            registry
-                .write(Method::PUT, credential::PATH, &credential::body(&self.location))
-                .await?;
-            let policy = policy::body(self.cert_validity_days, false);
-            registry
-                .write(Method::PUT, &policy::path(&self.policy_name), &policy)
-                .await?;
-            say(&format!(
-                "made the credential and the policy {}; link a hub and a provisioning service to the namespace, \
-                 then `provost adr credential sync`",
-                self.policy_name
-            ));
+            self.certify(&mut registry).await?;
         }
         registry.show(&made)
     }

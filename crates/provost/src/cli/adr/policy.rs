@@ -99,6 +99,9 @@ pub(in crate::cli) struct CreateArguments {
     /// The issuing CA hangs under your own root: it waits until you bring what your CA signed
     #[arg(long)]
     enable_byor: bool,
+    /// Taken and ignored, as in `az`: the server chooses the subject
+    #[arg(long, value_name = "SUBJECT")]
+    cert_subject: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -241,6 +244,9 @@ impl CreateArguments {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         if !self.cert_key_type.eq_ignore_ascii_case("ECC") {
             return Err(Failure::usage("--cert-key-type must be ECC"));
+        }
+        if self.cert_subject.is_some() {
+            warn("--cert-subject is ignored: the server chooses the subject of an issuing CA");
         }
         let mut registry = self.policy.namespace.open(context)?;
         let below = path(&self.policy.name);

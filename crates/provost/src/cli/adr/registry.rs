@@ -58,7 +58,13 @@ impl<'a> Registry<'a> {
     /// All of a list, whatever its pages.
     pub(super) async fn list(&mut self, below: &str) -> Result<Vec<Value>, Failure> {
         let path = self.path(below);
-        pages(&mut self.arm, path).await
+        pages(&mut self.arm, path, usize::MAX).await
+    }
+
+    /// The first of a list, at most so many.
+    pub(super) async fn first(&mut self, below: &str, most: usize) -> Result<Vec<Value>, Failure> {
+        let path = self.path(below);
+        pages(&mut self.arm, path, most).await
     }
 
     /// Makes or changes something; when it goes on, waits, and answers how it stands then.
@@ -208,18 +214,21 @@ fn namespaces(group: &str) -> String {
 /// Every namespace the token may see.
 pub(super) async fn all_namespaces(context: &Context, group: &str) -> Result<Vec<Value>, Failure> {
     let mut client = context.locator.management(API_VERSION)?;
-    pages(&mut client, namespaces(group)).await
+    pages(&mut client, namespaces(group), usize::MAX).await
 }
 
-/// Follows `nextLink`, which is an absolute address of the same server.
-async fn pages(client: &mut ApiClient, mut path: String) -> Result<Vec<Value>, Failure> {
+/// Follows `nextLink`, which is an absolute address of the same server, until there are so many.
+async fn pages(client: &mut ApiClient, mut path: String, most: usize) -> Result<Vec<Value>, Failure> {
     let mut items = Vec::new();
     for _ in 0..MAX_PAGES {
         let page = client.get(&path).await?;
         items.extend(values(&page)?);
         match page.get("nextLink").and_then(Value::as_str).and_then(path_of) {
-            Some(next) => path = next,
-            None => return Ok(items),
+            Some(next) if items.len() < most => path = next,
+            _ => {
+                items.truncate(most);
+                return Ok(items);
+            }
         }
     }
     Err(ClientError::Unexpected("pages without end").into())

@@ -6,6 +6,7 @@ use clap::Args;
 use http::Uri;
 use provost_device::http::{HttpClient, Method};
 use provost_model::ambient::{SystemClock, SystemRandom};
+use provost_model::registry::RevocationReason;
 use provost_model::{Clock, Random};
 use provost_pki::ocsp::{MAX_OCSP_REPLY_BYTES, OcspQuestion, OcspReply, Told, Verdict};
 use provost_pki::{Certificate, VerifiedChain};
@@ -173,17 +174,25 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 fn row(subject: &str, address: &Uri, word: &str, outcome: Result<&Told, &String>) -> Value {
-    let mut row = json!({ "subject": subject, "responder": address.to_string(), "status": word });
-    match outcome {
+    let of = [
+        ("subject", json!(subject)),
+        ("responder", json!(address.to_string())),
+        ("status", json!(word)),
+    ];
+    let said = match outcome {
         Ok(told) => {
-            row["thisUpdate"] = json!(iso_seconds(told.this_update));
-            row["nextUpdate"] = json!(told.next_update.map(iso_seconds));
+            let mut said = vec![
+                ("thisUpdate", json!(iso_seconds(told.this_update))),
+                ("nextUpdate", json!(told.next_update.map(iso_seconds))),
+            ];
             if let Verdict::Revoked { at, reason } = told.verdict {
-                row["revokedAt"] = json!(iso_seconds(at));
-                row["reason"] = json!(reason.map(|reason| reason.as_str()));
+                said.push(("revokedAt", json!(iso_seconds(at))));
+                said.push(("reason", json!(reason.map(RevocationReason::as_str))));
             }
+            said
         }
-        Err(reason) => row["message"] = json!(reason),
-    }
-    row
+        Err(reason) => vec![("message", json!(reason))],
+    };
+    let members = of.into_iter().chain(said);
+    Value::Object(members.map(|(name, value)| (name.to_owned(), value)).collect())
 }

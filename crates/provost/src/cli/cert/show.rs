@@ -82,7 +82,8 @@ pub(in crate::cli) fn of_list(list: &Crl) -> Value {
     json!({
         "kind": "revocationList",
         "issuer": list.issuer_display(),
-        "number": list.number_hex(),
+        // In decimal digits, as everywhere else; one that no counter of ours reaches stays as it is written.
+        "number": list.number().map_or_else(|| json!(list.number_hex()), |number| json!(number)),
         "thisUpdate": iso_seconds(list.this_update()),
         "nextUpdate": list.next_update().map(iso_seconds),
         "part": list.part(),

@@ -57,18 +57,19 @@ impl VerifyArguments {
             not_revoked(&chain, list, at).map_err(refused)?;
         }
         let path = std::iter::once(chain.leaf()).chain(chain.issuers());
-        let mut document = json!({
-            "verified": true,
-            "at": iso_seconds(at),
-            "until": iso_seconds(chain.not_after()),
-            "path": path.map(Certificate::subject_display).collect::<Vec<_>>(),
-        });
+        let path: Vec<_> = path.map(Certificate::subject_display).collect();
+        let (at, until) = (iso_seconds(at), iso_seconds(chain.not_after()));
         let Some(asked) = self.ocsp.ask(&chain).await? else {
+            let document = json!({ "verified": true, "at": at, "until": until, "path": path });
             return Ok(context.output.document(&document)?);
         };
-        document["verified"] = json!(asked.refusal.is_none());
-        document["ocsp"] = json!(asked.rows);
-        context.output.document(&document)?;
+        context.output.document(&json!({
+            "verified": asked.refusal.is_none(),
+            "at": at,
+            "until": until,
+            "path": path,
+            "ocsp": asked.rows,
+        }))?;
         asked.refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))
     }
 }

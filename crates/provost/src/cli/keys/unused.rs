@@ -45,7 +45,11 @@ pub(crate) struct UnusedArguments {
 /// A key somewhere.
 struct Listed {
     key: KeyRef,
-    about: Value,
+    /// `file` or `token`.
+    place: &'static str,
+    label: String,
+    /// A token does not say.
+    created_at: Option<String>,
 }
 
 /// The places keys are in.
@@ -106,10 +110,13 @@ fn without_used(mut listed: Vec<Listed>, store: &StoreAddress) -> Result<Vec<Lis
 
 impl Listed {
     fn row(self, state: &str) -> Value {
-        let mut row = self.about;
-        row["key"] = json!(self.key.0);
-        row["state"] = json!(state);
-        row
+        json!({
+            "key": self.key.0,
+            "label": self.label,
+            "place": self.place,
+            "createdAt": self.created_at,
+            "state": state,
+        })
     }
 }
 
@@ -136,18 +143,21 @@ impl Places {
         if let Some(sealed) = &self.sealed {
             for info in sealed.list().map_err(super::other)? {
                 let info = info.map_err(super::other)?;
-                let created_at = iso_seconds(info.created_at);
                 listed.push(Listed {
-                    about: json!({ "place": "file", "label": info.label, "createdAt": created_at }),
                     key: info.key,
+                    place: "file",
+                    label: info.label,
+                    created_at: Some(iso_seconds(info.created_at)),
                 });
             }
         }
         if let Some(token) = &self.token {
             for info in token.list().map_err(super::other)? {
                 listed.push(Listed {
-                    about: json!({ "place": "token", "label": info.label, "createdAt": Value::Null }),
                     key: info.key,
+                    place: "token",
+                    label: info.label,
+                    created_at: None,
                 });
             }
         }

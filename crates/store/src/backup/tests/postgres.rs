@@ -7,6 +7,8 @@ use crate::backup::database::Database;
 use crate::engine::postgres::Session;
 use crate::sql::Row;
 
+const RANDOM: provost_model::ambient::SystemRandom = provost_model::ambient::SystemRandom;
+
 /// Where there is a PostgreSQL for tests; without one the tests here have nothing to say.
 fn server() -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the test command chooses the engine")]
@@ -64,6 +66,7 @@ fn both(server: &str, test: &str) -> (StoreAddress, StoreAddress) {
     }
     script(&address, ROWS);
     script(&address, ENTRIES);
+    script(&address, newer_only::PLANT);
     {
         let database = Database::open(&address).unwrap();
         add_event(database.engine(), "before the backup");
@@ -86,6 +89,7 @@ fn both(server: &str, test: &str) -> (StoreAddress, StoreAddress) {
     }
     script(&address, LATER);
     script(&address, ENTRIES_LATER);
+    script(&address, newer_only::PLANT_LATER);
     (database(server, &older), address)
 }
 
@@ -93,8 +97,10 @@ fn both_of_sqlite(folder: &Path) -> (StoreAddress, StoreAddress) {
     let (older, newer) = databases(folder);
     for path in [&older, &newer] {
         script(&at(path), ENTRIES);
+        script(&at(path), newer_only::PLANT);
     }
     script(&at(&newer), ENTRIES_LATER);
+    script(&at(&newer), newer_only::PLANT_LATER);
     (at(&older), at(&newer))
 }
 
@@ -102,7 +108,7 @@ fn both_of_sqlite(folder: &Path) -> (StoreAddress, StoreAddress) {
 fn finished(older: &StoreAddress, newer: Option<&StoreAddress>) -> Reapplied {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        match finish_restore(older, newer, now()) {
+        match finish_restore(older, newer, now(), &RANDOM) {
             Err(StoreError::Open(reason)) if reason.contains("other connections") => {
                 assert!(std::time::Instant::now() < deadline, "{reason}");
                 std::thread::yield_now();
@@ -118,17 +124,17 @@ fn postgres_shuts_out_what_sqlite_shuts_out() {
     let folder = tempfile::tempdir().unwrap();
     let (older, newer) = both_of_sqlite(folder.path());
     let wanted = finished(&older, Some(&newer));
-    assert!(wanted.disabled_entries == 2 && wanted.issued_certificates == 3);
+    assert!(wanted.disabled_entries == 2 && wanted.issued_certificates == 5);
     let (older, newer) = both(&server, "reapply_pg");
     assert_eq!(finished(&older, Some(&newer)), wanted);
     for (sql, wanted) in [
         (
             "SELECT string_agg(CAST(number AS TEXT), ' ' ORDER BY number) FROM issued_certificate",
-            "1 2 51 52 53",
+            "1 2 20 21 51 52 53 54 55",
         ),
         (
             "SELECT string_agg(entry_key || encode(thumbprint, 'hex'), ' ' ORDER BY entry_key) FROM disabled_anchor",
-            "deleted0b disabled0a",
+            "deleted0b disabled0a holder30 shut33",
         ),
         (
             "SELECT reference_key FROM enrollment_anchor WHERE entry_key = 'rolled'",
@@ -143,7 +149,7 @@ fn postgres_shuts_out_what_sqlite_shuts_out() {
             "SELECT CAST(number AS TEXT) || ' ' || COALESCE(CAST(due_at AS TEXT), 'never') FROM crl WHERE ca = 'ica3'",
             "7 never",
         ),
-        ("SELECT CAST(value AS TEXT) FROM counter", "54"),
+        ("SELECT CAST(value AS TEXT) FROM counter", "56"),
     ] {
         assert_eq!(value(&older, sql), wanted, "{sql}");
     }
@@ -181,7 +187,7 @@ fn a_database_with_a_server_on_it_is_left_alone() {
         .build()
         .unwrap();
     let serving = Session::connect(url, runtime.handle(), None).unwrap();
-    let error = finish_restore(&older, Some(&newer), now())
+    let error = finish_restore(&older, Some(&newer), now(), &RANDOM)
         .unwrap_err()
         .to_string();
     assert!(error.contains("stop every server"), "{error}");

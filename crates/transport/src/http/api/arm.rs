@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::registry::RegistryFailure;
 use super::ApiParts;
-use super::call::Call;
+use super::call::{Call, CallError};
 use super::reply::{Answer, log};
 
 /// Where the program runs, as far as a client must be told something.
@@ -27,17 +27,23 @@ const LOCATION: &str = "local";
 pub(super) async fn answer(parts: &ApiParts, call: &Call, route: ArmRoute) -> Answer {
     match perform(parts, call, route).await {
         Ok(answer) => answer,
-        Err(Failure::Service(error)) => {
-            log(call, error.kind(), error.code(), &error);
-            refuse(error.code(), word(&error), error.public_message())
-        }
+        Err(Failure::Service(error)) => service_failed(call, &error),
         Err(Failure::Hub(error)) => {
             log(call, error.kind(), error.code(), &error);
             refuse(error.code(), "InvalidRequest", error.public_message())
         }
         Err(Failure::Registry(failure)) => failure.answer(call),
-        Err(Failure::Body(error)) => refuse(error.code(), "InvalidRequestContent", error.to_string()),
+        Err(Failure::Body(error)) => {
+            let body = ArmError::new("InvalidRequestContent", error.public_message()).about(error.path());
+            Answer::json(400, body.to_json())
+        }
     }
+}
+
+/// An error of the provisioning service, which knows the administrators.
+pub(super) fn service_failed(call: &Call, error: &ProvisioningError) -> Answer {
+    log(call, error.kind(), error.code(), error);
+    refuse(error.code(), word(error), error.public_message())
 }
 
 enum Failure {
@@ -83,9 +89,20 @@ pub(super) fn malformed(call: &Call, error: &RouteError) -> Answer {
         RouteError::ApiVersion { .. } => "MissingApiVersionParameter",
         RouteError::UnsupportedVersion { .. } => "InvalidApiVersionParameter",
         RouteError::Id(_) => "InvalidResourceName",
-        RouteError::Encoding | RouteError::Parameter(_) => "InvalidRequest",
+        RouteError::Encoding | RouteError::Parameter(_) | RouteError::UnknownParameter(_) => "InvalidRequest",
     };
-    refuse(400_000, word, error.public_message())
+    let body = ArmError::new(word, error.public_message()).about(error.parameter());
+    Answer::json(400, body.to_json())
+}
+
+/// A request whose body is of no use.
+pub(super) fn unreadable(error: &CallError) -> Answer {
+    let word = match error {
+        CallError::BodyTooLarge => "RequestEntityTooLarge",
+        CallError::BodyLost => "InvalidRequestContent",
+        CallError::MediaType => "UnsupportedMediaType",
+    };
+    refuse(error.code(), word, error.to_string())
 }
 
 pub(super) fn no_method() -> Answer {

@@ -1,10 +1,11 @@
 //! A request, read whole.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use provost_model::{IfMatch, Secret};
+use provost_registry::Condition;
 
 use super::RequestLimits;
 use crate::http::body::{BodyError, read_body};
@@ -111,6 +112,14 @@ impl Call {
 
     pub(super) fn if_match(&self) -> IfMatch {
         IfMatch::parse(text(&self.headers, &IF_MATCH))
+    }
+
+    /// `If-Match` and `If-None-Match`.
+    pub(super) fn condition(&self) -> Condition {
+        Condition {
+            if_match: self.if_match(),
+            if_none_match: IfMatch::parse(text(&self.headers, &IF_NONE_MATCH)),
+        }
     }
 
     /// The whole `Authorization` header; an empty one is none.

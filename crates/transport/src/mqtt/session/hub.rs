@@ -1,12 +1,12 @@
 //! A device's session with its hub (iot-hub-device-api.md 4 to 7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use provost_hub::{ConnectRequest, DeviceSession, SessionEvent};
 use provost_model::Secret;
 use provost_wire::hub::device::{Username, desired_patch, desired_topic, method_request_topic};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::Parts;
@@ -14,7 +14,7 @@ use super::acknowledging::Acknowledgements;
 use super::devicebound::Devicebound;
 use super::hub_publish::{deliver_renewal, on_publish};
 use super::hub_subscribe::{on_subscribe, on_unsubscribe};
-use super::idle::Patience;
+use super::idle::{Deadline, Patience};
 use super::reply::connack_code;
 use super::will::Will;
 use crate::mqtt::codec::{Acknowledgement, Connack, ConnectReturnCode, Delivery, Packet, Publish};
@@ -92,10 +92,8 @@ pub(super) async fn run<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     connection.outbox().connack(accepted(&session));
-    // The token's end is an instant of the service's clock; the timer counts from here.
-    let end = session
-        .expires_at()
-        .map(|at| Instant::now() + at.since(parts.clock.now()));
+    let end = session.expires_at();
+    let end = end.map(|until| Deadline::new(until, Arc::clone(&parts.clock)));
     let mut patience = Patience::new(silence, end);
     let mut acknowledgements = Acknowledgements::default();
     let mut devicebound = Devicebound::default();

@@ -1,7 +1,7 @@
 use provost_model::registry::Credential;
 use serde_json::{Map, Value, json};
 
-use super::members::{location, tags};
+use super::members::{PatchForm, TagsPatch, location, tags};
 use super::resource_id::{CREDENTIAL, resource_id};
 use crate::arm::ArmScope;
 use crate::json::{self, BodyError, Members};
@@ -35,8 +35,8 @@ impl CredentialInput {
 /// The body of a credential's PATCH, which is about tags alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialPatch {
-    /// The tags from now on, all of them; `None` leaves them.
-    pub tags: Option<Map<String, Value>>,
+    /// What becomes of the tags; `None` leaves them.
+    pub tags: Option<TagsPatch>,
 }
 
 impl CredentialPatch {
@@ -44,11 +44,11 @@ impl CredentialPatch {
     ///
     /// # Errors
     /// Names the member.
-    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+    pub fn parse(body: &[u8], form: PatchForm) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
         Ok(Self {
-            tags: tags(&members)?,
+            tags: TagsPatch::read(&members, form)?,
         })
     }
 }
@@ -96,6 +96,9 @@ mod tests {
         let waits = credential(&scope, &record, true);
         assert_eq!(waits["properties"], json!({"provisioningState": "Accepted"}));
         assert!(CredentialInput::parse(b"{}").is_err());
-        assert_eq!(CredentialPatch::parse(b"{}").unwrap().tags, None);
+        assert_eq!(
+            CredentialPatch::parse(b"{}", PatchForm::Replace).unwrap().tags,
+            None
+        );
     }
 }

@@ -2,7 +2,8 @@ use provost_model::DeviceId;
 use provost_model::registry::RegistryDevice;
 use serde_json::{Map, Value, json};
 
-use super::members::{bounded, keep, keep_patch, location, merge, tags};
+use super::endpoints::{Method, check_device, check_extended_location};
+use super::members::{PatchForm, TagsPatch, bounded, keep, keep_patch, location, merge, tags};
 use super::resource_id::{PolicyId, policy_id, resource_id};
 use crate::arm::ArmScope;
 use crate::json::{self, BodyError, Members};
@@ -30,7 +31,7 @@ pub struct RegistryDeviceInput {
     /// Whether it may connect; a new device may.
     pub enabled: Option<bool>,
     /// The policy of its certificates.
-    pub policy: Option<PolicyId>,
+    pub policy: PolicyMember,
     /// `location`, `tags`, `extendedLocation` and what is kept of `properties`.
     pub document: Map<String, Value>,
 }
@@ -43,6 +44,7 @@ impl RegistryDeviceInput {
     pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
+        check_extended_location(&members)?;
         let mut document = keep(&members, &["extendedLocation"]);
         let location = location(&members)?
             .filter(|text| !text.is_empty())
@@ -53,11 +55,11 @@ impl RegistryDeviceInput {
         let mut input = Self {
             external_device_id: None,
             enabled: None,
-            policy: None,
+            policy: PolicyMember::Absent,
             document: Map::new(),
         };
         if let Some(properties) = &properties {
-            check_words(properties)?;
+            check_words(properties, Method::Put)?;
             document.insert("properties".to_owned(), keep(properties, &KEPT).into());
             input.external_device_id = properties.parsed("externalDeviceId", DeviceId::parse)?;
             input.enabled = properties.flag("enabled")?;
@@ -68,7 +70,7 @@ impl RegistryDeviceInput {
     }
 }
 
-fn check_words(properties: &Members<'_>) -> Result<(), BodyError> {
+fn check_words(properties: &Members<'_>, method: Method) -> Result<(), BodyError> {
     for name in [
         "manufacturer",
         "model",
@@ -77,27 +79,48 @@ fn check_words(properties: &Members<'_>) -> Result<(), BodyError> {
     ] {
         properties.remark(name, MAX_WORD)?;
     }
-    for name in ["attributes", "endpoints"] {
-        properties.map(name)?;
-    }
-    Ok(())
+    properties.map("attributes")?;
+    check_device(properties, method)
 }
 
-fn policy(properties: &Members<'_>) -> Result<Option<PolicyId>, BodyError> {
-    match properties.object("policy")? {
-        Some(policy) => policy.parsed("resourceId", PolicyId::parse),
-        None => Ok(None),
-    }
+/// What a body says of a device's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyMember {
+    /// Nothing.
+    Absent,
+    /// It has none: `policy` or its `resourceId` is null.
+    Null,
+    /// It has this one.
+    Named(PolicyId),
 }
 
-/// The body of a device's PATCH. Members that are set once, when the device is made, are ignored.
+fn policy(properties: &Members<'_>) -> Result<PolicyMember, BodyError> {
+    let Some(policy) = properties.object("policy")? else {
+        let is_null = properties.has("policy");
+        return Ok(if is_null {
+            PolicyMember::Null
+        } else {
+            PolicyMember::Absent
+        });
+    };
+    Ok(match policy.parsed("resourceId", PolicyId::parse)? {
+        Some(id) => PolicyMember::Named(id),
+        None if policy.has("resourceId") => PolicyMember::Null,
+        None => PolicyMember::Absent,
+    })
+}
+
+/// The body of a device's PATCH. Members that are set once, when the device is made, are ignored, but for
+/// `externalDeviceId`, by which a client may believe to rename it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DevicePatch {
     /// Whether it may connect; `None` leaves it.
     pub enabled: Option<bool>,
-    /// The policy of its certificates; `None` leaves it.
-    pub policy: Option<PolicyId>,
-    tags: Option<Map<String, Value>>,
+    /// The policy of its certificates.
+    pub policy: PolicyMember,
+    /// Its name in the hub, which must be the one it has.
+    pub external_device_id: Option<DeviceId>,
+    tags: Option<TagsPatch>,
     change: Map<String, Value>,
 }
 
@@ -106,19 +129,21 @@ impl DevicePatch {
     ///
     /// # Errors
     /// Names the member.
-    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+    pub fn parse(body: &[u8], form: PatchForm) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
         let mut patch = Self {
             enabled: None,
-            policy: None,
-            tags: tags(&members)?,
+            policy: PolicyMember::Absent,
+            external_device_id: None,
+            tags: TagsPatch::read(&members, form)?,
             change: Map::new(),
         };
         if let Some(properties) = members.object("properties")? {
-            check_words(&properties)?;
+            check_words(&properties, Method::Patch)?;
             patch.enabled = properties.flag("enabled")?;
             patch.policy = policy(&properties)?;
+            patch.external_device_id = properties.parsed("externalDeviceId", DeviceId::parse)?;
         }
         if let Some(properties) = members.map("properties")? {
             let kept = keep_patch(properties, &CHANGEABLE);
@@ -136,7 +161,9 @@ impl DevicePatch {
         let mut document = document.clone();
         merge(&mut document, &self.change);
         if let Some(tags) = &self.tags {
-            document.insert("tags".to_owned(), tags.clone().into());
+            let before = document.get("tags").and_then(Value::as_object).cloned();
+            let after = tags.apply(&before.unwrap_or_default())?;
+            document.insert("tags".to_owned(), after.into());
         }
         bounded(document)
     }

@@ -21,10 +21,82 @@ pub(super) fn tags(members: &Members<'_>) -> Result<Option<Map<String, Value>>, 
     let Some(tags) = members.map("tags")? else {
         return Ok(None);
     };
+    check_tags(members, tags, PatchForm::Replace)?;
+    Ok(Some(tags.clone()))
+}
+
+/// What `tags` in a PATCH means, which its content type says: merged as by RFC 7396, or all of them from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchForm {
+    /// `application/json`: the tags from now on, as the management plane always had it.
+    Replace,
+    /// `application/merge-patch+json`: null removes one, others stay.
+    Merge,
+}
+
+impl PatchForm {
+    /// Reads `Content-Type`; everything that is not a merge patch replaces.
+    pub fn of(content_type: Option<&str>) -> Self {
+        let kind = content_type
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        if kind.trim().eq_ignore_ascii_case("application/merge-patch+json") {
+            Self::Merge
+        } else {
+            Self::Replace
+        }
+    }
+}
+
+/// The tags of a PATCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagsPatch {
+    tags: Map<String, Value>,
+    form: PatchForm,
+}
+
+impl TagsPatch {
+    pub(super) fn read(members: &Members<'_>, form: PatchForm) -> Result<Option<Self>, BodyError> {
+        let Some(tags) = members.map("tags")? else {
+            return Ok(None);
+        };
+        check_tags(members, tags, form)?;
+        Ok(Some(Self {
+            tags: tags.clone(),
+            form,
+        }))
+    }
+
+    /// What becomes of the tags of a resource.
+    ///
+    /// # Errors
+    /// They would be too many.
+    pub fn apply(&self, before: &Map<String, Value>) -> Result<Map<String, Value>, BodyError> {
+        if self.form == PatchForm::Replace {
+            return Ok(self.tags.clone());
+        }
+        let mut tags = before.clone();
+        merge(&mut tags, &self.tags);
+        if tags.len() > MAX_TAGS {
+            return Err(BodyError::Value {
+                path: "tags".to_owned(),
+                reason: format!("must be at most {MAX_TAGS}"),
+            });
+        }
+        Ok(tags)
+    }
+}
+
+fn check_tags(members: &Members<'_>, tags: &Map<String, Value>, form: PatchForm) -> Result<(), BodyError> {
     if tags.len() > MAX_TAGS {
         return Err(members.invalid("tags", format!("must be at most {MAX_TAGS}")));
     }
     for (name, value) in tags {
+        if value.is_null() && form == PatchForm::Merge {
+            continue;
+        }
         let Some(text) = value.as_str() else {
             return Err(members.shape("tags", format!("must hold strings only, unlike `{name:.64}`")));
         };
@@ -35,7 +107,7 @@ pub(super) fn tags(members: &Members<'_>) -> Result<Option<Map<String, Value>>, 
             return Err(members.invalid("tags", reason));
         }
     }
-    Ok(Some(tags.clone()))
+    Ok(())
 }
 
 /// Copies the named members as they are; null counts as absent.
@@ -109,6 +181,35 @@ mod tests {
         };
         merge(map, patch);
         assert_eq!(target, json!({"a": {"y": 2, "z": 5}, "b": {"n": 1}}));
+    }
+
+    #[test]
+    fn tags_are_replaced_or_merged_as_the_content_type_says() {
+        let before = Map::from_iter([("hall".to_owned(), json!("7")), ("line".to_owned(), json!("a"))]);
+        let read = |body: &Value, kind| TagsPatch::read(&Members::root(body).unwrap(), PatchForm::of(kind));
+        let change = json!({ "tags": { "line": "b" } });
+        for (kind, after) in [
+            (None, json!({ "line": "b" })),
+            (Some("application/json"), json!({ "line": "b" })),
+            (
+                Some("Application/Merge-Patch+JSON; charset=utf-8"),
+                json!({ "hall": "7", "line": "b" }),
+            ),
+        ] {
+            let patch = read(&change, kind).unwrap().unwrap();
+            assert_eq!(Value::Object(patch.apply(&before).unwrap()), after, "{kind:?}");
+        }
+        let removes = json!({ "tags": { "hall": null } });
+        let merge = Some("application/merge-patch+json");
+        let patch = read(&removes, merge).unwrap().unwrap();
+        assert_eq!(
+            Value::Object(patch.apply(&before).unwrap()),
+            json!({ "line": "a" })
+        );
+        assert!(read(&removes, None).is_err());
+        let many: Map<_, _> = (0..50).map(|n| (format!("t{n}"), json!("x"))).collect();
+        let patch = read(&json!({ "tags": many }), merge).unwrap().unwrap();
+        assert!(patch.apply(&before).is_err());
     }
 
     #[test]

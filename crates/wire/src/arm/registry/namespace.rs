@@ -1,7 +1,8 @@
 use provost_model::registry::Namespace;
 use serde_json::{Map, Value, json};
 
-use super::members::{bounded, keep, keep_patch, location, merge, tags};
+use super::endpoints::{Method, check_messaging};
+use super::members::{PatchForm, TagsPatch, bounded, keep, keep_patch, location, merge, tags};
 use super::resource_id::namespace_id;
 use crate::arm::ArmScope;
 use crate::json::{self, BodyError, Members};
@@ -31,7 +32,7 @@ impl NamespaceInput {
         let members = Members::root(&value)?;
         let mut document = identity(&members)?;
         if let Some(properties) = members.object("properties")? {
-            properties.map("messaging")?;
+            check_messaging(&properties, Method::Put)?;
             document.insert("properties".to_owned(), keep(&properties, &["messaging"]).into());
         }
         Ok(Self {
@@ -56,8 +57,8 @@ fn identity(members: &Members<'_>) -> Result<Map<String, Value>, BodyError> {
 /// The body of a namespace's PATCH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespacePatch {
-    /// The tags from now on, all of them; `None` leaves them.
-    pub tags: Option<Map<String, Value>>,
+    /// What becomes of the tags; `None` leaves them.
+    pub tags: Option<TagsPatch>,
     change: Map<String, Value>,
 }
 
@@ -66,16 +67,19 @@ impl NamespacePatch {
     ///
     /// # Errors
     /// Names the member.
-    pub fn parse(body: &[u8]) -> Result<Self, BodyError> {
+    pub fn parse(body: &[u8], form: PatchForm) -> Result<Self, BodyError> {
         let value = json::parse(body)?;
         let members = Members::root(&value)?;
         let mut change = identity(&members)?;
+        if let Some(properties) = members.object("properties")? {
+            check_messaging(&properties, Method::Patch)?;
+        }
         if let Some(properties) = members.map("properties")? {
             let kept = keep_patch(properties, &["messaging"]);
             change.insert("properties".to_owned(), kept.into());
         }
         Ok(Self {
-            tags: tags(&members)?,
+            tags: TagsPatch::read(&members, form)?,
             change: bounded(change)?,
         })
     }
@@ -177,7 +181,7 @@ mod tests {
         let put = br#"{"location":"l","properties":{"messaging":{"endpoints":{"a":{"address":"x"},"b":{"address":"y"}}}}}"#;
         let before = NamespaceInput::parse(put).unwrap();
         let patch = br#"{"properties":{"messaging":{"endpoints":{"a":null,"c":{"address":"z"}}}}}"#;
-        let patch = NamespacePatch::parse(patch).unwrap();
+        let patch = NamespacePatch::parse(patch, PatchForm::Replace).unwrap();
         let after = patch.apply(&before.document).unwrap();
         let endpoints = &Value::Object(after)["properties"]["messaging"]["endpoints"];
         assert_eq!(endpoints, &json!({"b": {"address": "y"}, "c": {"address": "z"}}));

@@ -20,16 +20,20 @@ pub struct OperationAddress {
     pub retry_after: u32,
 }
 
-/// The addresses of an operation; `host` with its port as the client wrote it.
+/// The addresses of an operation; `host` with its port as the client wrote it. They carry the group, which is kept
+/// nowhere, so that `resourceId` names the one the client used.
 pub fn operation_location(
     host: &str,
     scope: &ArmScope,
     api_version: &str,
     operation: &str,
 ) -> OperationAddress {
+    let group = scope.resource_group.as_ref();
+    let group = group.map(|group| format!("/resourceGroups/{}", percent::encode(group)));
     let base = format!(
-        "https://{host}/subscriptions/{}/providers/Microsoft.DeviceRegistry/locations/local",
-        percent::encode(&scope.subscription)
+        "https://{host}/subscriptions/{}{}/providers/Microsoft.DeviceRegistry/locations/local",
+        percent::encode(&scope.subscription),
+        group.unwrap_or_default()
     );
     let version = percent::encode(api_version);
     OperationAddress {
@@ -119,14 +123,20 @@ mod tests {
 
     #[test]
     fn addresses_are_absolute_and_read_back() {
-        let address = operation_location("localhost:8443", &scope(), "2026-03-01-preview", "op-1");
-        let path = address.status.strip_prefix("https://localhost:8443").unwrap();
-        let (path, query) = path.split_once('?').unwrap();
-        assert!(matches!(
-            crate::arm::parse_route("GET", path, query),
-            crate::Routed::To(_)
-        ));
-        assert!(address.result.contains("/operationResults/op-1?"));
+        for group in [None, Some("halls & yards".to_owned())] {
+            let scope = ArmScope {
+                resource_group: group,
+                ..scope()
+            };
+            let address = operation_location("localhost:8443", &scope, "2026-03-01-preview", "op-1");
+            let path = address.status.strip_prefix("https://localhost:8443").unwrap();
+            let (path, query) = path.split_once('?').unwrap();
+            let crate::Routed::To(route) = crate::arm::parse_route("GET", path, query) else {
+                panic!("{path}");
+            };
+            assert_eq!(route.scope, scope);
+            assert!(address.result.contains("/operationResults/op-1?"));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use provost_model::pem;
-use provost_model::registry::{Ca, CredentialPolicy};
+use provost_model::registry::{ByorStatus, Ca, CredentialPolicy};
 use serde_json::{Map, Value, json};
 
 use super::RegistryVersion;
@@ -149,11 +149,23 @@ pub struct PolicyView<'a> {
 }
 
 /// The policy resource. One that waits for a root kept offline issues nothing: it is not ready, and says
-/// `Accepted`; there is no other word for it in the contract.
+/// `Accepted`; there is no other word for it in the contract. One whose issuing CA ended, as after a restore of an
+/// older state, waits for somebody to give it another one: `Failed`, without what is told of an issuing CA.
 pub fn policy(view: &PolicyView<'_>) -> Value {
     let record = view.policy;
-    let is_waiting = !record.is_external && view.issuing.is_none();
-    let state = if is_waiting { "Accepted" } else { "Succeeded" };
+    let has_ended = view.issuing.is_some_and(|ca| ca.state.has_ended());
+    let view = &PolicyView {
+        issuing: view.issuing.filter(|_| !has_ended),
+        thumbprint: view.thumbprint.filter(|_| !has_ended),
+        ..*view
+    };
+    let state = if has_ended {
+        "Failed"
+    } else if !record.is_external && view.issuing.is_none() {
+        "Accepted"
+    } else {
+        "Succeeded"
+    };
     let mut resource = json!({
         "id": policy_id(view.scope, &record.namespace, &record.name),
         "name": record.name.as_str(),
@@ -191,6 +203,10 @@ fn authority(view: &PolicyView<'_>) -> Value {
         }
     }
     if let Some(status) = view.policy.byor_status() {
+        let status = match view.issuing {
+            None => ByorStatus::PendingActivation,
+            Some(_) => status,
+        };
         let mut external = Map::new();
         external.insert("enabled".to_owned(), true.into());
         external.insert("status".to_owned(), status.as_str().into());

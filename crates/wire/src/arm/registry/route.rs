@@ -67,7 +67,7 @@ const MAX_OPERATION_ID: usize = 64;
 /// Longest place in a list, which is a device's name.
 const MAX_SKIP_TOKEN: usize = 256;
 
-/// Reads what follows `…/providers/Microsoft.DeviceRegistry`. Addresses of operations are of a whole
+/// Reads what follows `…/providers/Microsoft.DeviceRegistry`. Addresses of operations are of a group or of a whole
 /// subscription, everything that changes something is in a group.
 pub(in crate::arm) fn parse(
     method: &str,

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use provost_model::registry::RevocationReason;
 use provost_model::{NamespaceName, RegistryDeviceName};
 
@@ -40,7 +42,7 @@ impl RevokeInput {
 /// The body of `…/devices/revoke`: `{"devices":[…],"disable","reason"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulkRevokeInput {
-    /// 1 to 1000 devices.
+    /// 1 to 1000 devices, each once.
     pub devices: Vec<RegistryDeviceName>,
     /// How.
     pub revoke: RevokeInput,
@@ -64,8 +66,17 @@ impl BulkRevokeInput {
                 .ok_or_else(|| members.shape("devices", "must hold strings"))?;
             RegistryDeviceName::parse(text).map_err(|error| members.invalid("devices", error.to_string()))
         };
+        // Names are compared without case: who is named twice is revoked once.
+        let mut devices: Vec<RegistryDeviceName> = Vec::with_capacity(names.len());
+        let mut seen = HashSet::new();
+        for value in names {
+            let device = name(value)?;
+            if seen.insert(device.key().to_owned()) {
+                devices.push(device);
+            }
+        }
         Ok(Self {
-            devices: names.iter().map(name).collect::<Result<_, _>>()?,
+            devices,
             revoke: RevokeInput::read(&members)?,
         })
     }
@@ -102,6 +113,11 @@ mod tests {
         let body = br#"{"devices":["a","B"],"disable":true,"reason":"keycompromise"}"#;
         let input = BulkRevokeInput::parse(body).unwrap();
         assert_eq!(input.devices.len(), 2);
+        let twice = BulkRevokeInput::parse(br#"{"devices":["o2","O2","o3","o2"]}"#).unwrap();
+        assert_eq!(
+            twice.devices.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["o2", "o3"]
+        );
         assert_eq!(
             input.revoke,
             RevokeInput {

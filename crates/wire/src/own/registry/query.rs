@@ -47,9 +47,10 @@ impl CertificateQuery {
             expiring_within_days: days.transpose()?,
             standing_of: read(text("standingOf"), "standingOf", CaId::parse)?,
             top: PageSize::clamp(
-                query
-                    .number("top")?
-                    .map(|top| usize::try_from(top).unwrap_or(MAX_TOP)),
+                match query.number("top")? {
+                    Some(0) => return Err(RouteError::Parameter("top")),
+                    top => top.map(|top| usize::try_from(top).unwrap_or(MAX_TOP)),
+                },
                 DEFAULT_TOP,
                 MAX_TOP,
             ),
@@ -117,6 +118,7 @@ mod tests {
         ] {
             assert_eq!(parse(&format!("{name}=x")), Err(RouteError::Parameter(name)));
         }
+        assert_eq!(parse("top=0"), Err(RouteError::Parameter("top")));
         assert_eq!(parse("").unwrap().top.get(), 100);
     }
 

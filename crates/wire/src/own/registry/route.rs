@@ -104,15 +104,15 @@ pub(in crate::own) fn of_namespace(method: &str, path: &[&str], query: Query<'_>
             Ok(Extra::GetCrl(ca, shard))
         }),
         [word, verb] if is(word, "devices") && is(verb, "revoke") => {
-            only("POST", &|| Ok(Extra::RevokeDevices(flag(query, "dryRun")?)))
+            only("POST", &|| Ok(Extra::RevokeDevices(query.switch("dryRun")?)))
         }
         [word, device, verb] if is(word, "devices") && is(verb, "revoke") => only("POST", &|| {
             let device = id(device, RegistryDeviceName::parse)?;
-            Ok(Extra::RevokeDevice(device, flag(query, "dryRun")?))
+            Ok(Extra::RevokeDevice(device, query.switch("dryRun")?))
         }),
         [word, policy, verb] if is(word, "policies") && is(verb, "revokeIssuer") => only("POST", &|| {
             let policy = id(policy, CredentialPolicyName::parse)?;
-            Ok(Extra::RevokeIssuer(policy, flag(query, "dryRun")?))
+            Ok(Extra::RevokeIssuer(policy, query.switch("dryRun")?))
         }),
         [word, policy] if is(word, "policies") => only("DELETE", &|| {
             let policy = id(policy, CredentialPolicyName::parse)?;
@@ -141,19 +141,11 @@ fn number(segment: &str) -> Result<i64, RouteError> {
 }
 
 fn deletion(query: Query<'_>) -> Result<Deletion, RouteError> {
-    Ok(match (flag(query, "dryRun")?, flag(query, "force")?) {
+    Ok(match (query.switch("dryRun")?, query.spelled_switch("force")?) {
         (true, _) => Deletion::DryRun,
         (false, true) => Deletion::Force,
         (false, false) => Deletion::Plain,
     })
-}
-
-fn flag(query: Query<'_>, name: &'static str) -> Result<bool, RouteError> {
-    match query.get(name).as_deref() {
-        None | Some("" | "false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(RouteError::Parameter(name)),
-    }
 }
 
 #[cfg(test)]
@@ -194,7 +186,7 @@ mod tests {
             let crl = Extra::GetCrl(CaId::parse(&ca).unwrap(), shard);
             assert_routes("GET", &format!("/authorities/{ca}/crl{query}"), crl);
         }
-        for (query, is_set) in [("", false), ("?dryRun=true", true)] {
+        for (query, is_set) in [("", false), ("?dryRun=true", true), ("?dryRun", true)] {
             assert_routes(
                 "POST",
                 &format!("/devices/press-1/revoke{query}"),
@@ -233,6 +225,24 @@ mod tests {
         assert_routes("PUT", "/offlineRoot", Extra::PutOfflineRoot);
         assert_routes("POST", "/offlineRoot/answers", Extra::PostOfflineAnswers);
         assert_routes("GET", "/operations/op-1", Extra::GetOperation("op-1".to_owned()));
+    }
+
+    #[test]
+    fn what_might_hold_it_back_is_never_overlooked() {
+        for (method, tail) in [
+            ("POST", "certificates/7/revoke?dryRun=true"),
+            ("POST", "devices/press-1/revoke?dryRun=%ff"),
+            ("POST", "devices/press-1/revoke?dry-run=true"),
+            ("POST", "devices/revoke?dryrunn"),
+            ("POST", "policies/line-7/revokeIssuer?force=true"),
+            ("DELETE", "policies/line-7?force"),
+            ("DELETE", "policies/line-7?dry_run=true"),
+            ("DELETE", "credentials/default?whatIf"),
+        ] {
+            let (path, query) = tail.split_once('?').unwrap();
+            let routed = parse_route(method, &format!("/provost/namespaces/plant/{path}"), query);
+            assert!(matches!(routed, Routed::Malformed(_)), "{method} {tail}");
+        }
     }
 
     #[test]

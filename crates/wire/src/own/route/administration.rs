@@ -45,11 +45,7 @@ fn forced(
     query: Query<'_>,
     operation: impl FnOnce(bool) -> Result<OwnOperation, RouteError>,
 ) -> Routed<OwnOperation> {
-    match query.get("force").as_deref() {
-        None | Some("" | "false") => operation(false).into(),
-        Some("true") => operation(true).into(),
-        Some(_) => Routed::Malformed(RouteError::Parameter("force")),
-    }
+    query.spelled_switch("force").and_then(operation).into()
 }
 
 fn policies(method: &str, owner: Result<PolicyOwner, RouteError>, path: &[&str]) -> Routed<OwnOperation> {
@@ -135,10 +131,16 @@ mod tests {
 
     #[test]
     fn what_is_none_of_them() {
-        assert!(matches!(
-            parse_route("DELETE", "/provost/hubs/hub-2", "force=yes"),
-            Routed::Malformed(_)
-        ));
+        for query in [
+            "force=yes",
+            "force",
+            "force=%ff",
+            "dryRun=true",
+            "force=true&dryRun",
+        ] {
+            let routed = parse_route("DELETE", "/provost/hubs/hub-2", query);
+            assert!(matches!(routed, Routed::Malformed(_)), "{query}");
+        }
         assert_eq!(
             parse_route("PATCH", "/provost/dps/plant-2", ""),
             Routed::MethodNotAllowed

@@ -9,9 +9,9 @@ mod policies;
 
 use provost_access::AdminCaller;
 use provost_model::IdError;
-use provost_registry::{RegistryError, RegistryService};
+use provost_registry::{DocumentChange, RegistryError, RegistryService};
 use provost_wire::arm::ArmScope;
-use provost_wire::arm::registry::{RegistryAction, RegistryVersion};
+use provost_wire::arm::registry::{PatchForm, RegistryAction, RegistryVersion, TagsPatch};
 use provost_wire::{BodyError, json};
 use serde_json::Value;
 
@@ -99,6 +99,11 @@ impl RegistryRequest<'_> {
         }
     }
 
+    /// What the tags of a PATCH mean.
+    fn patch_form(&self) -> PatchForm {
+        PatchForm::of(self.call.header("content-type"))
+    }
+
     /// A page, and where the next one is when this one is full.
     fn page(&self, items: Vec<Value>, last: Option<&str>) -> Answer {
         let mut body = serde_json::Map::new();
@@ -115,6 +120,10 @@ impl RegistryRequest<'_> {
         }
         Answer::ok(json::to_bytes(&Value::Object(body)))
     }
+}
+
+fn tags_change(tags: TagsPatch) -> DocumentChange {
+    Box::new(move |before| tags.apply(before).map_err(|error| error.to_string()))
 }
 
 fn shown(value: &Value) -> Answer {

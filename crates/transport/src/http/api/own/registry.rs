@@ -14,6 +14,7 @@ use provost_wire::own::registry::{
 };
 
 use super::super::ApiParts;
+use super::super::arm;
 use super::super::arm::registry::{RegistryFailure, accepted};
 use super::super::call::Call;
 use super::super::reply::Answer;
@@ -38,7 +39,11 @@ pub(super) async fn answer(
     namespace: &NamespaceName,
     extra: RegistryExtra,
 ) -> Result<Answer, Failure> {
-    let admin = admin(parts, call).await?;
+    // Who is no administrator is told so in the shape of everything else here.
+    let admin = match admin(parts, call).await {
+        Ok(admin) => admin,
+        Err(error) => return Ok(arm::service_failed(call, &error)),
+    };
     let request = Request {
         registry: &parts.registry,
         call,

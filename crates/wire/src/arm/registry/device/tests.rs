@@ -72,13 +72,34 @@ fn patch_changes_what_may_change() {
     let device = stored(RegistryDeviceInput::parse(PUT.as_bytes()).unwrap());
     let patch = br#"{"properties":{"enabled":true,"manufacturer":"other","operatingSystemVersion":"2",
         "attributes":{"x":null,"z":1}}}"#;
-    let patch = DevicePatch::parse(patch).unwrap();
-    assert_eq!((patch.enabled, &patch.policy), (Some(true), &None));
+    let patch = DevicePatch::parse(patch, PatchForm::Replace).unwrap();
+    assert_eq!(
+        (patch.enabled, &patch.policy),
+        (Some(true), &PolicyMember::Absent)
+    );
     let after = Value::Object(patch.apply(&device.document).unwrap());
     assert_eq!(after["properties"]["manufacturer"], "acme");
     assert_eq!(after["properties"]["operatingSystemVersion"], "2");
     assert_eq!(after["properties"]["attributes"], json!({"z": 1}));
     assert_eq!(after["tags"], json!({"hall": "7"}));
+}
+
+#[test]
+fn null_takes_the_policy_off() {
+    let read = |body: &str| {
+        DevicePatch::parse(body.as_bytes(), PatchForm::Replace)
+            .unwrap()
+            .policy
+    };
+    for body in [
+        r#"{"properties":{"policy":null}}"#,
+        r#"{"properties":{"policy":{"resourceId":null}}}"#,
+    ] {
+        assert_eq!(read(body), PolicyMember::Null, "{body}");
+    }
+    for body in ["{}", r#"{"properties":{}}"#, r#"{"properties":{"policy":{}}}"#] {
+        assert_eq!(read(body), PolicyMember::Absent, "{body}");
+    }
 }
 
 #[test]

@@ -152,6 +152,25 @@ fn a_managed_policy_that_waits_for_its_root_is_accepted_and_not_ready() {
     }
 }
 
+/// A backup knows nothing of the CA that took the place of one that was revoked.
+#[test]
+fn a_policy_whose_issuing_ca_ended_failed_and_shows_nothing_of_it() {
+    for ended in [CaState::Revoked, CaState::Closed] {
+        for is_external in [false, true] {
+            let issuing = ca(ended);
+            let value = shown(is_external, Some(&issuing), None);
+            assert_eq!(value["properties"]["provisioningState"], "Failed");
+            let authority = &value["properties"]["certificate"]["certificateAuthorityConfiguration"];
+            assert!(authority.get("subject").is_none() && authority.get("validityNotAfter").is_none());
+            let external = &authority["bringYourOwnRoot"];
+            assert!(external.get("issuingCertificateThumbprint").is_none());
+            if is_external {
+                assert_eq!(external["status"], "PendingActivation");
+            }
+        }
+    }
+}
+
 #[test]
 fn external_policy_through_its_states() {
     let (active, pending) = (ca(CaState::Active), ca(CaState::Pending));

@@ -2,7 +2,7 @@ use provost_model::NamespaceName;
 use provost_registry::{CredentialInput as Input, RegistryError};
 use provost_wire::arm::registry::{CredentialInput, CredentialPatch, credential};
 
-use super::{Answered, RegistryRequest, gone, made, shown};
+use super::{Answered, RegistryRequest, gone, made, shown, tags_change};
 
 impl RegistryRequest<'_> {
     /// One at most: a namespace without a credential has an empty list.
@@ -39,10 +39,10 @@ impl RegistryRequest<'_> {
     }
 
     pub(super) async fn patch_credential(&self, namespace: &NamespaceName) -> Answered {
-        let CredentialPatch { tags } = CredentialPatch::parse(&self.call.body)?;
+        let CredentialPatch { tags } = CredentialPatch::parse(&self.call.body, self.patch_form())?;
         let changed = self
             .registry()
-            .change_credential(self.admin, namespace, None, tags)
+            .change_credential(self.admin, namespace, None, tags.map(tags_change))
             .await?;
         let is_waiting = changed.is_waiting();
         Ok(shown(&credential(self.scope, &changed.credential, is_waiting)))

@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 
 use provost_model::registry::RegistryDevice;
-use provost_model::{CredentialPolicyName, NamespaceName, PageSize, RegistryDeviceName};
-use provost_registry::{DeviceInput, DevicePatch as Patch, DeviceRevocation};
+use provost_model::{NamespaceName, PageSize, RegistryDeviceName};
+use provost_registry::{DeviceInput, DevicePatch as Patch, DeviceRevocation, PolicyChange};
 use provost_wire::arm::registry::{
-    DevicePatch, DeviceRevokeInput, DeviceView, PolicyId, RegistryDeviceInput, registry_device,
+    DevicePatch, DeviceRevokeInput, DeviceView, PolicyMember, RegistryDeviceInput, registry_device,
 };
 use provost_wire::json::BodyError;
 use serde_json::Value;
@@ -62,6 +62,7 @@ impl RegistryRequest<'_> {
             enabled: input.enabled,
             policy: policy_here(namespace, input.policy)?,
             document: input.document,
+            condition: self.call.condition(),
         };
         let put = self
             .registry()
@@ -78,12 +79,15 @@ impl RegistryRequest<'_> {
         namespace: &NamespaceName,
         name: &RegistryDeviceName,
     ) -> Answered {
-        let patch = DevicePatch::parse(&self.call.body)?;
+        let patch = DevicePatch::parse(&self.call.body, self.patch_form())?;
         let (enabled, policy) = (patch.enabled, policy_here(namespace, patch.policy.clone())?);
+        let external_device_id = patch.external_device_id.clone();
         let change = move |document: &_| patch.apply(document).map_err(|error| error.to_string());
         let patch = Patch {
             enabled,
             policy,
+            external_device_id,
+            condition: self.call.condition(),
             document: Some(Box::new(change)),
         };
         let device = self
@@ -99,7 +103,9 @@ impl RegistryRequest<'_> {
         name: &RegistryDeviceName,
     ) -> Answered {
         gone(
-            self.registry().delete_device(self.admin, namespace, name).await,
+            self.registry()
+                .delete_device(self.admin, namespace, name, self.call.condition())
+                .await,
             "device",
         )
     }
@@ -123,15 +129,16 @@ impl RegistryRequest<'_> {
 }
 
 /// A policy of the device's own namespace; no other is its to have.
-fn policy_here(
-    namespace: &NamespaceName,
-    policy: Option<PolicyId>,
-) -> Result<Option<CredentialPolicyName>, RegistryFailure> {
+fn policy_here(namespace: &NamespaceName, policy: PolicyMember) -> Result<PolicyChange, RegistryFailure> {
     match policy {
-        Some(id) if id.namespace != *namespace => Err(RegistryFailure::Body(BodyError::Value {
-            path: "properties.policy.resourceId".to_owned(),
-            reason: "must name a policy of the same namespace".to_owned(),
-        })),
-        policy => Ok(policy.map(|id| id.policy)),
+        PolicyMember::Named(id) if id.namespace != *namespace => {
+            Err(RegistryFailure::Body(BodyError::Value {
+                path: "properties.policy.resourceId".to_owned(),
+                reason: "must name a policy of the same namespace".to_owned(),
+            }))
+        }
+        PolicyMember::Named(id) => Ok(PolicyChange::Give(id.policy)),
+        PolicyMember::Null => Ok(PolicyChange::TakeOff),
+        PolicyMember::Absent => Ok(PolicyChange::Keep),
     }
 }

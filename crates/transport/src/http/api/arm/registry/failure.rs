@@ -27,21 +27,37 @@ impl From<BodyError> for RegistryFailure {
 }
 
 impl RegistryFailure {
-    /// The body is `{"error":{"code","message"}}`, whose code is a word.
+    /// The body is `{"error":{"code","message","target"}}`, whose code is a word.
     pub(in crate::http::api) fn answer(&self, call: &Call) -> Answer {
         match self {
             Self::Body(error) => {
                 log(call, error.kind(), error.code(), error);
-                let body = ArmError::new("InvalidRequestContent", error.public_message());
+                let body = ArmError::new("InvalidRequestContent", error.public_message()).about(error.path());
                 Answer::json(400, body.to_json())
             }
             Self::Service(error) => {
                 let (kind, status) = (error.kind(), status(error.kind()));
                 log(call, kind, u32::from(status) * 1000, error);
-                let body = ArmError::new(error.code(), error.public_message());
+                let body = ArmError::new(error.code(), error.public_message()).about(target(error));
                 with_retry_after(Answer::json(status, body.to_json()), kind)
             }
         }
+    }
+}
+
+/// The member an error of the service is about, as bodies call it.
+fn target(error: &RegistryError) -> Option<&'static str> {
+    match error.code() {
+        "ExternalDeviceIdTaken" | "ExternalDeviceIdImmutable" => Some("properties.externalDeviceId"),
+        "PolicyNotFound" => Some("properties.policy.resourceId"),
+        "PolicyImmutable" => {
+            Some("properties.certificate.certificateAuthorityConfiguration.bringYourOwnRoot")
+        }
+        "ValidityOutOfRange" => {
+            Some("properties.certificate.leafCertificateConfiguration.validityPeriodInDays")
+        }
+        "CertificateChainInvalid" => Some("certificateChain"),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@ use provost_registry::NamespaceInput as Input;
 use provost_wire::arm::ArmError;
 use provost_wire::arm::registry::{NamespaceInput, NamespacePatch, namespace};
 
-use super::{Answered, RegistryRequest, gone, made, shown};
+use super::{Answered, RegistryRequest, gone, made, shown, tags_change};
 use crate::http::api::reply::Answer;
 
 const PAGE: usize = 100;
@@ -43,8 +43,8 @@ impl RegistryRequest<'_> {
     }
 
     pub(super) async fn patch_namespace(&self, name: &NamespaceName) -> Answered {
-        let patch = NamespacePatch::parse(&self.call.body)?;
-        let tags = patch.tags.clone();
+        let patch = NamespacePatch::parse(&self.call.body, self.patch_form())?;
+        let tags = patch.tags.clone().map(tags_change);
         let change = move |document: &_| patch.apply(document).map_err(|error| error.to_string());
         let changed = self
             .registry()
