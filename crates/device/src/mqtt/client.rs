@@ -18,6 +18,8 @@ use crate::tls::ClientTls;
 
 /// How long an answer to CONNECT, SUBSCRIBE or PUBLISH may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a server may take to close after DISCONNECT.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// The fields of CONNECT.
 #[derive(Clone, Debug)]
@@ -274,9 +276,14 @@ impl MqttClient {
         }
     }
 
-    /// Says DISCONNECT and closes the stream in order.
+    /// Says DISCONNECT, waits until the server has closed for it, for a few seconds at most, and closes the stream in
+    /// order. Whoever connects anew at once would take over a session whose last messages the server has not read,
+    /// and they would be lost.
     pub async fn disconnect(mut self) {
         encode_disconnect(self.connection.outbox().buffer());
+        if self.connection.flush().await.is_ok() {
+            self.closed(GOODBYE).await;
+        }
         self.connection.close().await;
     }
 
