@@ -61,11 +61,13 @@ async fn a_change_that_is_rolled_back_is_none() {
     assert_eq!(version(&test.store).await, before);
 }
 
+type Write = fn(&provost_store::WriteTx<'_>) -> Result<(), StoreError>;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cas_policies_and_whole_hubs_count() {
     let test = TestStore::open().await;
     let mut seen = vec![version(&test.store).await];
-    let writes: [fn(&provost_store::WriteTx<'_>) -> Result<(), StoreError>; 4] = [
+    let writes: [Write; 4] = [
         |tx| tx.insert_ca(&ca('a', CaState::Active)),
         |tx| {
             tx.set_ca_state(&ca_id('a'), CaState::Revoked, tx.now())

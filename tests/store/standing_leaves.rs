@@ -37,10 +37,8 @@ async fn counted(store: &Store, cas: &[CaId], mark: i64, limit: usize) -> (u64, 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_stands_is_counted_once_by_the_mark_and_what_is_issued_after_it() {
-    let test = TestStore::open().await;
-    let store = &test.store;
+/// Four leaves of two CAs that stand; of the others one is of a third CA, one is over and one is revoked.
+async fn leaves_of_three_cas(store: &Store) {
     write(store, |tx| {
         tx.insert_ca(&ca('a', CaState::Active))?;
         tx.insert_ca(&ca('b', CaState::Retired))?;
@@ -66,6 +64,13 @@ async fn what_stands_is_counted_once_by_the_mark_and_what_is_issued_after_it() {
         tx.revoke_leaf(revoked, revocation).map(|_| ())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_is_counted_once_by_the_mark_and_what_is_issued_after_it() {
+    let test = TestStore::open().await;
+    let store = &test.store;
+    leaves_of_three_cas(store).await;
     let cas = vec![ca_id('a'), ca_id('b')];
     // One is being issued while it is counted.
     let open = intent("press", 8, 'a', 30);
