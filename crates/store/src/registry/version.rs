@@ -75,10 +75,12 @@ mod tests {
         sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
         let mut seen = 0;
         for (name, text) in found {
-            // That the key of a CA is destroyed takes nothing away that its state has not taken.
-            let keyless = text.matches("UPDATE ca SET key_destroyed_at").count();
+            // That the key of a CA is destroyed takes nothing away that its state has not taken, and what it is
+            // recognised by in paths is computed from its certificate.
+            let harmless = ["UPDATE ca SET key_destroyed_at", "UPDATE ca SET subject_hash"];
+            let harmless: usize = harmless.iter().map(|begin| text.matches(begin).count()).sum();
             let (writes, raised) = (
-                writes(&text) - keyless,
+                writes(&text) - harmless,
                 text.matches(".registry_changes()").count(),
             );
             assert!(raised >= writes, "{name}: {writes} writes, raised {raised} times");
