@@ -15,7 +15,13 @@ fn dps() -> DpsName {
 
 fn assert_routes(path: &str, expected: &[(&str, Op)]) {
     for (method, operation) in expected {
-        let route = parse_route(method, path, "after=0-7&limit=5&wait=99999");
+        // What changes something takes no parameter it does not know.
+        let query = if *method == "GET" {
+            "after=0-7&limit=5&wait=99999"
+        } else {
+            ""
+        };
+        let route = parse_route(method, path, query);
         assert_eq!(route, Routed::To(operation.clone()), "{method} {path}");
     }
     let route = parse_route("TRACE", path, "");
