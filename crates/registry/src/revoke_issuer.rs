@@ -36,7 +36,7 @@ impl RegistryService {
     ///
     /// # Errors
     /// [`RegistryError`]; `ExternalIssuerNotRevocable` for a policy under a customer's root, unless
-    /// [`ByorRevoke::Rotate`]; `PolicyPendingActivation` when there is no issuing CA.
+    /// [`ByorRevoke::Rotate`](crate::ByorRevoke::Rotate); `PolicyPendingActivation` when there is no issuing CA.
     pub async fn revoke_issuer(
         &self,
         caller: &AdminCaller,
