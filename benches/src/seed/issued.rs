@@ -20,8 +20,8 @@ use serde_json::Map;
 
 /// Certificates of one device.
 const EACH: u32 = 4;
-/// Stored at a time.
-const BATCH: u32 = 5_000;
+/// Stored at a time: the copies of pages that a long write keeps are walked through for each of its statements.
+const BATCH: u32 = 500;
 /// Bytes of a leaf.
 const LEAF_BYTES: usize = 640;
 
