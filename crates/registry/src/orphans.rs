@@ -3,7 +3,7 @@
 
 use provost_access::{AdminCaller, Permission};
 use provost_model::registry::{CaId, IssuedCertificate};
-use provost_model::{Action, AuditFacts, CredentialPolicyName, NamespaceName};
+use provost_model::{Action, AuditEvent, AuditFacts, CredentialPolicyName, NamespaceName};
 use provost_store::{Audited, ReadTx, WriteTx};
 
 use crate::credentials::{self, close_root};
@@ -194,9 +194,19 @@ fn all_trusted(tx: &ReadTx<'_>, deleted: &[PolicyView]) -> Result<Vec<CaId>, Reg
 
 type By<'a> = (&'a AdminCaller, &'a NamespaceName);
 
+fn policy_deletion((caller, namespace): By<'_>, name: &CredentialPolicyName) -> AuditEvent {
+    event(
+        caller,
+        Action::Delete,
+        policies::SUBJECT,
+        namespace,
+        name.as_str(),
+    )
+}
+
 fn plain_policy(
     tx: WriteTx<'_>,
-    (caller, namespace): By<'_>,
+    by: By<'_>,
     name: &CredentialPolicyName,
     deleted: &[PolicyView],
     count: StandingCount,
@@ -220,21 +230,15 @@ fn plain_policy(
         .and(facts::of_cas(&cas))
         .with("standing", standing);
     let subject = view.issuing.as_ref().map_or("", |ca| ca.subject.as_str());
-    let event = event(
-        caller,
-        Action::Delete,
-        policies::SUBJECT,
-        namespace,
-        name.as_str(),
-    )
-    .with_detail(format!("issuing CA {subject}, {standing} certificates stand"))
-    .with_before(was);
+    let event = policy_deletion(by, name)
+        .with_detail(format!("issuing CA {subject}, {standing} certificates stand"))
+        .with_before(was);
     Ok(tx.record(&event, Some(count.into_orphans(names(deleted))))?)
 }
 
 fn force_policy(
     tx: WriteTx<'_>,
-    (caller, namespace): By<'_>,
+    by: By<'_>,
     name: &CredentialPolicyName,
     deleted: &[PolicyView],
     count: StandingCount,
@@ -245,15 +249,9 @@ fn force_policy(
     let left = count.into_orphans(names(deleted));
     let was = facts::of_policy(view).and(in_event(&left));
     close_policy(&tx, view, &trusted_cas(&tx, &view.policy)?)?;
-    let event = event(
-        caller,
-        Action::Delete,
-        policies::SUBJECT,
-        namespace,
-        name.as_str(),
-    )
-    .with_detail(in_words(&left))
-    .with_before(was);
+    let event = policy_deletion(by, name)
+        .with_detail(in_words(&left))
+        .with_before(was);
     Ok(tx.record(&event, Some(left))?)
 }
 

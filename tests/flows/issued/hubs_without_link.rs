@@ -9,7 +9,7 @@ use provost_testkit::{Device, Endpoints, Enrollment, Via, Webhook, assigned_hub}
 use serde_json::json;
 
 use super::super::instances::endpoints;
-use super::plant::{Plant, named, namespace};
+use super::plant::{Plant, named, namespace, set_status};
 
 const SOON: Duration = Duration::from_secs(20);
 const SECOND: &str = "hub-b";
@@ -110,9 +110,7 @@ async fn a_018_disabling_reaches_a_hub_that_only_the_provisioning_service_is_lin
     );
 
     // Enabled there by hand it stays out: the registry has the last word.
-    let mut shown = second.hub_api().get("/devices/press").await.ok();
-    shown["status"] = json!("enabled");
-    second.hub_api().put_if("/devices/press", "*", &shown).await.ok();
+    set_status(&second, "press", "enabled").await;
     assert!(device.connect(&second).await.is_err());
 
     enable(&plant, "press", true).await;
@@ -125,14 +123,7 @@ async fn a_device_that_its_hub_has_disabled_does_not_move_to_another_one() {
     let plant = Plant::open_bare(|_| {}).await;
     let device = Device::of_group("press", plant.group_key());
     let first = assigned_hub(device.register(&plant.server, Via::Https).await).0;
-    let mut shown = plant.server.hub_api().get("/devices/press").await.ok();
-    shown["status"] = json!("disabled");
-    plant
-        .server
-        .hub_api()
-        .put_if("/devices/press", "*", &shown)
-        .await
-        .ok();
+    set_status(&plant.server, "press", "disabled").await;
     let second = add_hub(&plant).await;
     send_to_second(&plant, &second).await;
     for _ in 0..2 {
@@ -148,13 +139,7 @@ async fn a_device_that_its_hub_has_disabled_does_not_move_to_another_one() {
         let path = "/registrations/press";
         plant.server.dps_api().delete(path).await.no_content();
     }
-    shown["status"] = json!("enabled");
-    plant
-        .server
-        .hub_api()
-        .put_if("/devices/press", "*", &shown)
-        .await
-        .ok();
+    set_status(&plant.server, "press", "enabled").await;
     let assigned = assigned_hub(device.register(&plant.server, Via::Https).await);
     assert_eq!(assigned.0, second.hub().host);
 }

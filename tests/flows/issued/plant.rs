@@ -15,7 +15,7 @@ use provost_registry::{
     CertificateFilter, CredentialInput, DeviceRevocation, NamespaceInput, PolicyInput, PolicyView,
     RegistryService,
 };
-use provost_testkit::{Device, Enrollment, ManualClock, TestServer, Via};
+use provost_testkit::{Device, Endpoints, Enrollment, ManualClock, TestServer, Via};
 use serde_json::Map;
 
 /// A server with a namespace that hub and provisioning service are linked to, a credential, a policy, and
@@ -312,4 +312,12 @@ impl Plant {
         all.retain(|authority| authority.synchronized.is_some());
         all
     }
+}
+
+/// Enables or disables a device at a hub, by the hub's own API.
+pub(super) async fn set_status(at: &Endpoints, id: &str, status: &str) {
+    let path = format!("/devices/{id}");
+    let mut shown = at.hub_api().get(&path).await.ok();
+    shown["status"] = status.into();
+    at.hub_api().put_if(&path, "*", &shown).await.ok();
 }

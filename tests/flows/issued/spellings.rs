@@ -9,7 +9,7 @@ use provost_registry::{Condition, DeviceInput, DevicePatch, PolicyChange};
 use provost_testkit::{Device, Enrollment, FixtureAuthority, Leaf, Via, assigned_hub, clients, signers};
 use serde_json::{Map, json};
 
-use super::plant::{Plant, named, namespace};
+use super::plant::{Plant, named, namespace, set_status};
 
 /// The device, and how it may spell itself.
 const ID: &str = "press-1a";
@@ -73,10 +73,7 @@ async fn enrolled(plant: &Plant, kind: Kind) -> Device {
 /// Disables the identity the hub has.
 async fn disable_at_hub(plant: &Plant) {
     for identity in plant.server.stored().identities().await {
-        let path = format!("/devices/{}", identity.device_id);
-        let mut shown = plant.server.hub_api().get(&path).await.ok();
-        shown["status"] = json!("disabled");
-        plant.server.hub_api().put_if(&path, "*", &shown).await.ok();
+        set_status(&plant.server, identity.device_id.as_str(), "disabled").await;
     }
 }
 

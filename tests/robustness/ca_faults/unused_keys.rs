@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use provost_model::registry::{CaId, KeyIntent, KeyOwner, KeyRef};
+use provost_registry::{CredentialView, Made, RegistryError};
 use provost_store::{GivenUpKey, ReadTx};
 use provost_testkit::{ManualClock, eventually};
+use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -118,18 +120,43 @@ async fn a_key_that_cannot_be_destroyed_now_is_destroyed_later() {
     assert_eq!((keys.count(), given_up(&test.store).await.len()), (0, 0));
 }
 
+/// A credential whose key is made and waits in the token, for longer than anybody waits for one.
+struct Slow {
+    registry: RegistryService,
+    caller: AdminCaller,
+    meeting: Arc<Barrier>,
+    made: JoinHandle<Result<Made<CredentialView>, RegistryError>>,
+}
+
+impl Slow {
+    async fn begin(test: &TestStore, keys: &Arc<WatchedKeys>) -> Self {
+        let (_, caller) = opened(&test.store, keys).await;
+        let registry = registry_at(&test.store, keys, &test.clock);
+        let meeting = Arc::new(Barrier::new(2));
+        *keys.meeting.lock().unwrap() = Some(Arc::clone(&meeting));
+        let (slow, by) = (registry.clone(), caller.clone());
+        let made = tokio::spawn(async move { slow.put_credential(&by, &namespace(), place()).await });
+        eventually("a key is made", async || (keys.count() == 1).then_some(())).await;
+        test.clock.advance(LONG);
+        Self {
+            registry,
+            caller,
+            meeting,
+            made,
+        }
+    }
+}
+
 /// The token was so slow that another node gave the key up: the CA is not written down, and nothing stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ca_whose_key_was_given_up_meanwhile_is_not_written_down() {
     let (test, keys) = (TestStore::open().await, WatchedKeys::new());
-    let (_, caller) = opened(&test.store, &keys).await;
-    let registry = registry_at(&test.store, &keys, &test.clock);
-    let meeting = Arc::new(Barrier::new(2));
-    *keys.meeting.lock().unwrap() = Some(Arc::clone(&meeting));
-    let (slow, by) = (registry.clone(), caller.clone());
-    let made = tokio::spawn(async move { slow.put_credential(&by, &namespace(), place()).await });
-    eventually("a key is made", async || (keys.count() == 1).then_some(())).await;
-    test.clock.advance(LONG);
+    let Slow {
+        registry,
+        caller,
+        meeting,
+        made,
+    } = Slow::begin(&test, &keys).await;
     let other = registry_at(&test.open_again().await, &keys, &test.clock);
     other.look_around().await;
     assert_eq!(keys.count(), 0);
@@ -150,23 +177,13 @@ async fn a_ca_whose_key_was_given_up_meanwhile_is_not_written_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_given_up_stops_a_ca_whose_key_is_still_there() {
     let (test, keys) = (TestStore::open().await, WatchedKeys::new());
-    let (_, caller) = opened(&test.store, &keys).await;
-    let registry = registry_at(&test.store, &keys, &test.clock);
-    let meeting = Arc::new(Barrier::new(2));
-    *keys.meeting.lock().unwrap() = Some(Arc::clone(&meeting));
-    let (slow, by) = (registry.clone(), caller.clone());
-    let made = tokio::spawn(async move { slow.put_credential(&by, &namespace(), place()).await });
-    eventually("a key is made", async || (keys.count() == 1).then_some(())).await;
-    test.clock.advance(LONG);
+    let Slow { meeting, made, .. } = Slow::begin(&test, &keys).await;
     keys.keeps.store(true, Ordering::SeqCst);
     let other = registry_at(&test.open_again().await, &keys, &test.clock);
     other.look_around().await;
     keys.keeps.store(false, Ordering::SeqCst);
     tokio::task::spawn_blocking(move || meeting.wait()).await.unwrap();
     let refused = made.await.unwrap().unwrap_err();
-    assert!(
-        matches!(refused, provost_registry::RegistryError::KeyGivenUp(_)),
-        "{refused}"
-    );
+    assert!(matches!(refused, RegistryError::KeyGivenUp(_)), "{refused}");
     assert_eq!(keys.count(), 0, "whoever made it destroys it");
 }
